@@ -1,0 +1,1 @@
+"""What at least two servers use: identity, guardrails, adapters, results."""
