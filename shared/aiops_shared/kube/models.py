@@ -1,0 +1,70 @@
+"""What the Kubernetes adapter hands out: plain, frozen, without any client's types."""
+
+from datetime import datetime
+from typing import Any
+
+from aiops_shared.results import Cell, Frozen
+
+
+class Kind(Frozen):
+    """One kind as discovery gives it."""
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+    singular: str = ""
+    short_names: tuple[str, ...] = ()
+    namespaced: bool
+    verbs: tuple[str, ...] = ()
+    subresources: tuple[str, ...] = ()
+
+    @property
+    def api_version(self) -> str:
+        """`apps/v1`, or `v1` for the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+
+class ObjectPage(Frozen):
+    """One page of whole objects; `cursor` is empty on the last."""
+
+    items: tuple[dict[str, Any], ...]
+    cursor: str = ""
+    remaining: int | None = None
+
+
+class TablePage(Frozen):
+    """One page of a server-side Table; `cursor` is empty on the last."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    cursor: str = ""
+    remaining: int | None = None
+
+
+class LogLine(Frozen):
+    """One line with the time the runtime gave it."""
+
+    at: datetime | None
+    pod: str
+    container: str
+    text: str
+
+
+class ClusterInfo(Frozen):
+    """One cluster as AWS or the kubeconfig describes it."""
+
+    name: str
+    account_id: str = ""
+    region: str = ""
+    arn: str = ""
+    version: str = ""
+    status: str = ""
+    endpoint: str = ""
+    environment: str = ""
+    source: str = ""  # table | discovered | kubeconfig | in-cluster
+    platform_version: str = ""
+    health_issues: tuple[str, ...] = ()
+    support_ends_on: str = ""
+    reachable: bool | None = None
+    problem: str = ""

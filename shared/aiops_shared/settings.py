@@ -1,0 +1,154 @@
+"""Every environment variable of the suite, grouped; nobody else reads the environment.
+
+Switches say what they allow and are safe when absent. `docs/configuration.md` is generated from this file.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+import platformdirs
+from pydantic import BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+CommaList = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+Autonomy = Literal["observe", "propose", "auto-safe"]
+
+
+def _group(prefix: str) -> SettingsConfigDict:
+    return SettingsConfigDict(env_prefix=prefix, frozen=True, extra="ignore", env_ignore_empty=True)
+
+
+class StateSettings(BaseSettings):
+    """Where plans, actions, approvals and the audit live."""
+
+    model_config = _group("AIOPS_STATE_")
+
+    dir: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_state_dir("eks-aiops")),
+        description="Directory of the SQLite file and of the key file (made with mode 0700).",
+    )
+    url: str = Field(
+        default="",
+        description="SQLAlchemy URL shared by all servers; empty: SQLite in the state directory. "
+        "PostgreSQL for more than one machine: postgresql+psycopg://…",
+    )
+    key_file: Path | None = Field(
+        default=None,
+        description="File (mode 0600) with the key that signs the audit and encrypts snapshots; "
+        "empty: `state.key` in the state directory, made on first use.",
+    )
+
+    @cached_property
+    def database_url(self) -> str:
+        """The URL in force."""
+        return self.url or f"sqlite:///{self.dir / 'state.db'}"
+
+    @cached_property
+    def key_path(self) -> Path:
+        """The key file in force."""
+        return self.key_file or self.dir / "state.key"
+
+
+class PolicySettings(BaseSettings):
+    """What may be changed, by whom, and who is asked."""
+
+    model_config = _group("AIOPS_POLICY_")
+
+    dir: Path | None = Field(
+        default=None, description="Directory of Cedar files used instead of the shipped policies."
+    )
+    mode: Literal["enforce", "shadow"] = Field(
+        default="enforce", description="shadow: everything but the effect, audited."
+    )
+    autonomy_prod: Autonomy = Field(
+        default="observe",
+        description="What happens without a person in environments labelled prod (or not labelled).",
+    )
+    autonomy_staging: Autonomy = Field(default="observe", description="… in staging.")
+    autonomy_dev: Autonomy = Field(default="observe", description="… in dev.")
+    min_confidence: float = Field(
+        default=0.8, ge=0, le=1, description="Below it, an agent's change needs a person."
+    )
+    approval_ttl_s: int = Field(default=1800, ge=60, le=86_400, description="Lifetime of an approval.")
+    plan_ttl_s: int = Field(default=3600, ge=60, le=86_400, description="Lifetime of a plan.")
+    freeze_windows: CommaList = Field(
+        default_factory=list,
+        description="World-time windows without writes, each `FROM/TO` in RFC 3339, comma-separated.",
+    )
+
+
+class KubeSettings(BaseSettings):
+    """How Kubernetes is reached."""
+
+    model_config = _group("AIOPS_KUBE_")
+
+    context: str = Field(
+        default="", description="Context of the kubeconfig to use; empty: clusters are found through AWS."
+    )
+    timeout_s: float = Field(default=30.0, gt=0, le=50, description="Deadline of one Kubernetes request.")
+    max_answer_bytes: int = Field(
+        default=64 * 1024 * 1024, ge=1024, description="Largest answer read from one request."
+    )
+
+
+class AwsSettings(BaseSettings):
+    """How AWS is reached, besides the default credential chain."""
+
+    model_config = _group("AIOPS_AWS_")
+
+    timeout_s: float = Field(default=20.0, gt=0, le=50, description="Deadline of one AWS call.")
+
+
+class CallerSettings(BaseSettings):
+    """Who calls over stdio; over HTTP the token says it."""
+
+    model_config = _group("AIOPS_CALLER_")
+
+    name: str = Field(default="", description="Name in the audit; empty: the operating system's user.")
+    kind: Literal["human", "agent"] = Field(
+        default="human", description="agent: never counts as a person who may approve."
+    )
+
+
+class OtelSettings(BaseSettings):
+    """Where spans go; the field's own variable names."""
+
+    model_config = _group("OTEL_EXPORTER_OTLP_")
+
+    endpoint: str = Field(default="", description="OTLP/HTTP endpoint; empty: no spans are exported.")
+
+
+class Settings(BaseSettings):
+    """The one settings object."""
+
+    model_config = _group("AIOPS_")
+
+    write: bool = Field(
+        default=False, description="Allows the tools that change anything; without it they are not listed."
+    )
+    sensitive_reads: bool = Field(
+        default=False, description="Allows pod logs and events; Secret values are never readable."
+    )
+    tools: CommaList = Field(
+        default_factory=list, description="Only these tools, comma-separated; empty: all. A wrong name stops."
+    )
+    clusters_file: Path | None = Field(
+        default=None, description="The operator's table of accounts and clusters (YAML)."
+    )
+    time_source: str = Field(default="system", description="`system`, or the URL of a lab's clock.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="warning", description="Level of the structured log on stderr."
+    )
+
+    state: StateSettings = Field(default_factory=StateSettings)
+    policy: PolicySettings = Field(default_factory=PolicySettings)
+    kube: KubeSettings = Field(default_factory=KubeSettings)
+    aws: AwsSettings = Field(default_factory=AwsSettings)
+    caller: CallerSettings = Field(default_factory=CallerSettings)
+    otel: OtelSettings = Field(default_factory=OtelSettings)
