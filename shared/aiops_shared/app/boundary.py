@@ -1,0 +1,146 @@
+"""The one door: every call of every tool passes here, and here alone stands a broad `except`.
+
+In: argument errors become `[invalid_input]` before anything upstream happens. Out: errors become
+`[code] thing: reason; what next`; every string is redacted first, then escaped, then the answer is cut to its
+budget. A bug never shows its text to a client; the log has it, redacted, under an id.
+"""
+
+import logging
+import secrets
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import anyio
+import orjson
+from fastmcp.exceptions import ValidationError as ArgumentsError
+from fastmcp.tools import ToolResult
+from fastmcp.tools.base import InputRequiredToolResult
+from fastmcp.tools.function_tool import FunctionTool
+from mcp.shared.exceptions import MCPError
+from mcp_types import TextContent
+from mcp_types import Tool as ListedTool
+from opentelemetry import trace
+from pydantic import ValidationError
+
+from aiops_shared.app.fitting import BYTES_PER_TOKEN, HARD_CAP_BYTES, fit, size_bytes, without_empties
+from aiops_shared.app.schemas import lean, shallow
+from aiops_shared.errors import AiopsError, InvalidInputError, UpstreamTimeoutError
+from aiops_shared.guardrails.redacting import escape_untrusted, redact, redact_tree
+
+CALL_DEADLINE_S = 50.0  # Kiro and Q cut a call at 60 s
+DEFAULT_TOKENS = 1_500
+LONG_TOKENS = 4_000  # diagnose, investigate, get_report
+MAX_ARGUMENT_BYTES = 1_500_000
+
+log = logging.getLogger("aiops.app")
+
+
+def escape_tree(value: Any) -> Any:
+    """Control characters of every string made visible."""
+    if isinstance(value, str):
+        return escape_untrusted(value)
+    if isinstance(value, dict):
+        return {escape_untrusted(str(key)): escape_tree(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [escape_tree(item) for item in value]
+    return value
+
+
+def clean(text: str) -> str:
+    """One outgoing text: redacted, escaped, at most 2,000 characters."""
+    return escape_untrusted(redact(text))[:2000]
+
+
+def refusal(error: AiopsError) -> ToolResult:
+    """An error as the client sees it."""
+    return ToolResult(content=[TextContent(type="text", text=clean(error.wire()))], is_error=True)
+
+
+def _argument_problem(tool: str, cause: ValidationError) -> InvalidInputError:
+    """Pydantic's complaint without the value (it may be a secret) and without its URL."""
+    says = []
+    for problem in cause.errors(include_url=False, include_input=False, include_context=False)[:3]:
+        where = ".".join(str(part) for part in problem["loc"] if not str(part).startswith("function-"))
+        says.append(f"{where or 'arguments'}: {problem['msg'].removeprefix('Value error, ')}")
+    return InvalidInputError(tool, "; ".join(says), "correct the arguments and call again")
+
+
+def _asked_for_more(arguments: Mapping[str, Any]) -> bool:
+    return (
+        arguments.get("detail") == "full"
+        or arguments.get("view") == "yaml"
+        or arguments.get("fix") is True
+        or "limit" in arguments
+        or "tail" in arguments
+    )
+
+
+class BoundTool(FunctionTool):
+    """A tool behind the door. `budget_tokens` bounds its ordinary answer."""
+
+    LONG: ClassVar[frozenset[str]] = frozenset({"diagnose", "investigate", "get_report"})
+    full_output_schema: dict[str, Any] | None = None
+
+    @classmethod
+    def bind(cls, tool: FunctionTool) -> "BoundTool":
+        """The same tool with lean schemas."""
+        bound = cls.from_function(
+            tool.fn,
+            name=tool.name,
+            description=tool.description,
+            tags=tool.tags,
+            annotations=tool.annotations,
+        )
+        if not isinstance(bound, cls):  # pragma: no cover - from_function builds `cls`
+            raise TypeError(tool.name)
+        bound.full_output_schema = bound.output_schema
+        bound.parameters = lean(bound.parameters)
+        bound.output_schema = shallow(bound.output_schema or {})
+        return bound
+
+    def to_mcp_tool(self, **overrides: Any) -> ListedTool:
+        """As listed: without the framework's own `_meta`, which every client would pay for."""
+        return super().to_mcp_tool(**{"_meta": None, **overrides})
+
+    async def run(self, arguments: dict[str, Any]) -> ToolResult:
+        """Run behind the door."""
+        try:
+            if size_bytes(arguments) > MAX_ARGUMENT_BYTES:
+                return refusal(InvalidInputError(self.name, "the arguments exceed 1.5 MB", "send less"))
+            with anyio.fail_after(CALL_DEADLINE_S):
+                result = await super().run(arguments)
+        except AiopsError as error:
+            return refusal(error)
+        except ArgumentsError as error:
+            cause = error.__cause__
+            if isinstance(cause, ValidationError):
+                return refusal(_argument_problem(self.name, cause))
+            return refusal(InvalidInputError(self.name, "the arguments do not fit", "see the tool's schema"))
+        except TimeoutError:
+            return refusal(
+                UpstreamTimeoutError(
+                    self.name, f"no answer within {CALL_DEADLINE_S:.0f} s", "narrow the call"
+                )
+            )
+        except MCPError:
+            raise
+        except Exception as bug:  # noqa: BLE001  # the door: nothing of a bug may reach a client
+            return self._bug(bug)
+        return result if isinstance(result, InputRequiredToolResult) else self._send(result, arguments)
+
+    def _bug(self, bug: Exception) -> ToolResult:
+        mark = secrets.token_hex(4)
+        log.error("bug %s in %s", mark, self.name, exc_info=bug)
+        text = f"[internal] {self.name}: unexpected failure {mark}; see the server's log for it"
+        return ToolResult(content=[TextContent(type="text", text=text)], is_error=True)
+
+    def _send(self, result: ToolResult, arguments: Mapping[str, Any]) -> ToolResult:
+        data = result.structured_content
+        if data is None:
+            return ToolResult(content=[TextContent(type="text", text=clean(str(result.content)))])
+        tokens = LONG_TOKENS if self.name in self.LONG else DEFAULT_TOKENS
+        budget = HARD_CAP_BYTES if _asked_for_more(arguments) else tokens * BYTES_PER_TOKEN
+        answer = fit(without_empties(escape_tree(redact_tree(data))), budget)
+        text = orjson.dumps(answer).decode()
+        trace.get_current_span().set_attribute("aiops.result_bytes", len(text))
+        return ToolResult(content=[TextContent(type="text", text=text)], structured_content=answer)

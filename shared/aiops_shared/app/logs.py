@@ -1,0 +1,38 @@
+"""Structured log records on stderr, redacted; stdout belongs to the protocol."""
+
+import logging
+import sys
+from datetime import UTC, datetime
+
+import orjson
+
+from aiops_shared.guardrails.redacting import escape_untrusted, redact
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: at, level, logger, says, trace of a bug."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record, every string redacted."""
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "says": escape_untrusted(redact(record.getMessage())),
+        }
+        if record.exc_info:
+            line["trace"] = redact(self.formatException(record.exc_info))
+        return orjson.dumps(line).decode()
+
+
+def log_to_stderr(level: str) -> None:
+    """Send every logger's records through the one redacting handler."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in list(logging.root.manager.loggerDict):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
