@@ -1,0 +1,181 @@
+"""What stands in the lab's AWS account: the common world of the scenarios, as plain data that one can change.
+
+The operations in `eks.py` and `ec2.py` read it from request threads; a scenario writes it from the lab's loop
+by replacing whole values, which needs no lock.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from aiops_lab.aws.principals import ACCOUNT_ID
+
+REGION = "us-east-1"
+CLUSTER = "my-cluster"
+KUBERNETES_VERSION = "1.35"
+VPC_ID = "vpc-0lab"
+
+
+@dataclass(frozen=True, slots=True)
+class Subnet:
+    """A subnet; EC2 keeps five addresses of each for itself."""
+
+    subnet_id: str
+    cidr: str
+    zone: str
+    available_ips: int = 251
+
+    @property
+    def arn(self) -> str:
+        """The subnet's ARN."""
+        return f"arn:aws:ec2:{REGION}:{ACCOUNT_ID}:subnet/{self.subnet_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class AddonRelease:
+    """One version of an add-on; `kubernetes`: where it runs, `default_for`: where it is offered first."""
+
+    version: str
+    kubernetes: tuple[str, ...]
+    default_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueAddon:
+    """An add-on that EKS offers."""
+
+    name: str
+    kind: str
+    releases: tuple[AddonRelease, ...]
+    publisher: str = "eks"
+    needs_iam: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledAddon:
+    """An add-on of the cluster; `issues` are pairs of EKS's code and its message."""
+
+    name: str
+    version: str
+    status: str = "ACTIVE"
+    issues: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Insight:
+    """A cluster insight, as `ListInsights` and `DescribeInsight` answer it."""
+
+    insight_id: str
+    name: str
+    category: str
+    description: str
+    status: str = "PASSING"
+    reason: str = ""
+    recommendation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Nodegroup:
+    """A managed node group."""
+
+    name: str
+    instance_types: tuple[str, ...]
+    size: int
+    min_size: int
+    max_size: int
+    capacity_type: str = "ON_DEMAND"
+    status: str = "ACTIVE"
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+def _releases(*versions: str) -> tuple[AddonRelease, ...]:
+    newest, *older = versions
+    return (
+        AddonRelease(newest, ("1.35", "1.34"), default_for=("1.35",)),
+        *(AddonRelease(version, ("1.34", "1.33"), default_for=("1.34",)) for version in older),
+    )
+
+
+# Names and kinds are EKS's; the version numbers are the fixture's own.
+CATALOGUE = (
+    CatalogueAddon(
+        "vpc-cni", "networking", _releases("v1.20.4-eksbuild.2", "v1.19.0-eksbuild.1"), needs_iam=True
+    ),
+    CatalogueAddon("coredns", "networking", _releases("v1.12.4-eksbuild.1", "v1.12.1-eksbuild.2")),
+    CatalogueAddon("kube-proxy", "networking", _releases("v1.35.0-eksbuild.2", "v1.34.1-eksbuild.2")),
+    CatalogueAddon(
+        "aws-ebs-csi-driver", "storage", _releases("v1.52.1-eksbuild.1", "v1.45.0-eksbuild.2"), needs_iam=True
+    ),
+    CatalogueAddon("eks-pod-identity-agent", "security", _releases("v1.3.9-eksbuild.3", "v1.3.4-eksbuild.1")),
+    CatalogueAddon(
+        "metrics-server",
+        "observability",
+        _releases("v0.8.0-eksbuild.3", "v0.7.2-eksbuild.4"),
+        publisher="kubernetes-sigs",
+    ),
+    CatalogueAddon(
+        "amazon-cloudwatch-observability",
+        "observability",
+        _releases("v4.6.0-eksbuild.1", "v4.3.1-eksbuild.1"),
+        needs_iam=True,
+    ),
+)
+
+INSTALLED = (
+    InstalledAddon("vpc-cni", "v1.20.4-eksbuild.2"),
+    InstalledAddon("coredns", "v1.12.4-eksbuild.1"),
+    InstalledAddon("kube-proxy", "v1.35.0-eksbuild.2"),
+    InstalledAddon("aws-ebs-csi-driver", "v1.52.1-eksbuild.1"),
+)
+
+INSIGHTS = (
+    Insight(
+        "11111111-1111-4111-8111-111111111111",
+        "Deprecated APIs removed in Kubernetes v1.36",
+        "UPGRADE_READINESS",
+        "Checks for usage of deprecated APIs that are scheduled for removal in Kubernetes v1.36.",
+        reason="No deprecated API usage detected within the last 30 days.",
+        recommendation="Update manifests and API clients to newer APIs before the upgrade.",
+    ),
+    Insight(
+        "22222222-2222-4222-8222-222222222222",
+        "Amazon EKS add-on version compatibility",
+        "UPGRADE_READINESS",
+        "Checks that the installed add-on versions are compatible with the next version of Kubernetes.",
+        reason="All installed add-on versions are compatible with the next Kubernetes version.",
+        recommendation="Upgrade add-ons that are not compatible before the cluster.",
+    ),
+)
+
+SUBNETS = (
+    Subnet("subnet-0aaa", "10.0.0.0/24", "us-east-1a"),
+    Subnet("subnet-0bbb", "10.0.1.0/24", "us-east-1b"),
+    Subnet("subnet-0ccc", "10.0.2.0/24", "us-east-1c"),
+)
+
+
+@dataclass(slots=True)
+class Account:
+    """The account's state. `endpoint` and `ca_pem` are the Kubernetes simulator's, known once it listens."""
+
+    started_at: datetime
+    cluster: str = CLUSTER
+    endpoint: str = ""
+    ca_pem: bytes = b""
+    tags: dict[str, str] = field(default_factory=lambda: {"env": "prod", "owner": "platform"})
+    logging: tuple[str, ...] = ("api", "audit", "authenticator")
+    created_days_ago: int = 120
+    catalogue: tuple[CatalogueAddon, ...] = CATALOGUE
+    addons: dict[str, InstalledAddon] = field(default_factory=lambda: {one.name: one for one in INSTALLED})
+    insights: dict[str, Insight] = field(default_factory=lambda: {one.insight_id: one for one in INSIGHTS})
+    nodegroups: dict[str, Nodegroup] = field(default_factory=dict)
+    subnets: dict[str, Subnet] = field(default_factory=lambda: {one.subnet_id: one for one in SUBNETS})
+
+    @property
+    def created_at(self) -> datetime:
+        """When the cluster was made."""
+        return self.started_at - timedelta(days=self.created_days_ago)
+
+    @property
+    def cluster_arn(self) -> str:
+        """The cluster's ARN."""
+        return f"arn:aws:eks:{REGION}:{ACCOUNT_ID}:cluster/{self.cluster}"

@@ -1,0 +1,60 @@
+"""A running AWS overlay without the rest of the lab, and real botocore clients of it."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.session import Session
+
+from aiops_lab.aws.account import Account
+from aiops_lab.aws.ec2 import ec2_operations
+from aiops_lab.aws.eks import eks_operations
+from aiops_lab.aws.overlay import Overlay
+from aiops_lab.aws.principals import Directory
+from aiops_lab.aws.server import AwsServer
+from aiops_lab.aws.sts import sts_operations
+
+T0 = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+
+
+@dataclass
+class RunningAws:
+    """The parts a test wants to see."""
+
+    account: Account
+    directory: Directory
+    overlay: Overlay
+    url: str
+
+    def client(self, service: str, who: str = "aiops-reader", **changed: str | None) -> Any:
+        """A botocore client with the standing key of `who`; `changed` overrides what it is made of."""
+        key = self.directory.standing(who)
+        made_of: dict[str, Any] = {
+            "endpoint_url": self.url,
+            "region_name": "us-east-1",
+            "aws_access_key_id": key.access_key_id,
+            "aws_secret_access_key": key.secret_access_key,
+            "aws_session_token": key.session_token,
+        }
+        return Session().create_client(service, **(made_of | changed))
+
+
+@pytest.fixture
+def aws() -> Iterator[RunningAws]:
+    account = Account(
+        started_at=T0, endpoint="https://127.0.0.1:6443", ca_pem=b"-----BEGIN CERTIFICATE-----\n"
+    )
+    directory = Directory(time.time)
+    operations = {
+        **eks_operations(account, directory),
+        **sts_operations(directory),
+        **ec2_operations(account),
+    }
+    overlay = Overlay(operations, directory, now=lambda: T0)
+    server = AwsServer(overlay, "127.0.0.1", 0)
+    server.start()
+    yield RunningAws(account, directory, overlay, server.url)
+    server.stop()
