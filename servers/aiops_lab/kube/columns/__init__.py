@@ -1,0 +1,1 @@
+"""What `kubectl get` prints: one printer per kind, answered as a Table by the list endpoints."""

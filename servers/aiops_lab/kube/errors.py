@@ -1,0 +1,161 @@
+"""The refusals of a kube-apiserver, each with the code, reason and wording clients parse.
+
+Wording after k8s.io/apimachinery/pkg/api/errors and pkg/util/validation/field.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from aiops_lab.kube.resources import Resource
+
+Details = dict[str, Any]
+
+
+class ApiError(Exception):
+    """A request the API refuses; `to_status` is the body a client gets."""
+
+    def __init__(self, status: int, reason: str, message: str, details: Details | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.details = details
+
+    def to_status(self) -> dict[str, Any]:
+        """Say it as a Kubernetes Status object."""
+        body: dict[str, Any] = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": self.message,
+            "reason": self.reason,
+            "code": self.status,
+        }
+        if self.details:
+            body["details"] = self.details
+        return body
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One thing wrong with one field, as `field.Error` of apimachinery says it."""
+
+    field: str
+    detail: str
+    value: Any = None
+    problem: str = "Invalid value"
+
+    @property
+    def reason(self) -> str:
+        """The cause's machine-readable reason."""
+        words = {"Required value": "FieldValueRequired", "Forbidden": "FieldValueForbidden"}
+        others = {
+            "Unsupported value": "FieldValueNotSupported",
+            "Duplicate value": "FieldValueDuplicate",
+            "Too long": "FieldValueTooLong",
+        }
+        return words.get(self.problem) or others.get(self.problem) or "FieldValueInvalid"
+
+    @property
+    def text(self) -> str:
+        """Problem, value and detail without the field."""
+        if self.problem in {"Required value", "Forbidden", "Too long"}:
+            return f"{self.problem}: {self.detail}" if self.detail else self.problem
+        shown = orjson.dumps(self.value).decode()
+        return f"{self.problem}: {shown}: {self.detail}" if self.detail else f"{self.problem}: {shown}"
+
+
+def qualified(resource: Resource) -> str:
+    """Plural and group: `pods`, `deployments.apps`."""
+    return f"{resource.plural}.{resource.group}" if resource.group else resource.plural
+
+
+def _details(resource: Resource, name: str) -> Details:
+    details: Details = {"kind": resource.plural}
+    if name:
+        details["name"] = name
+    if resource.group:
+        details["group"] = resource.group
+    return details
+
+
+def not_found(resource: Resource, name: str) -> ApiError:
+    """404: no such object."""
+    message = f'{qualified(resource)} "{name}" not found'
+    return ApiError(404, "NotFound", message, _details(resource, name))
+
+
+def no_such_path() -> ApiError:
+    """404 for a path or a kind the server does not know."""
+    return ApiError(404, "NotFound", "the server could not find the requested resource", {})
+
+
+def already_exists(resource: Resource, name: str) -> ApiError:
+    """409 on create."""
+    message = f'{qualified(resource)} "{name}" already exists'
+    return ApiError(409, "AlreadyExists", message, _details(resource, name))
+
+
+def conflict(resource: Resource, name: str, why: str) -> ApiError:
+    """409: the precondition does not hold."""
+    message = f'Operation cannot be fulfilled on {qualified(resource)} "{name}": {why}'
+    return ApiError(409, "Conflict", message, _details(resource, name))
+
+
+def stale(resource: Resource, name: str) -> ApiError:
+    """409: the resourceVersion sent is not the stored one."""
+    why = "the object has been modified; please apply your changes to the latest version and try again"
+    return conflict(resource, name, why)
+
+
+def invalid(resource: Resource, name: str, errors: Sequence[FieldError]) -> ApiError:
+    """422 with one cause per field."""
+    kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
+    texts = [f"{error.field}: {error.text}" for error in errors]
+    said = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+    details: Details = {"name": name, "kind": resource.kind}
+    if resource.group:
+        details["group"] = resource.group
+    details["causes"] = [{"reason": e.reason, "message": e.text, "field": e.field} for e in errors]
+    return ApiError(422, "Invalid", f'{kind} "{name}" is invalid: {said}', details)
+
+
+def bad_request(message: str) -> ApiError:
+    """400: the request makes no sense whatever the state."""
+    return ApiError(400, "BadRequest", message)
+
+
+def unauthorized() -> ApiError:
+    """401: nobody the server knows."""
+    return ApiError(401, "Unauthorized", "Unauthorized")
+
+
+def expired(message: str) -> ApiError:
+    """410: the version asked for is gone from history."""
+    return ApiError(410, "Expired", message)
+
+
+def forbidden(resource: Resource, name: str, why: str) -> ApiError:
+    """403 about an object or a collection."""
+    subject = f'{qualified(resource)} "{name}"' if name else qualified(resource)
+    return ApiError(403, "Forbidden", f"{subject} is forbidden: {why}", _details(resource, name))
+
+
+def method_not_allowed() -> ApiError:
+    """405: the resource has no such verb."""
+    message = "the server does not allow this method on the requested resource"
+    return ApiError(405, "MethodNotAllowed", message, {})
+
+
+def unsupported_media(message: str) -> ApiError:
+    """415: a body format the server does not read."""
+    return ApiError(415, "UnsupportedMediaType", message)
+
+
+def not_simulated(what: str) -> ApiError:
+    """501: a real cluster does this, the lab does not and says so."""
+    return ApiError(501, "NotImplemented", f"the lab's Kubernetes API does not simulate {what}")

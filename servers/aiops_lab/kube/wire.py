@@ -1,0 +1,53 @@
+"""Objects in wire shape: the type, the copy, and the few look-ups every room here needs."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+Obj = dict[str, Any]
+
+
+def clone(obj: Obj) -> Obj:
+    """Copy an object deeply; a JSON round trip is five times faster than `copy.deepcopy`."""
+    copied: Obj = orjson.loads(orjson.dumps(obj))
+    return copied
+
+
+def dig(obj: Any, *path: str | int, default: Any = None) -> Any:
+    """Follow keys and list positions; `default` where the path ends early or the value is null."""
+    for step in path:
+        if isinstance(obj, Mapping):
+            obj = obj.get(step)
+        elif isinstance(obj, list) and isinstance(step, int) and -len(obj) <= step < len(obj):
+            obj = obj[step]
+        else:
+            return default
+    return default if obj is None else obj
+
+
+def timestamp(at: datetime) -> str:
+    """A metav1.Time: UTC, whole seconds."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_time(text: object) -> datetime | None:
+    """Read a metav1.Time or MicroTime; None where it is absent or no time at all."""
+    if not isinstance(text, str):
+        return None
+    try:
+        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def name_of(obj: Obj) -> str:
+    """metadata.name, or nothing while generateName still has to make one."""
+    return str(dig(obj, "metadata", "name", default=""))
+
+
+def namespace_of(obj: Obj) -> str:
+    """metadata.namespace; empty for a cluster-scoped object."""
+    return str(dig(obj, "metadata", "namespace", default=""))
