@@ -1,0 +1,115 @@
+"""The one door to the database: `await store.run(fn)` runs `fn(connection)` as one transaction.
+
+`fn` runs in a worker thread. Opened at the first call, so that a server starts without SQLAlchemy. Any process may hold a store on the
+same database; what must not happen twice is decided inside one write transaction.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio.to_thread
+
+from aiops_shared.errors import AiopsError, UnreachableError
+from aiops_shared.settings import StateSettings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+T = TypeVar("T")
+
+
+class StateStore:
+    """A store of plans, approvals, limits and the audit. Safe to use from several threads and processes."""
+
+    def __init__(self, settings: StateSettings) -> None:
+        self._settings = settings
+        self._engine: Engine | None = None
+        self._opening = threading.Lock()
+        # SQLite has one writer at a time; waiting here is fair, waiting in SQLite is polling.
+        self._writing = threading.Lock()
+
+    async def run(self, work: "Callable[[Connection], T]", *, durable: bool = True) -> T:
+        """Run `work` in a write transaction; it is committed when `work` returns, undone when it raises.
+
+        `durable` commits survive a power cut. Raises `NotConfiguredError` when the database cannot be used
+        as configured and `UnreachableError` when it cannot be reached, read or written; an
+        `IntegrityError` of the database passes through, since it is an answer and not a failure.
+        """
+        return await anyio.to_thread.run_sync(partial(self.run_now, work, durable=durable))
+
+    async def read(self, work: "Callable[[Connection], T]") -> T:
+        """Run `work` in a transaction that only reads; never waits for a writer."""
+        return await anyio.to_thread.run_sync(partial(self.read_now, work))
+
+    def run_now(self, work: "Callable[[Connection], T]", *, durable: bool = True) -> T:
+        """`run` for the command line and for code that is in a worker thread already."""
+        with _translated():
+            engine = self._opened().execution_options(aiops_write=True, aiops_durable=durable)
+            with self._turn(), engine.begin() as conn:
+                return work(conn)
+
+    def read_now(self, work: "Callable[[Connection], T]") -> T:
+        """`read` for the command line and for code that is in a worker thread already."""
+        with _translated(), self._opened().begin() as conn:
+            return work(conn)
+
+    def close(self) -> None:
+        """Give the connections back; the next call opens again."""
+        with self._opening:
+            if self._engine is not None:
+                self._engine.dispose()
+                self._engine = None
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if self._opened().dialect.name != "sqlite":
+            yield
+            return
+        with self._writing:
+            yield
+
+    def _opened(self) -> "Engine":
+        with self._opening:
+            if self._engine is None:
+                self._engine = _open(self._settings)
+            return self._engine
+
+
+def _open(settings: StateSettings) -> "Engine":
+    from aiops_shared.state.migrating import migrate
+    from aiops_shared.state.opening import open_engine
+
+    engine = open_engine(settings.database_url)
+    try:
+        with engine.execution_options(aiops_write=True, aiops_durable=True).begin() as conn:
+            migrate(conn)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    import sqlalchemy.exc as sql
+
+    try:
+        yield
+    except (sql.IntegrityError, sql.ProgrammingError, sql.DataError):
+        raise
+    except sql.DBAPIError as error:
+        raise _unreachable(str(error.orig)) from error
+    except sql.TimeoutError as error:
+        raise _unreachable("no connection was free in time") from error
+
+
+def _unreachable(reason: str) -> AiopsError:
+    first = reason.strip().splitlines()[0][:256] if reason.strip() else "it failed"
+    return UnreachableError(
+        "state store",
+        first,
+        "check AIOPS_STATE_URL, AIOPS_STATE_DIR and the free space there; then try again",
+    )
