@@ -1,0 +1,188 @@
+"""The parameters that tools share: one word, one description, one check each.
+
+Called by every tool module. A value of the wrong form is refused here with InvalidInputError, before any
+request goes out; an empty text counts as "not given", since clients send it so. Descriptions are short on
+purpose: each is repeated in the schema of every tool that takes it.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from mcp_types import ToolAnnotations
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from aiops_shared.errors import InvalidInputError
+
+READS = ToolAnnotations(
+    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+)
+# A plan is stored, so planning twice leaves two plans; nothing outside our own store changes.
+PLANS = ToolAnnotations(
+    read_only_hint=True, destructive_hint=False, idempotent_hint=False, open_world_hint=True
+)
+WRITES = ToolAnnotations(
+    read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True
+)
+
+_LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
+# RFC 1123 subdomain; `:` as well, since RBAC names have it (apimachinery validation/path).
+_NAME = r"[a-z0-9](?:[-a-z0-9:]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9:]*[a-z0-9])?)*"
+_KIND = r"[A-Za-z][A-Za-z0-9]{0,62}(?:\.[a-z0-9](?:[-a-z0-9.]{0,200}[a-z0-9])?)?"
+_CLUSTER = r"[A-Za-z0-9](?:[A-Za-z0-9_.:@/-]{0,250}[A-Za-z0-9])?"
+_KEY = r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_VALUE = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
+_SET = rf"\(\s*{_VALUE}(?:\s*,\s*{_VALUE})*\s*\)"
+_TERM = rf"(?:!\s*{_KEY}|{_KEY}(?:\s*(?:==|=|!=)\s*{_VALUE}|\s+(?:in|notin)\s+{_SET})?)"
+_SELECTOR = rf"\s*{_TERM}(?:\s*,\s*{_TERM})*\s*"
+_RELATIVE = re.compile(r"[-+]?(\d{1,6})\s*(s|m|h|d|w)")
+_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_OLDEST = timedelta(days=3660)
+
+
+def _form(what: str, pattern: str, hint: str, *, at_most: int = 253) -> Callable[[str | None], str | None]:
+    compiled = re.compile(pattern)
+
+    def check(value: str | None) -> str | None:
+        if value is None or (len(value) <= at_most and ".." not in value and compiled.fullmatch(value)):
+            return value
+        raise InvalidInputError(what, f"{shown(value)} is not of the form it takes", hint)
+
+    return check
+
+
+def shown(value: str, at_most: int = 60) -> str:
+    """A refused value as it may be repeated: quoted, escaped, short."""
+    text = json.dumps(value[:at_most])
+    return text if len(value) <= at_most else f"{text}…"
+
+
+def _blank_is_absent(value: object) -> object:
+    return None if isinstance(value, str) and not value else value
+
+
+def _all_is_absent(value: object) -> object:
+    return None if isinstance(value, str) and value in {"", "*", "all"} else value
+
+
+def _plain(what: str, at_most: int) -> Callable[[str | None], str | None]:
+    def check(value: str | None) -> str | None:
+        if value is None or (len(value) <= at_most and value.isprintable()):
+            return value
+        raise InvalidInputError(what, f"takes printable text of at most {at_most} characters")
+
+    return check
+
+
+def _a_time(value: str | None) -> str | None:
+    if value is not None and not _RELATIVE.fullmatch(value):
+        _rfc3339(value)
+    return value
+
+
+def _rfc3339(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise InvalidInputError(
+            "time", f"{shown(text)} is no time", "give -30m, -1h, -2d or RFC 3339 (2026-11-22T03:00:00Z)"
+        ) from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def since_to_datetime(text: str, now: datetime) -> datetime:
+    """The moment that `-1h`, `2d` or an RFC 3339 time means at `now`, UTC.
+
+    Raises InvalidInputError when it is no time, lies in the future, or more than ten years back.
+    """
+    relative = _RELATIVE.fullmatch(text)
+    if relative:
+        back = timedelta(seconds=int(relative[1]) * _UNIT_S[relative[2]])
+        moment = now - min(back, _OLDEST * 2)
+    else:
+        moment = _rfc3339(text)
+    if moment > now + timedelta(seconds=60):
+        raise InvalidInputError(
+            "time", f"{shown(text)} lies in the future", f"now is {now:%Y-%m-%dT%H:%M:%SZ}"
+        )
+    if moment < now - _OLDEST:
+        raise InvalidInputError("time", f"{shown(text)} is more than ten years back")
+    return moment
+
+
+def to_list(value: object) -> object:
+    """A list from a list, JSON text or a comma list: many clients turn lists into text."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text.startswith("["):
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise InvalidInputError("list", "starts like JSON but does not parse") from None
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+_NAMESPACE_FORM = AfterValidator(
+    _form("namespace", _LABEL, "lower-case letters, digits and '-', at most 63 (RFC 1123)", at_most=63)
+)
+_KIND_FORM = AfterValidator(
+    _form("kind", _KIND, "a kind, plural or short name such as Pod, deployments, hpa, nodepools.karpenter.sh")
+)
+_NAME_FORM = AfterValidator(
+    _form("name", _NAME, "lower-case letters, digits, '-' and '.' (RFC 1123); one name, no path, no flag")
+)
+_CONTAINER_FORM = AfterValidator(
+    _form("container", _LABEL, "lower-case letters, digits and '-', at most 63 (RFC 1123)", at_most=63)
+)
+_WORKLOAD_FORM = AfterValidator(
+    _form("workload", rf"{_KIND}/{_NAME}", "kind/name, such as deployment/api", at_most=400)
+)
+_CLUSTER_FORM = AfterValidator(
+    _form("cluster", _CLUSTER, "a name, account/region/name or an ARN; list_clusters shows them")
+)
+_SELECTOR_FORM = AfterValidator(
+    _form("selector", _SELECTOR, "a label selector such as app=api,tier in (web,db)", at_most=1000)
+)
+_OPTIONAL = BeforeValidator(_blank_is_absent)
+
+Cluster = Annotated[
+    str | None,
+    _OPTIONAL,
+    _CLUSTER_FORM,
+    Field(description="Name, account/region/name or ARN; needless when one is configured"),
+]
+Namespace = Annotated[str, _NAMESPACE_FORM, Field(description="Namespace")]
+AnyNamespace = Annotated[
+    str | None,
+    BeforeValidator(_all_is_absent),
+    _NAMESPACE_FORM,
+    Field(description="Namespace; absent: all"),
+]
+KindName = Annotated[str, _KIND_FORM, Field(description="Kind, plural, short name or plural.group; CRDs too")]
+AnyKind = Annotated[str | None, _OPTIONAL, _KIND_FORM, Field(description="Kind of the object")]
+ObjectName = Annotated[str, _NAME_FORM, Field(description="Name")]
+AnyName = Annotated[str | None, _OPTIONAL, _NAME_FORM, Field(description="Name of the object")]
+PodName = Annotated[str | None, _OPTIONAL, _NAME_FORM, Field(description="Pod name")]
+Workload = Annotated[
+    str | None, _OPTIONAL, _WORKLOAD_FORM, Field(description="kind/name, e.g. deployment/api")
+]
+Container = Annotated[
+    str | None, _OPTIONAL, _CONTAINER_FORM, Field(description="Container; absent: the one in trouble")
+]
+Selector = Annotated[str | None, _OPTIONAL, _SELECTOR_FORM, Field(description="Label selector, e.g. app=api")]
+Since = Annotated[
+    str | None, _OPTIONAL, AfterValidator(_a_time), Field(description="From: -30m, -1h, -2d or RFC 3339")
+]
+Until = Annotated[str | None, _OPTIONAL, AfterValidator(_a_time), Field(description="To, as since")]
+Limit = Annotated[int, Field(ge=1, le=500, description="Rows")]
+Cursor = Annotated[
+    str | None,
+    _OPTIONAL,
+    AfterValidator(_plain("cursor", 400)),
+    Field(description="next_cursor of the last page"),
+]
+Detail = Annotated[Literal["summary", "full"], Field(description="full: widened, up to the hard cap")]
+StrList = Annotated[list[str], BeforeValidator(to_list)]
