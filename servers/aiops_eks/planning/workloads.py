@@ -1,0 +1,318 @@
+"""Changes of a workload: scale, restart, rollback, resources, image: facts and wish -> Draft.
+
+Raises InvalidInputError when the wish does not fit the object, with what would.
+"""
+
+from typing import Any
+
+from aiops_eks.diagnosis.quantities import amount, memory_text, raised_memory_bytes, whole_bytes
+from aiops_eks.diagnosis.quantities import millicores as cpu_of
+from aiops_eks.planning.diffing import changed_fields
+from aiops_eks.planning.drafts import Around, Draft, Obj, at, containers_of, name_of, replicas_of
+from aiops_eks.planning.facts import images_of, revision_of, revisions_of
+from aiops_eks.planning.rollouts import STEADY_S, Rollout, rollout
+from aiops_shared.errors import InvalidInputError
+from aiops_shared.guardrails.models import ActionName, GateCheck, Step
+from aiops_shared.guardrails.paths import write
+from aiops_shared.results import Frozen
+
+SCALABLE = ("Deployment", "StatefulSet", "ReplicaSet")
+ROLLING = ("Deployment", "StatefulSet", "DaemonSet")
+_RESTARTED_AT = 'spec.template.metadata.annotations."kubectl.kubernetes.io/restartedAt"'
+_LEAK_LIFE_S = (
+    1800  # a container that lives longer than this before each OOM grows, it is not merely too large
+)
+_STEADY_AT_MOST_S = 300.0
+
+
+class Wish(Frozen):
+    """The arguments of plan_workload_change that shape the change."""
+
+    replicas: int | None = None
+    container: str = ""
+    memory_limit: str = ""
+    memory_request: str = ""
+    cpu_limit: str = ""
+    cpu_request: str = ""
+    image: str = ""
+    to_revision: int | None = None
+
+
+def _target(around: Around) -> Obj:
+    if around.obj is None:
+        raise InvalidInputError(str(around.ref), "is not there", "name an existing workload")
+    return around.obj
+
+
+def _of_kind(around: Around, kinds: tuple[str, ...], action: str) -> Obj:
+    if around.ref.kind not in kinds:
+        raise InvalidInputError(
+            f"{action} {around.ref}",
+            f"not possible for a {around.ref.kind}",
+            f"possible for {', '.join(kinds)}",
+        )
+    return _target(around)
+
+
+def _container(obj: Obj, wanted: str) -> Obj:
+    found = containers_of(obj)
+    names = [name for item in found if (name := str(item.get("name", "")))]
+    if wanted:
+        for item in found:
+            if item.get("name") == wanted:
+                return item
+        raise InvalidInputError(
+            "container", f"no container {wanted!r} in {name_of(obj)}", f"it has {', '.join(names)}"
+        )
+    if len(found) != 1:
+        raise InvalidInputError(
+            "container", f"{name_of(obj)} has {len(found)} containers", f"name one of {', '.join(names)}"
+        )
+    return found[0]
+
+
+def _hpa_warnings(around: Around) -> tuple[str, ...]:
+    for hpa in around.hpas:
+        target = at(hpa, "spec", "scaleTargetRef") or {}
+        if target.get("kind") == around.ref.kind and target.get("name") == around.ref.name:
+            low, high = at(hpa, "spec", "minReplicas") or 1, at(hpa, "spec", "maxReplicas")
+            return (
+                f"HorizontalPodAutoscaler {name_of(hpa)} ({low}-{high}) sets the replicas and overrides this.",
+            )
+    return ()
+
+
+def scale(around: Around, wish: Wish) -> Draft:
+    """Set the number of replicas."""
+    obj = _of_kind(around, SCALABLE, "scale")
+    if wish.replicas is None:
+        raise InvalidInputError("replicas", "missing", "say how many replicas there shall be")
+    before, after = replicas_of(obj), wish.replicas
+    if before == after:
+        raise InvalidInputError("replicas", f"{around.ref} already has {before}", "nothing to plan")
+    values = {"spec.replicas": after}
+    gate = GateCheck(check="replicas_ready", within_s=600, args={"replicas": after})
+    return Draft(
+        action="scale",
+        ref=around.ref,
+        confirm=f"scale {around.ref} from {before} to {after} replicas",
+        steps=(Step(name="scale", verb="write", values=values, gate=gate),),
+        paths=("spec.replicas",),
+        diff=changed_fields(obj, write(obj, values)),
+        reversible="full",
+        at_once=max(0, before - after),
+        replicas_after=after,
+        warnings=_hpa_warnings(around),
+    )
+
+
+def _rolling(around: Around, action: ActionName, confirm: str, values: dict[str, Any], **more: Any) -> Draft:
+    """A draft of a template change, staged."""
+    obj = _target(around)
+    staged: Rollout = rollout(around.ref.kind, obj, values, more.pop("steady_s", STEADY_S))
+    shows = {"rollout": staged.says, **more.pop("shows", {})}
+    return Draft(
+        action=action,
+        ref=around.ref,
+        confirm=confirm,
+        steps=staged.steps,
+        paths=staged.paths,
+        reads=("spec.replicas", *more.pop("reads", ())),
+        diff=changed_fields(obj, write(obj, values)),
+        reversible="full",
+        at_once=staged.at_once,
+        warnings=(*staged.warnings, *more.pop("warnings", ())),
+        shows=shows,
+        **more,
+    )
+
+
+def restart(around: Around, wish: Wish) -> Draft:
+    """Replace every pod, one after the other (`kubectl rollout restart`'s annotation)."""
+    del wish
+    obj = _of_kind(around, ROLLING, "restart")
+    pods = len(around.pods) or replicas_of(obj)
+    values = {_RESTARTED_AT: around.now.isoformat(timespec="seconds").replace("+00:00", "Z")}
+    return _rolling(around, "restart", f"restart {around.ref} ({pods} pods, one at a time)", values)
+
+
+def rollback(around: Around, wish: Wish) -> Draft:
+    """Give a Deployment the pod template of an earlier revision."""
+    _of_kind(around, ("Deployment",), "roll back")
+    found = revisions_of(around)
+    if len(found) < 2:
+        raise InvalidInputError(
+            f"roll back {around.ref}", "there is no earlier revision", "plan an image change"
+        )
+    numbers = [revision_of(item) for item in found]
+    wanted = numbers[1] if wish.to_revision is None else wish.to_revision
+    if wanted not in numbers[1:]:
+        known = ", ".join(map(str, numbers[1:]))
+        raise InvalidInputError("to_revision", f"{wanted} is not an earlier revision", f"it has {known}")
+    chosen = found[numbers.index(wanted)]
+    template = write(at(chosen, "spec", "template"), {'metadata.labels."pod-template-hash"': None})
+    confirm = (
+        f"roll back {around.ref} from revision {numbers[0]} to {wanted} (image {images_of(chosen)[:200]})"
+    )
+    return _rolling(
+        around,
+        "rollback",
+        confirm,
+        {"spec.template": template},
+        revisions_back=numbers.index(wanted),
+        shows={"revisions": "; ".join(f"{revision_of(item)}: {images_of(item)}" for item in found[:5])},
+    )
+
+
+def image(around: Around, wish: Wish) -> Draft:
+    """Set the image of one container."""
+    obj = _of_kind(around, ROLLING, "image")
+    if not wish.image:
+        raise InvalidInputError("image", "missing", "say which image, with its tag or digest")
+    chosen = _container(obj, wish.container)
+    name, before = str(chosen.get("name")), str(chosen.get("image", ""))
+    if before == wish.image:
+        raise InvalidInputError("image", f"container {name} already runs it", "nothing to plan")
+    confirm = f"set image of container {name} in {around.ref} from {before[:200]} to {wish.image}"
+    return _rolling(
+        around, "image", confirm, {f"spec.template.spec.containers[name={name}].image": wish.image}
+    )
+
+
+_RESOURCE_FIELDS = (
+    ("memory_limit", "limits", "memory"),
+    ("memory_request", "requests", "memory"),
+    ("cpu_limit", "limits", "cpu"),
+    ("cpu_request", "requests", "cpu"),
+)
+
+
+def _wanted_resources(chosen: Obj, wish: Wish) -> dict[tuple[str, str], str]:
+    wanted = {(kind, unit): text for field, kind, unit in _RESOURCE_FIELDS if (text := getattr(wish, field))}
+    for (kind, unit), text in wanted.items():
+        number = amount(text)
+        if number is None or number <= 0:
+            raise InvalidInputError(
+                f"{unit} {kind[:-1]}", f"{text!r} is not a quantity", "for example 384Mi or 250m"
+            )
+    if wanted:
+        return wanted
+    limit = whole_bytes(at(chosen, "resources", "limits", "memory"))
+    if not limit:
+        raise InvalidInputError(
+            "memory_limit", f"container {chosen.get('name')} has none yet", "say the limit you want"
+        )
+    return {("limits", "memory"): memory_text(raised_memory_bytes(limit))}
+
+
+def _check_order(chosen: Obj, wanted: dict[tuple[str, str], str]) -> None:
+    for unit in ("memory", "cpu"):
+        sizes = {
+            kind: amount(wanted.get((kind, unit)) or at(chosen, "resources", kind, unit))
+            for kind in ("limits", "requests")
+        }
+        limit, request = sizes["limits"], sizes["requests"]
+        if limit is not None and request is not None and request > limit:
+            raise InvalidInputError(
+                f"{unit} request", "would exceed the limit", "raise the limit too, or lower the request"
+            )
+
+
+def _raise_pct(chosen: Obj, wanted: dict[tuple[str, str], str]) -> int:
+    """The largest new : old ratio in percent; a value that was not set before counts as ten times."""
+    ratios = [100]
+    for (kind, unit), text in wanted.items():
+        before, after = amount(at(chosen, "resources", kind, unit)), amount(text)
+        if after is None:
+            continue
+        ratios.append(int(-(-after * 100 // before)) if before else 1000)
+    return min(max(ratios), 1_000_000)
+
+
+def _lives_before_oom_s(around: Around, container: str) -> list[float]:
+    """How long the container's last instances lived before the kernel killed them."""
+    lives = []
+    for pod in around.pods:
+        for status in at(pod, "status", "containerStatuses") or []:
+            ended = at(status, "lastState", "terminated") or {}
+            if status.get("name") == container and ended.get("reason") == "OOMKilled":
+                started, finished = ended.get("startedAt"), ended.get("finishedAt")
+                if started and finished:
+                    from datetime import datetime
+
+                    life = datetime.fromisoformat(finished) - datetime.fromisoformat(started)
+                    lives.append(life.total_seconds())
+    return lives
+
+
+def _memory_story(around: Around, chosen: Obj) -> tuple[dict[str, str], tuple[str, ...], float]:
+    """What is known of the need, the warnings, and how long the canary must stay up to prove the change."""
+    name = str(chosen.get("name"))
+    lives = _lives_before_oom_s(around, name)
+    limit = at(chosen, "resources", "limits", "memory") or "none"
+    shows = {"need": "unknown: no OOM seen and no metrics backend asked"}
+    if not lives:
+        return shows, (), STEADY_S
+    longest = max(lives)
+    shows["need"] = f"more than {limit}: OOMKilled {longest:.0f} s after start"
+    shows["p99"] = "unknown without a metrics backend"
+    warnings: tuple[str, ...] = ()
+    if longest >= _LEAK_LIFE_S:
+        warnings = (
+            f"It took {longest / 3600:.1f} h to reach the limit: a leak? Raising it delays, does not fix.",
+        )
+    return shows, warnings, min(_STEADY_AT_MOST_S, max(STEADY_S, 2 * longest))
+
+
+def resources(around: Around, wish: Wish) -> Draft:
+    """Set requests and limits of one container; without values the memory limit is raised by half."""
+    obj = _of_kind(around, ROLLING, "resources")
+    chosen = _container(obj, wish.container)
+    wanted = _wanted_resources(chosen, wish)
+    _check_order(chosen, wanted)
+    name = str(chosen.get("name"))
+    values = {
+        f"spec.template.spec.containers[name={name}].resources.{kind}.{unit}": text
+        for (kind, unit), text in wanted.items()
+    }
+    says = ", ".join(
+        f"{unit} {kind[:-1]} {at(chosen, 'resources', kind, unit) or 'none'} -> {text}"
+        for (kind, unit), text in wanted.items()
+    )
+    if not changed_fields(obj, write(obj, values)):
+        raise InvalidInputError("resources", f"container {name} already has them", "nothing to plan")
+    shows, warnings, steady_s = _memory_story(around, chosen)
+    free = around.free_memory_bytes
+    shows["node headroom"] = (
+        "not measured" if free is None else f"{memory_text(free)} free on the roomiest node"
+    )
+    return _rolling(
+        around,
+        "resources",
+        f"set resources of container {name} in {around.ref}: {says}",
+        values,
+        raise_pct=_raise_pct(chosen, wanted),
+        needs_bytes=_request(chosen, wanted, "memory", whole_bytes),
+        needs_millicores=_request(chosen, wanted, "cpu", cpu_of),
+        shows=shows,
+        warnings=warnings,
+        steady_s=steady_s,
+    )
+
+
+def _request(chosen: Obj, wanted: dict[tuple[str, str], str], unit: str, read: Any) -> int:
+    """What one new replica asks of a node: the request, else the limit (Kubernetes' default for it)."""
+    for kind in ("requests", "limits"):
+        found = wanted.get((kind, unit)) or at(chosen, "resources", kind, unit)
+        if found:
+            return int(read(found) or 0)
+    return 0
+
+
+WORKLOAD_ACTIONS = {
+    "scale": scale,
+    "restart": restart,
+    "rollback": rollback,
+    "resources": resources,
+    "image": image,
+}
