@@ -15,6 +15,7 @@ from mcp_types import ToolAnnotations
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from aiops_shared.errors import InvalidInputError
+from aiops_shared.kube import names
 
 READS = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True
@@ -27,30 +28,38 @@ WRITES = ToolAnnotations(
     read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True
 )
 
-_LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
-# RFC 1123 subdomain; `:` as well, since RBAC names have it (apimachinery validation/path).
-_NAME = r"[a-z0-9](?:[-a-z0-9:]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9:]*[a-z0-9])?)*"
-_KIND = r"[A-Za-z][A-Za-z0-9]{0,62}(?:\.[a-z0-9](?:[-a-z0-9.]{0,200}[a-z0-9])?)?"
-_CLUSTER = r"[A-Za-z0-9](?:[A-Za-z0-9_.:@/-]{0,250}[A-Za-z0-9])?"
-_KEY = r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
-_VALUE = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
-_SET = rf"\(\s*{_VALUE}(?:\s*,\s*{_VALUE})*\s*\)"
-_TERM = rf"(?:!\s*{_KEY}|{_KEY}(?:\s*(?:==|=|!=)\s*{_VALUE}|\s+(?:in|notin)\s+{_SET})?)"
-_SELECTOR = rf"\s*{_TERM}(?:\s*,\s*{_TERM})*\s*"
+# A cluster: its name, account/region/name, an ARN, or a kubeconfig context.
+_CLUSTER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.:@/-]{0,250}[A-Za-z0-9])?")
 _RELATIVE = re.compile(r"[-+]?(\d{1,6})\s*(s|m|h|d|w)")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _OLDEST = timedelta(days=3660)
 
 
-def _form(what: str, pattern: str, hint: str, *, at_most: int = 253) -> Callable[[str | None], str | None]:
-    compiled = re.compile(pattern)
+def _given(check: Callable[[str], str]) -> AfterValidator:
+    """The check of `aiops_shared.kube.names`, for values that may be absent."""
+    return AfterValidator(lambda value: value if value is None else check(value))
 
-    def check(value: str | None) -> str | None:
-        if value is None or (len(value) <= at_most and ".." not in value and compiled.fullmatch(value)):
-            return value
-        raise InvalidInputError(what, f"{shown(value)} is not of the form it takes", hint)
 
-    return check
+def _cluster(value: str) -> str:
+    if ".." in value or not _CLUSTER.fullmatch(value):
+        raise InvalidInputError(
+            "cluster", f"{shown(value)} is no cluster", "give a name, account/region/name or an ARN"
+        )
+    return value
+
+
+def _name(value: str) -> str:
+    # Only RBAC's names have a colon; the kind's own rule is applied again where the URL is made.
+    return names.object_name("role" if ":" in value else "pod", value)
+
+
+def _workload(value: str) -> str:
+    kind, slash, name = value.partition("/")
+    if not slash:
+        raise InvalidInputError(
+            "workload", f"{shown(value)} is no workload", "give kind/name, as deployment/api"
+        )
+    return f"{names.kind_word(kind)}/{_name(name)}"
 
 
 def shown(value: str, at_most: int = 60) -> str:
@@ -125,27 +134,13 @@ def to_list(value: object) -> object:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-_NAMESPACE_FORM = AfterValidator(
-    _form("namespace", _LABEL, "lower-case letters, digits and '-', at most 63 (RFC 1123)", at_most=63)
-)
-_KIND_FORM = AfterValidator(
-    _form("kind", _KIND, "a kind, plural or short name such as Pod, deployments, hpa, nodepools.karpenter.sh")
-)
-_NAME_FORM = AfterValidator(
-    _form("name", _NAME, "lower-case letters, digits, '-' and '.' (RFC 1123); one name, no path, no flag")
-)
-_CONTAINER_FORM = AfterValidator(
-    _form("container", _LABEL, "lower-case letters, digits and '-', at most 63 (RFC 1123)", at_most=63)
-)
-_WORKLOAD_FORM = AfterValidator(
-    _form("workload", rf"{_KIND}/{_NAME}", "kind/name, such as deployment/api", at_most=400)
-)
-_CLUSTER_FORM = AfterValidator(
-    _form("cluster", _CLUSTER, "a name, account/region/name or an ARN; list_clusters shows them")
-)
-_SELECTOR_FORM = AfterValidator(
-    _form("selector", _SELECTOR, "a label selector such as app=api,tier in (web,db)", at_most=1000)
-)
+_NAMESPACE_FORM = _given(names.namespace)
+_KIND_FORM = _given(names.kind_word)
+_NAME_FORM = _given(_name)
+_CONTAINER_FORM = _given(names.container)
+_WORKLOAD_FORM = _given(_workload)
+_CLUSTER_FORM = _given(_cluster)
+_SELECTOR_FORM = _given(names.selector)
 _OPTIONAL = BeforeValidator(_blank_is_absent)
 
 Cluster = Annotated[
