@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from aiops_shared.guardrails.permits import Permit
 from aiops_shared.kube.models import ClusterInfo, Kind, LogLine, ObjectPage, TablePage
 
 Obj = dict[str, Any]
@@ -85,4 +86,53 @@ class Clusters(Protocol):
 
     async def open(self, cluster: str | None) -> Kube:
         """The API of one cluster: a name, `account/region/name` or an ARN; None when exactly one is known."""
+        ...
+
+
+class Writer(Protocol):
+    """One cluster's API, write side. Without `dry_run` every method needs the gate's permit."""
+
+    async def create(self, obj: Obj, *, dry_run: bool = False, permit: Permit | None = None) -> Obj:
+        """Create one object."""
+        ...
+
+    async def replace(self, obj: Obj, *, dry_run: bool = False, permit: Permit | None = None) -> Obj:
+        """Put the object in place of the one whose uid and resourceVersion it carries."""
+        ...
+
+    async def apply(
+        self, obj: Obj, *, force: bool = False, dry_run: bool = False, permit: Permit | None = None
+    ) -> Obj:
+        """Server-side apply; ConflictError lists the fields that others own."""
+        ...
+
+    async def delete(
+        self,
+        kind: str,
+        namespace: str,
+        name: str,
+        *,
+        uid: str = "",
+        dry_run: bool = False,
+        permit: Permit | None = None,
+    ) -> Obj | None:
+        """Delete one object, only if it still has that uid."""
+        ...
+
+    async def evict(
+        self, namespace: str, name: str, *, uid: str = "", dry_run: bool = False, permit: Permit | None = None
+    ) -> None:
+        """Evict one pod; ThrottledError carries the PodDisruptionBudget's refusal."""
+        ...
+
+
+class KubeReadWrite(Kube, Writer, Protocol):
+    """One cluster's whole API, as planners and the executor's adapter need it."""
+
+
+class WritableClusters(Protocol):
+    """The same directory, with the write side."""
+
+    async def open(self, cluster: str | None) -> KubeReadWrite:
+        """The API of one cluster."""
         ...

@@ -1,7 +1,7 @@
 """What a planner hands to the guardrails: a change not yet judged, and the facts around its target."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
@@ -49,6 +49,30 @@ class Draft(Frozen):
     needs_millicores: int = 0
     warnings: tuple[str, ...] = ()
     shows: dict[str, str] = Field(default_factory=dict)  # what a person wants to see beside the diff
+
+
+class DryRun(Frozen):
+    """What the API server says it would do."""
+
+    validation: Literal["server_dry_run", "schema_only"]
+    obj: Obj | None = None  # the object as it would be
+    missing: tuple[str, ...] = ()  # rights that a server-side dry run would need (D14)
+
+
+class Surroundings(Protocol):
+    """What stands around one object, and the dry run of a change to it. Fulfilled by the clients."""
+
+    async def around(self, cluster: str | None, kind: str, namespace: str, name: str) -> Around:
+        """Gather; the object may be absent. Raises AiopsError."""
+        ...
+
+    async def dry_run(self, draft: Draft, around: Around) -> DryRun:
+        """Ask the API server what the first step would do. Raises what it refuses."""
+        ...
+
+    async def dry_apply(self, manifest: Obj, around: Around) -> DryRun:
+        """Ask the API server what applying the manifest would give."""
+        ...
 
 
 def at(obj: Obj | None, *path: str) -> Any:

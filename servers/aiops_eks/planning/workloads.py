@@ -77,7 +77,7 @@ def _hpa_warnings(around: Around) -> tuple[str, ...]:
         if target.get("kind") == around.ref.kind and target.get("name") == around.ref.name:
             low, high = at(hpa, "spec", "minReplicas") or 1, at(hpa, "spec", "maxReplicas")
             return (
-                f"HorizontalPodAutoscaler {name_of(hpa)} ({low}-{high}) sets the replicas and overrides this.",
+                f"HorizontalPodAutoscaler {name_of(hpa)} ({low}-{high}) sets the replicas, overriding this.",
             )
     return ()
 

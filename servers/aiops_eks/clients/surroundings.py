@@ -1,0 +1,214 @@
+"""Gathers what stands around one object that may be changed, and asks the API server for dry runs.
+
+Called by the plan tools, and again by the executor's adapter when a plan is carried out (decision D3). All
+sources are asked at the same time; one that fails is a gap that is said, and leaves the cautious fact.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+
+from aiops_eks.diagnosis.quantities import millicores, whole_bytes
+from aiops_eks.planning.drafts import Around, Draft, DryRun, Obj, at, uid_of
+from aiops_eks.planning.facts import selects
+from aiops_eks.ports import KubeReadWrite, WritableClusters
+from aiops_shared.clock import Clock
+from aiops_shared.errors import AccessDeniedError, AiopsError, InvalidInputError, NotFoundError
+from aiops_shared.guardrails.models import ObjectRef, Step
+from aiops_shared.guardrails.paths import write
+
+GATHER_WITHIN_S = 20.0
+_HAS_PODS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
+_MAX_PODS = 20_000
+_MAX_OWNERS = 5
+
+
+@dataclass
+class _Found:
+    """What arrived before the deadline."""
+
+    parts: dict[str, Any] = field(default_factory=dict)
+    gaps: list[str] = field(default_factory=list)
+
+    async def take(self, name: str, ask: Callable[[], Awaitable[Any]]) -> None:
+        try:
+            self.parts[name] = await ask()
+        except AiopsError as problem:
+            self.gaps.append(f"{name}: {problem.wire()[:200]}")
+
+
+async def _all(kube: KubeReadWrite, kind: str, namespace: str) -> tuple[Obj, ...]:
+    return tuple([item async for item in kube.every(kind, namespace, at_most=_MAX_PODS)])
+
+
+def _owned_by(items: tuple[Obj, ...], uid: str) -> tuple[Obj, ...]:
+    return tuple(
+        item
+        for item in items
+        if any(ref.get("uid") == uid for ref in at(item, "metadata", "ownerReferences") or [])
+    )
+
+
+async def _owners(kube: KubeReadWrite, obj: Obj, namespace: str) -> tuple[Obj, ...]:
+    """The controllers above an object, nearest first."""
+    found: list[Obj] = []
+    while len(found) < _MAX_OWNERS:
+        references = at(found[-1] if found else obj, "metadata", "ownerReferences") or []
+        above = next((ref for ref in references if ref.get("controller")), None)
+        if above is None:
+            break
+        found.append(await kube.get(str(above["kind"]), namespace, str(above["name"])))
+    return tuple(found)
+
+
+def _requests_of(pod: Obj) -> tuple[int, int]:
+    memory = cpu = 0
+    for container in at(pod, "spec", "containers") or []:
+        asked = at(container, "resources", "requests") or {}
+        memory += whole_bytes(asked.get("memory")) or 0
+        cpu += millicores(asked.get("cpu")) or 0
+    return memory, cpu
+
+
+def roomiest(nodes: tuple[Obj, ...], pods: tuple[Obj, ...]) -> tuple[int, int]:
+    """Memory (bytes) and CPU (millicores) left on the schedulable node with the most free memory."""
+    free: dict[str, list[int]] = {}
+    for node in nodes:
+        if at(node, "spec", "unschedulable"):
+            continue
+        room = at(node, "status", "allocatable") or {}
+        free[str(at(node, "metadata", "name"))] = [
+            whole_bytes(room.get("memory")) or 0,
+            millicores(room.get("cpu")) or 0,
+        ]
+    for pod in pods:
+        left = free.get(str(at(pod, "spec", "nodeName")))
+        if left and at(pod, "status", "phase") not in {"Succeeded", "Failed"}:
+            memory, cpu = _requests_of(pod)
+            left[0] -= memory
+            left[1] -= cpu
+    best = max(free.values(), default=[0, 0])
+    return max(0, best[0]), max(0, best[1])
+
+
+@dataclass(frozen=True)
+class KubeSurroundings:
+    """Fulfils `planning.drafts.Surroundings` over the clusters' APIs."""
+
+    clusters: WritableClusters
+    clock: Clock
+
+    async def around(self, cluster: str | None, kind: str, namespace: str, name: str) -> Around:
+        """Everything a plan of one object reasons from."""
+        kube = await self.clusters.open(cluster)
+        found_kind = await kube.kind(kind)
+        where = namespace if found_kind.namespaced else ""
+        if found_kind.namespaced and not namespace:
+            raise InvalidInputError(
+                "namespace", f"missing: {found_kind.kind} is namespaced", "name its namespace"
+            )
+        ref = ObjectRef(
+            cluster=kube.cluster,
+            api_version=found_kind.api_version,
+            kind=found_kind.kind,
+            namespace=where,
+            name=name,
+        )
+        return await self.around_ref(kube, ref)
+
+    async def around_ref(self, kube: KubeReadWrite, ref: ObjectRef) -> Around:
+        """The same for a reference whose kind is known."""
+        obj = await self._object(kube, ref)
+        found = _Found()
+        with anyio.move_on_after(GATHER_WITHIN_S) as deadline:
+            async with anyio.create_task_group() as tasks:
+                for name, ask in self._questions(kube, ref, obj).items():
+                    tasks.start_soon(found.take, name, ask)
+        if deadline.cancelled_caught:
+            found.gaps.append(f"not everything answered within {GATHER_WITHIN_S:.0f} s")
+        return self._assemble(ref, obj, found, await self.clock.now())
+
+    async def _object(self, kube: KubeReadWrite, ref: ObjectRef) -> Obj | None:
+        try:
+            return await kube.get(ref.kind, ref.namespace, ref.name)
+        except NotFoundError as error:
+            if error.code != NotFoundError.code:
+                raise
+            return None
+
+    def _questions(
+        self, kube: KubeReadWrite, ref: ObjectRef, obj: Obj | None
+    ) -> dict[str, Callable[[], Awaitable[Any]]]:
+        asks: dict[str, Callable[[], Awaitable[Any]]] = {}
+        space = ref.namespace
+        if space:
+            asks["namespace"] = lambda: kube.get("Namespace", "", space)
+            asks["pdbs"] = lambda: _all(kube, "PodDisruptionBudget", space)
+        if obj is not None and at(obj, "metadata", "ownerReferences"):
+            asks["owners"] = lambda: _owners(kube, obj, space)
+        if obj is not None and ref.kind in _HAS_PODS:
+            asks["pods"] = lambda: _all(kube, "Pod", space)
+            asks["hpas"] = lambda: _all(kube, "HorizontalPodAutoscaler", space)
+            asks["room"] = lambda: self._room(kube)
+        if obj is not None and ref.kind == "Deployment":
+            asks["replica_sets"] = lambda: _all(kube, "ReplicaSet", space)
+        return asks
+
+    async def _room(self, kube: KubeReadWrite) -> tuple[int, int]:
+        return roomiest(await _all(kube, "Node", ""), await _all(kube, "Pod", ""))
+
+    def _assemble(self, ref: ObjectRef, obj: Obj | None, found: _Found, now: Any) -> Around:
+        parts = found.parts
+        labels = at(obj, "spec", "selector")
+        pods = tuple(
+            pod for pod in parts.get("pods", ()) if selects(labels, at(pod, "metadata", "labels") or {})
+        )
+        if ref.kind == "Pod" and obj is not None:
+            pods = (obj,)
+        room = parts.get("room")
+        return Around(
+            ref=ref,
+            now=now,
+            obj=obj,
+            namespace=parts.get("namespace"),
+            pods=pods,
+            replica_sets=_owned_by(parts.get("replica_sets", ()), uid_of(obj)),
+            pdbs=parts.get("pdbs", ()),
+            hpas=parts.get("hpas", ()),
+            owners=parts.get("owners", ()),
+            free_memory_bytes=room[0] if room else None,
+            free_cpu_millicores=room[1] if room else None,
+            gaps=tuple(found.gaps),
+        )
+
+    async def dry_run(self, draft: Draft, around: Around) -> DryRun:
+        """The first step as a server-side dry run: real admission, real validation, nothing stored."""
+        kube = await self.clusters.open(draft.ref.cluster)
+        try:
+            return DryRun(validation="server_dry_run", obj=await _dry(kube, draft.steps[0], around))
+        except AccessDeniedError as denied:
+            return DryRun(validation="schema_only", missing=(str(denied)[:300],))
+
+    async def dry_apply(self, manifest: Obj, around: Around) -> DryRun:
+        """The server-side apply of a manifest, dry."""
+        kube = await self.clusters.open(around.ref.cluster)
+        try:
+            return DryRun(validation="server_dry_run", obj=await kube.apply(manifest, dry_run=True))
+        except AccessDeniedError as denied:
+            return DryRun(validation="schema_only", missing=(str(denied)[:300],))
+
+
+async def _dry(kube: KubeReadWrite, step: Step, around: Around) -> Obj | None:
+    ref = around.ref
+    if step.verb == "write" and around.obj is not None:
+        return await kube.replace(write(around.obj, step.values), dry_run=True)
+    if step.verb == "create":
+        return await kube.create(step.body, dry_run=True)
+    if step.verb == "delete":
+        return await kube.delete(ref.kind, ref.namespace, ref.name, uid=uid_of(around.obj), dry_run=True)
+    if step.verb == "evict":
+        await kube.evict(ref.namespace, ref.name, uid=uid_of(around.obj), dry_run=True)
+        return around.obj
+    return await kube.apply(step.body, dry_run=True)
