@@ -92,6 +92,7 @@ class Facts(Frozen):
     az_drains: Annotated[int, Field(ge=0, le=1_000_000)] = 0  # other nodes of the same zone being drained
     pool_pct: Annotated[int, Field(ge=0, le=100)] = 100
     addon_compatible: bool = False
+    pool_drains: Annotated[int, Field(ge=0, le=1_000_000)] = 1_000_000  # nodes of the pool at once, with this
     isolates_one_pod: bool = False  # a deny-all NetworkPolicy for one labelled pod
     secret_values: bool = False
     reversible: Reversible = "none"
@@ -121,6 +122,9 @@ class Request(Frozen):
     limits: Limits = Limits()
     frozen: bool = False
     sensitive: bool = False
+    audit_down: bool = False  # the audit cannot be written
+    approved_by: str = ""  # who approved, when an approval is presented
+    approval_needs: Approver = ""  # … and whom the rule asked for
 
 
 class Verdict(Frozen):

@@ -1,7 +1,8 @@
 """The one door to the database: `await store.run(fn)` runs `fn(connection)` as one transaction.
 
-`fn` runs in a worker thread. Opened at the first call, so that a server starts without SQLAlchemy. Any process may hold a store on the
-same database; what must not happen twice is decided inside one write transaction.
+`fn` runs in a worker thread. The store is opened at the first call, so that a server starts without
+SQLAlchemy. Any process may hold one on the same database; what must not happen twice is decided inside one
+write transaction.
 """
 
 import threading
