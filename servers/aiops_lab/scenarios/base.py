@@ -1,0 +1,88 @@
+"""What a scenario is, and what it may do with the world it is played in.
+
+Scenarios know nothing of controllers: they publish images, create objects at moments before T0, change and
+delete them, and the world does the rest. `Expected` is what a right diagnosis says; tests and graders read it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Protocol
+
+from aiops_lab.kube.wire import Obj
+from aiops_lab.scenarios.images import Image
+from aiops_lab.scenarios.names import Names, cast
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One fault as a right diagnosis names it: the code, the object where the fault is, the object it hurts."""
+
+    code: str
+    kind: str
+    namespace: str
+    name: str
+    hurts_kind: str = "Deployment"
+    hurts_name: str = ""
+    headline: str = ""  # a regular expression that the title or root cause must match
+
+
+class Stage(Protocol):
+    """The world, as a scenario sees it. Times are seconds before T0."""
+
+    def at(self, before_s: float, act: Callable[[], None]) -> None:
+        """Do something at that moment."""
+
+    def put_at(self, before_s: float, *objects: Obj, by: str = ...) -> None:
+        """Create objects at that moment."""
+
+    def change_at(
+        self, before_s: float, kind: str, namespace: str, name: str, change: Callable[[Obj], None]
+    ) -> None:
+        """Edit an object at that moment."""
+
+    def delete_at(self, before_s: float, kind: str, namespace: str, name: str, user: str) -> None:
+        """Delete an object at that moment; the world remembers who did it."""
+
+    def replace_pods_at(self, before_s: float, namespace: str, app: str) -> None:
+        """Delete an app's pods at that moment, so that new ones start."""
+
+    def status_at(self, before_s: float, kind: str, namespace: str, name: str, status: Obj) -> None:
+        """Write the status of an object that no controller here keeps."""
+
+    def publish(self, ref: str, image: Image | None = None) -> str:
+        """Make an image exist in the registry; returns its name."""
+
+    def deny(self, repository: str) -> None:
+        """Let the registry refuse a repository."""
+
+    def call_pods(self, namespace: str, name: str, template_hash: str, *suffixes: str) -> None:
+        """The next revision of a Deployment and its next pods get these names."""
+
+
+Build = Callable[[Stage, Names, Random], None]
+Expect = Callable[[Names], tuple[Expected, ...]]
+
+
+def nothing(names: Names) -> tuple[Expected, ...]:
+    """No fault: an empty diagnosis is the right one."""
+    del names
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One story: how it is built and what a right answer to it is."""
+
+    name: str
+    title: str
+    says: str
+    fixture: str  # the id on the scenarios' page: F1, F1b, F2n
+    build: Build
+    expect: Expect = field(default=nothing)
+    lead_s: float = 1800.0  # how long before T0 its first change is
+
+    @property
+    def expected(self) -> Expected | None:
+        """What a right diagnosis says first with seed 0; None where nothing is wrong."""
+        return next(iter(self.expect(cast(0))), None)

@@ -1,0 +1,145 @@
+"""What every controller of one world holds in its hands, and how a controller is woken.
+
+`Cluster` bundles the Store, the cache of its objects, the clock, chance and the event recorder. A `Controller`
+says which objects concern it; a change of one puts a key into its queue, and the clock plays the queue at the
+next moment, never inside the API request that caused it.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from random import Random
+
+from aiops_lab.clock import VirtualClock
+from aiops_lab.kube.store import Store
+from aiops_lab.world.cache import Cache
+from aiops_lab.world.events import Recorder, Said
+from aiops_lab.scenarios.images import Registry
+from aiops_lab.world.objects import Key, Obj, controller_of, key_of, stamp
+
+_SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # k8s.io/apimachinery/pkg/util/rand: no vowels, no 0 1 3
+
+
+@dataclass
+class Fixed:
+    """Names that a scenario wants letter by letter, used up in order before chance is asked."""
+
+    hashes: dict[Key, list[str]] = field(default_factory=dict)  # of a Deployment
+    suffixes: dict[Key, list[str]] = field(default_factory=dict)  # of a Deployment's next pods
+
+
+@dataclass
+class Cluster:
+    """One world's parts; rebuilt (`reset`) whenever a scenario is loaded."""
+
+    store: Store
+    clock: VirtualClock
+    cache: Cache
+    rng: Random = field(default_factory=Random)
+    registry: Registry = field(default_factory=Registry)
+    fixed: Fixed = field(default_factory=Fixed)
+    seed: int = 0
+    events: Recorder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.events = Recorder(self.store, self.clock, lambda: self.rng)
+
+    def reset(self, seed: int, name: str) -> None:
+        """Forget what belonged to the last world; chance starts anew from seed and name."""
+        self.seed, self.rng = seed, Random(f"{name}/{seed}")
+        self.registry, self.fixed = Registry(), Fixed()
+        self.events.forget()
+
+    def say(self, said: Said) -> None:
+        """Write an event."""
+        self.events.say(said)
+
+    def stamp(self) -> str:
+        """This moment, as Kubernetes writes it."""
+        return stamp(self.clock.now())
+
+    def letters(self, count: int) -> str:
+        """The random end of a generated name."""
+        return "".join(self.rng.choice(_SUFFIX_LETTERS) for _ in range(count))
+
+    def pod_suffix(self, owner: Obj) -> str:
+        """The five letters behind a ReplicaSet's or DaemonSet's name."""
+        parent = controller_of(owner)
+        wanted = self.fixed.suffixes.get((key_of(owner)[0], parent["name"])) if parent else None
+        return wanted.pop(0) if wanted else self.letters(5)
+
+    def template_hash(self, deployment: Obj) -> str:
+        """The pod-template-hash of a new revision."""
+        wanted = self.fixed.hashes.get(key_of(deployment))
+        return wanted.pop(0) if wanted else self.letters(10)
+
+    def write_status(self, obj: Obj, status: Obj) -> None:
+        """Write a status if it says something new, to the object that still exists."""
+        namespace, name = key_of(obj)
+        current = self.cache.get(obj["kind"], namespace, name)
+        if current is not None and current.get("status") != status:
+            self.store.set_status(obj["kind"], namespace or None, name, status)
+
+    def edit(self, obj: Obj, change: Callable[[Obj], None], manager: str) -> Obj | None:
+        """Change the stored object by a function; None when it is gone."""
+        namespace, name = key_of(obj)
+        fresh = self.store.get(obj["kind"], namespace or None, name)
+        if fresh is None:
+            return None
+        change(fresh)
+        return self.store.update(fresh, manager=manager)
+
+    def remove(self, obj: Obj, *, grace_s: int | None = None) -> None:
+        """Delete an object if it is still there."""
+        namespace, name = key_of(obj)
+        if self.cache.get(obj["kind"], namespace, name) is not None:
+            self.store.delete(obj["kind"], namespace or None, name, grace_s=grace_s)
+
+
+class Controller:
+    """Something that keeps objects of one kind true; one queue, one key at a time."""
+
+    kind = ""  # whose keys stand in the queue
+    watches: tuple[str, ...] = ()  # other kinds whose changes concern it
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self._queue: dict[Key, None] = {}
+        self._woken = False
+
+    def reset(self) -> None:
+        """A new world: whatever was queued is of the old one."""
+        self._queue.clear()
+        self._woken = False
+
+    def keys_for(self, change: str, obj: Obj) -> Iterable[Key]:
+        """Which keys a change of a watched kind concerns."""
+        del change, obj
+        return ()
+
+    def reconcile(self, key: Key) -> None:
+        """Make one object true; called with the clock standing at the moment."""
+        raise NotImplementedError
+
+    def hear(self, change: str, obj: Obj) -> None:
+        """Note whom this change concerns."""
+        if obj["kind"] == self.kind:
+            self.wake(key_of(obj))
+        if obj["kind"] in self.watches:
+            for key in self.keys_for(change, obj):
+                self.wake(key)
+
+    def wake(self, key: Key, after_s: float = 0.0) -> None:
+        """Look at `key` soon, or after some seconds."""
+        if after_s > 0:
+            self.cluster.clock.call_later(after_s, lambda: self.wake(key))
+            return
+        self._queue[key] = None
+        if not self._woken:
+            self._woken = True
+            self.cluster.clock.call_later(0, self._drain)
+
+    def _drain(self) -> None:
+        self._woken = False
+        keys, self._queue = self._queue, {}
+        for key in keys:
+            self.reconcile(key)

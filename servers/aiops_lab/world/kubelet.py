@@ -1,0 +1,189 @@
+"""The kubelets of all nodes: run what is bound to them, report it, and know its logs and usage.
+
+The world's source of logs and usage stands on this controller: each run of a container knows, as functions
+of time, what it wrote and what it used.
+"""
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+
+from aiops_lab.world.cluster import Cluster, Controller
+from aiops_lab.world.container_run import ContainerRun, Record
+from aiops_lab.scenarios.images import Image, PullError
+from aiops_lab.world.objects import Key, Obj, being_deleted, condition, key_of, meta
+from aiops_lab.world.pod_run import PodRun
+
+MOST_LINES = 5000  # containerd rotates; nobody reads further back than this
+NODE_CPU_M, NODE_MEMORY_BYTES = 140, 1_150 * 2**20  # kubelet, containerd and the system itself
+
+
+class Kubelets(Controller):
+    """Starts, stops and forgets pod runs as the pods of the Store come and go."""
+
+    kind = "Pod"
+    watches = ("Node",)
+
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__(cluster)
+        self.runs: dict[Key, PodRun] = {}
+        self._images: defaultdict[str, dict[str, Image]] = defaultdict(dict)
+        self._addresses: defaultdict[str, set[str]] = defaultdict(set)
+
+    def reset(self) -> None:
+        """All nodes empty."""
+        super().reset()
+        for run in self.runs.values():
+            run.drop()
+        self.runs.clear()
+        self._images.clear()
+        self._addresses.clear()
+
+    def keys_for(self, change: str, obj: Obj) -> list[Key]:
+        """A node that went down or came back concerns its pods."""
+        name = meta(obj)["name"]
+        down = _is_down(obj) and change != "DELETED"
+        return [key for key, run in self.runs.items() if run.node_name == name and run.node_down != down]
+
+    def reconcile(self, key: Key) -> None:
+        """Bring the run of one pod to what its object says."""
+        pod, run = self.cluster.cache.get("Pod", *key), self.runs.get(key)
+        if run is not None and (pod is None or meta(pod)["uid"] != run.uid):
+            self._drop(run)
+            run = None
+        if pod is None:
+            return
+        if run is None:
+            self._meet(pod)
+        else:
+            self._follow(pod, run)
+
+    def _meet(self, pod: Obj) -> None:
+        node = pod["spec"].get("nodeName")
+        if being_deleted(pod) and not node:
+            self.cluster.remove(pod, grace_s=0)
+        elif node and self.cluster.cache.get("Node", "", node) is not None:
+            self.runs[key_of(pod)] = PodRun(self, pod)
+            if being_deleted(pod):
+                self._follow(pod, self.runs[key_of(pod)])
+
+    def _follow(self, pod: Obj, run: PodRun) -> None:
+        node = self.cluster.cache.get("Node", "", run.node_name)
+        down = node is None or _is_down(node)
+        if down != run.node_down:
+            run.node_down = down
+            run.changed()
+        if being_deleted(pod) and not down:
+            run.terminate(float(meta(pod).get("deletionGracePeriodSeconds", 30)))
+
+    def _drop(self, run: PodRun) -> None:
+        run.drop()
+        del self.runs[run.key]
+        if run.address:
+            self._addresses[run.node_name].discard(run.address)
+
+    # what pods ask of their node
+
+    def image(self, node: str, ref: str) -> Image | None:
+        """The image a node holds; one that was published anew counts as pulled again."""
+        held = self._images[node].get(ref)
+        if held is None:
+            return None
+        try:
+            return self.cluster.registry.pull(ref)
+        except PullError:
+            return held
+
+    def keep_image(self, node: str, ref: str, image: Image) -> None:
+        """The node holds the image from now on."""
+        self._images[node][ref] = image
+
+    def host_address(self, node: str) -> str:
+        """The node's internal address."""
+        found = self.cluster.cache.get("Node", "", node) or {}
+        for address in (found.get("status") or {}).get("addresses") or ():
+            if address["type"] == "InternalIP":
+                return str(address["address"])
+        return ""
+
+    def address(self, pod: Obj) -> str:
+        """A free address for a pod in its node's subnet; the node's own for host network."""
+        node = pod["spec"]["nodeName"]
+        host = self.host_address(node)
+        if pod["spec"].get("hostNetwork"):
+            return host
+        subnet = host.rpartition(".")[0]
+        used = set().union(*self._addresses.values())
+        last = next(each for each in range(10, 100_000) if f"{subnet}.{each}" not in used and each not in _HOSTS)
+        self._addresses[node].add(f"{subnet}.{last}")
+        return f"{subnet}.{last}"
+
+    # logs and usage
+
+    def lines(
+        self, namespace: str, pod: str, container: str, *, previous: bool
+    ) -> list[tuple[datetime, str]] | None:
+        """What a container wrote, oldest first; None when there is no such run."""
+        record = self._record(namespace, pod, container, previous=previous)
+        return None if record is None else written(record, self.cluster.clock.now())
+
+    def _record(self, namespace: str, pod: str, container: str, *, previous: bool) -> Record | None:
+        run = self.runs.get((namespace, pod))
+        found = next((each for each in run.containers if each.name == container), None) if run else None
+        if found is None:
+            return None
+        waits_after_end = not found.running and bool(found.last_state)
+        return found.previous if previous and not waits_after_end else found.current
+
+    def pod(self, namespace: str, name: str) -> dict[str, tuple[int, int]] | None:
+        """What each running container uses now: (cpu in millicores, memory in bytes)."""
+        run = self.runs.get((namespace, name))
+        if run is None:
+            return None
+        now = self.cluster.clock.now()
+        return {each.name: usage(each, now) for each in run.mains if each.running}
+
+    def node(self, name: str) -> tuple[int, int] | None:
+        """What a node uses now: (cpu in millicores, memory in bytes)."""
+        if self.cluster.cache.get("Node", "", name) is None:
+            return None
+        now, cpu, memory = self.cluster.clock.now(), NODE_CPU_M, NODE_MEMORY_BYTES
+        for run in self.runs.values():
+            for each in run.mains if run.node_name == name else ():
+                if each.running:
+                    used = usage(each, now)
+                    cpu, memory = cpu + used[0], memory + used[1]
+        return cpu, memory
+
+
+_HOSTS = range(40, 60)  # last octets of the nodes themselves
+
+
+def _is_down(node: Obj) -> bool:
+    ready = condition(node, "Ready")
+    return ready is not None and ready["status"] != "True"
+
+
+def usage(container: ContainerRun, now: datetime) -> tuple[int, int]:
+    """(cpu in millicores, working set in bytes) of a running container; the set never exceeds the limit."""
+    record = container.current
+    if record is None:
+        return 0, 0
+    t = (now - record.started_at).total_seconds()
+    wobble = 1 + 0.01 * ((int(t // 15) * 7919) % 5 - 2)  # metrics-server sees a new value every 15 s
+    memory = record.behaviour.memory.at(t) * wobble
+    if (limit := container.memory_limit_bytes) is not None:
+        memory = min(memory, float(limit))
+    return round(record.behaviour.cpu_m.at(t) * wobble), round(memory)
+
+
+def written(record: Record, now: datetime) -> list[tuple[datetime, str]]:
+    """The lines of one run up to its end or to now."""
+    end = record.ended_at or now
+    lasted = (end - record.started_at).total_seconds()
+    said = [(t, line) for t, line in record.behaviour.lines if t <= lasted]
+    if (chatter := record.behaviour.chatter) is not None:
+        first = (record.behaviour.lines[-1][0] if record.behaviour.lines else 0.0) + chatter.every_s
+        count = int((lasted - first) // chatter.every_s) + 1 if lasted >= first else 0
+        for place in range(max(0, count - MOST_LINES), count):
+            said.append((first + place * chatter.every_s, chatter.lines[place % len(chatter.lines)]))
+    return [(record.started_at + timedelta(seconds=t), line) for t, line in sorted(said, key=lambda each: each[0])]

@@ -1,0 +1,160 @@
+"""The nodes: six machines over three zones, their heartbeats, and what cordoning and failing does to them."""
+
+from datetime import datetime
+
+from aiops_lab.world.cluster import Cluster, Controller
+from aiops_lab.world.events import Said
+from aiops_lab.world.objects import Key, Obj, condition, meta, stamp
+
+HEARTBEAT_S = 300.0  # kubelet nodeStatusReportFrequency
+SILENT_S = 40.0  # kube-controller-manager --node-monitor-grace-period
+KUBELET = "v1.35.0-eks-3a10415"
+_CONDITIONS = (
+    ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+    ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+    ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+    ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
+)
+ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
+
+
+def node(place: int, octet: int, instance: str, now: datetime) -> Obj:
+    """One m5.xlarge worker in the zone of its place; `instance` is its EC2 id."""
+    zone = ZONES[place % 3]
+    name = f"ip-10-0-{place % 3}-{octet}.ec2.internal"
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "labels": {
+                "kubernetes.io/hostname": name,
+                "kubernetes.io/os": "linux",
+                "kubernetes.io/arch": "amd64",
+                "node.kubernetes.io/instance-type": "m5.xlarge",
+                "topology.kubernetes.io/region": "us-east-1",
+                "topology.kubernetes.io/zone": zone,
+                "karpenter.sh/nodepool": "default",
+                "karpenter.sh/capacity-type": "on-demand",
+            },
+        },
+        "spec": {"providerID": f"aws:///{zone}/{instance}"},
+        "status": {
+            "capacity": _room("4", "15896992Ki", "83873772Ki"),
+            "allocatable": _room("3920m", "14880672Ki", "76224326324"),
+            "conditions": _conditions(now, now),
+            "addresses": [
+                {"type": "InternalIP", "address": f"10.0.{place % 3}.{octet}"},
+                {"type": "InternalDNS", "address": name},
+                {"type": "Hostname", "address": name},
+            ],
+            "nodeInfo": {
+                "architecture": "amd64",
+                "operatingSystem": "linux",
+                "osImage": "Amazon Linux 2023.9.20251105",
+                "kernelVersion": "6.12.55-74.119.amzn2023.x86_64",
+                "containerRuntimeVersion": "containerd://2.1.4",
+                "kubeletVersion": KUBELET,
+                "kubeProxyVersion": "",
+                "machineID": instance.removeprefix("i-").ljust(32, "0"),
+                "systemUUID": f"ec2{instance.removeprefix('i-')}",
+                "bootID": f"b{instance.removeprefix('i-')}",
+            },
+        },
+    }
+
+
+def _room(cpu: str, memory: str, disk: str) -> Obj:
+    return {"cpu": cpu, "memory": memory, "pods": "58", "ephemeral-storage": disk}
+
+
+def _conditions(now: datetime, since: datetime) -> list[Obj]:
+    return [
+        {
+            "type": kind,
+            "status": status,
+            "reason": reason,
+            "message": message,
+            "lastHeartbeatTime": stamp(now),
+            "lastTransitionTime": stamp(since),
+        }
+        for kind, status, reason, message in _CONDITIONS
+    ]
+
+
+class Nodes(Controller):
+    """Heartbeats, the cordon's taint, and nodes that fell silent."""
+
+    kind = "Node"
+
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__(cluster)
+        self._silent: set[str] = set()
+
+    def reset(self) -> None:
+        """All nodes talk."""
+        super().reset()
+        self._silent.clear()
+
+    def beat(self) -> None:
+        """Every node that talks reports; then again in five minutes."""
+        for found in self.cluster.cache.all("Node"):
+            if meta(found)["name"] not in self._silent:
+                self._report(found)
+        self.cluster.clock.call_later(HEARTBEAT_S, self.beat)
+
+    def _report(self, found: Obj) -> None:
+        now = self.cluster.stamp()
+        conditions = [{**each, "lastHeartbeatTime": now} for each in found["status"]["conditions"]]
+        self.cluster.write_status(found, {**found["status"], "conditions": conditions})
+
+    def fall_silent(self, name: str) -> None:
+        """The kubelet of a node stops reporting; after 40 s the node is NotReady."""
+        self._silent.add(name)
+        self.cluster.clock.call_later(SILENT_S, lambda: self._mark(name, talks=False))
+
+    def talk_again(self, name: str) -> None:
+        """The kubelet of a node is back."""
+        self._silent.discard(name)
+        self._mark(name, talks=True)
+
+    def _mark(self, name: str, *, talks: bool) -> None:
+        found = self.cluster.cache.get("Node", "", name)
+        if found is None or talks == (name in self._silent):
+            return
+        now = self.cluster.clock.now()
+        conditions = _conditions(now, now)
+        if not talks:
+            lost = {"status": "Unknown", "reason": "NodeStatusUnknown"}
+            words = "Kubelet stopped posting node status."
+            conditions = [{**each, **lost, "message": words} for each in conditions]
+        self.cluster.write_status(found, {**found["status"], "conditions": conditions})
+        word = "NodeReady" if talks else "NodeNotReady"
+        self.cluster.say(Said(found, word, f"Node {name} status is now: {word}", "node-controller"))
+
+    def reconcile(self, key: Key) -> None:
+        """The taints follow cordoning and readiness."""
+        found = self.cluster.cache.get("Node", *key)
+        if found is None:
+            return
+        ready = condition(found, "Ready")
+        wanted = {
+            ("node.kubernetes.io/unschedulable", "NoSchedule"): bool(found["spec"].get("unschedulable")),
+            ("node.kubernetes.io/unreachable", "NoSchedule"): ready is not None and ready["status"] == "Unknown",
+            ("node.kubernetes.io/unreachable", "NoExecute"): ready is not None and ready["status"] == "Unknown",
+        }
+        taints = found["spec"].get("taints") or []
+        kept = [each for each in taints if wanted.get((each["key"], each["effect"]), True)]
+        there = {(each["key"], each["effect"]) for each in kept}
+        missing = [pair for pair, holds in wanted.items() if holds and pair not in there]
+        if len(kept) != len(taints) or missing:
+            now = self.cluster.stamp()
+            made = [{"key": key, "effect": effect, "timeAdded": now} for key, effect in missing]
+
+            def change(fresh: Obj) -> None:
+                fresh["spec"]["taints"] = [*kept, *made]
+                if not fresh["spec"]["taints"]:
+                    del fresh["spec"]["taints"]
+
+            self.cluster.edit(found, change, "kube-controller-manager")
+

@@ -1,0 +1,243 @@
+"""The life of one pod on its node: volumes, sandbox, init containers in order, containers, and its end.
+
+Kept by the kubelet, one per bound pod; writes the pod's status whenever something in it moved.
+"""
+
+from datetime import datetime
+from typing import Protocol
+
+from aiops_lab.world.cluster import Cluster
+from aiops_lab.world.container_run import ContainerRun
+from aiops_lab.world.environment import MountError, check_volumes
+from aiops_lab.world.events import Said
+from aiops_lab.scenarios.images import Image
+from aiops_lab.world.objects import Obj, being_deleted, key_of, merge_conditions, meta
+
+SANDBOX_S = 0.5
+FIRST_MOUNT_RETRY_S, LONGEST_MOUNT_RETRY_S = 0.5, 122.0  # pkg/volume/util: exponential, 2m2s at most
+
+
+class Node(Protocol):
+    """What a pod needs of the kubelet that runs it."""
+
+    cluster: Cluster
+
+    def image(self, node: str, ref: str) -> Image | None: ...
+
+    def keep_image(self, node: str, ref: str, image: Image) -> None: ...
+
+    def address(self, pod: Obj) -> str: ...
+
+    def host_address(self, node: str) -> str: ...
+
+
+class PodRun:
+    """One pod's containers and status."""
+
+    def __init__(self, node: Node, pod: Obj) -> None:
+        self.node, self.cluster = node, node.cluster
+        self._pod = pod
+        self.key = key_of(pod)
+        self.uid: str = meta(pod)["uid"]
+        self.node_name: str = pod["spec"]["nodeName"]
+        spec = pod["spec"]
+        self.inits = [ContainerRun(self, each, init=True) for each in spec.get("initContainers") or ()]
+        self.mains = [ContainerRun(self, each, init=False) for each in spec["containers"]]
+        for main in self.mains if self.inits else ():
+            main.state = {"waiting": {"reason": "PodInitializing"}}
+        self.started_at = self.cluster.stamp()
+        self.address: str | None = None
+        self._mount_failures = 0
+        self._dirty = self.terminating = self.gone = False
+        self.node_down = False
+        self.cluster.clock.call_later(0, self.mount)
+        self.changed()
+
+    @property
+    def pod(self) -> Obj:
+        """The pod as it stands in the Store, or as it was last seen."""
+        current = self.cluster.cache.get("Pod", *self.key)
+        if current is not None and meta(current)["uid"] == self.uid:
+            self._pod = current
+        return self._pod
+
+    @property
+    def containers(self) -> list[ContainerRun]:
+        """Init containers and containers."""
+        return [*self.inits, *self.mains]
+
+    # the home of its containers
+
+    def say(self, reason: str, message: str, *, warning: bool = False, container: str = "") -> None:
+        """An event of this pod's kubelet."""
+        said = Said(self.pod, reason, message, "kubelet", warning, self.node_name, container)
+        if not self.gone:
+            self.cluster.say(said)
+
+    def image(self, ref: str) -> Image | None:
+        """The image, if this node holds it."""
+        return self.node.image(self.node_name, ref)
+
+    def keep_image(self, ref: str, image: Image) -> None:
+        """This node holds the image from now on."""
+        self.node.keep_image(self.node_name, ref, image)
+
+    def ended(self, name: str) -> None:
+        """A container ended: go on with the next init container, or with ending the pod."""
+        if self.terminating:
+            self._finish_if_stopped()
+        elif any(init.name == name and init.done for init in self.inits):
+            self.begin_next()
+
+    # start
+
+    def mount(self) -> None:
+        """Set up the volumes, again until it works."""
+        if self.gone or self.terminating:
+            return
+        try:
+            check_volumes(self.pod, self.cluster.cache.get)
+        except MountError as failure:
+            self.say("FailedMount", str(failure), warning=True)
+            delay = min(FIRST_MOUNT_RETRY_S * 2**self._mount_failures, LONGEST_MOUNT_RETRY_S)
+            self._mount_failures += 1
+            self.cluster.clock.call_later(delay, self.mount)
+            return
+        self.cluster.clock.call_later(SANDBOX_S, self._sandbox_ready)
+
+    def _sandbox_ready(self) -> None:
+        if self.gone or self.terminating:
+            return
+        self.address = self.node.address(self.pod)
+        self.begin_next()
+
+    def begin_next(self) -> None:
+        """Start the first init container that is not done, or all containers."""
+        self.changed()
+        for init in self.inits:
+            if not init.done:
+                init.begin()
+                return
+            if init.state.get("terminated", {}).get("exitCode") != 0:
+                return  # restartPolicy Never and a failed init container: the pod has failed
+        for main in self.mains:
+            main.begin()
+
+    # end
+
+    def terminate(self, grace_s: float) -> None:
+        """The pod was asked to go."""
+        if self.terminating:
+            return
+        self.terminating = True
+        for container in self.containers:
+            if container.running:
+                field = "initContainers" if container.init else "containers"
+                words = f"Stopping container {container.name}"
+                self.say("Killing", words, container=f"spec.{field}{{{container.name}}}")
+                container.stop(grace_s)
+            else:
+                container.cancel()
+        self._finish_if_stopped()
+
+    def _finish_if_stopped(self) -> None:
+        if not any(container.running for container in self.containers):
+            self.cluster.clock.call_later(0.1, self._finish)
+
+    def _finish(self) -> None:
+        if not self.gone and being_deleted(self.pod):
+            self.cluster.remove(self.pod, grace_s=0)
+
+    def drop(self) -> None:
+        """The pod is no more."""
+        self.gone = True
+        for container in self.containers:
+            container.cancel()
+
+    # status
+
+    def changed(self) -> None:
+        """Something moved: write the status at the next moment."""
+        if not self._dirty:
+            self._dirty = True
+            self.cluster.clock.call_later(0, self._flush)
+
+    def _flush(self) -> None:
+        self._dirty = False
+        if not self.gone:
+            self.cluster.write_status(self.pod, self.status(self.cluster.clock.now()))
+
+    def status(self, now: datetime) -> Obj:
+        """The PodStatus."""
+        old = self.pod.get("status") or {}
+        status = {
+            "phase": self.phase(),
+            "conditions": merge_conditions(old.get("conditions") or (), self._conditions(), now),
+            "hostIP": self.node.host_address(self.node_name),
+            "hostIPs": [{"ip": self.node.host_address(self.node_name)}],
+            "startTime": self.started_at,
+            "qosClass": quality_of_service(self.pod["spec"]),
+            "containerStatuses": [each.status() for each in self.mains],
+        }
+        if self.inits:
+            status["initContainerStatuses"] = [each.status() for each in self.inits]
+        if self.address:
+            status |= {"podIP": self.address, "podIPs": [{"ip": self.address}]}
+        return status
+
+    def phase(self) -> str:
+        """The phase, by the kubelet's rules (`pkg/kubelet/kubelet_pods.go`, getPhase)."""
+        if any(init.done and init.state["terminated"]["exitCode"] != 0 for init in self.inits):
+            return "Failed"
+        if not all(init.done for init in self.inits):
+            return "Pending"
+        if any("waiting" in each.state and not each.last_state for each in self.mains):
+            return "Pending"
+        if any(each.running for each in self.mains) or not all(each.done for each in self.mains):
+            return "Running"
+        codes = [each.state["terminated"]["exitCode"] for each in self.mains]
+        return "Succeeded" if not any(codes) else "Failed"
+
+    def _conditions(self) -> list[Obj]:
+        finished = self.phase() in ("Succeeded", "Failed")
+        initialized = all(each.done for each in self.inits)
+        waiting = [each.name for each in self.inits if not each.done]
+        unready = [each.name for each in self.mains if not each.ready]
+        reason = "PodCompleted" if finished else "ContainersNotReady"
+        words = "" if finished else f"containers with unready status: [{' '.join(unready)}]"
+        ready = not unready and not self.node_down
+        return [
+            _condition("PodReadyToStartContainers", self.address is not None and not finished),
+            _condition(
+                "Initialized",
+                initialized,
+                "ContainersNotInitialized",
+                f"containers with incomplete status: [{' '.join(waiting)}]",
+            ),
+            _condition("Ready", ready, reason, words),
+            _condition("ContainersReady", not unready, reason, words),
+            _condition("PodScheduled", True),
+        ]
+
+
+def _condition(kind: str, holds: bool, reason: str = "", message: str = "") -> Obj:
+    found: Obj = {"type": kind, "status": "True" if holds else "False", "lastProbeTime": None}
+    if not holds and reason:
+        found |= {"reason": reason} | ({"message": message} if message else {})
+    return found
+
+
+def quality_of_service(spec: Obj) -> str:
+    """Guaranteed, Burstable or BestEffort (`pkg/apis/core/v1/helper/qos`)."""
+    seen, guaranteed = False, True
+    for container in spec["containers"]:
+        resources = container.get("resources") or {}
+        limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
+        seen = seen or bool(limits or requests)
+        for name in ("cpu", "memory"):
+            guaranteed = guaranteed and name in limits and requests.get(name, limits[name]) == limits[name]
+    if not seen:
+        return "BestEffort"
+    return "Guaranteed" if guaranteed else "Burstable"
+
+

@@ -1,0 +1,243 @@
+"""One simulated world: builds a scenario's past, keeps it alive, and answers for its logs and usage.
+
+The lab's start-up makes one over the Store and the clock, loads a scenario, and calls the clock's `tick`.
+Loading sets the clock back a month, plays the furniture and the story in order up to this moment (T0), and
+lets time run on from there: pods are as old, and have restarted as often, as the story says.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+
+from aiops_lab.clock import VirtualClock
+from aiops_lab.kube.store import Store
+from aiops_lab.scenarios import SCENARIOS
+from aiops_lab.scenarios.base import Expected, Scenario
+from aiops_lab.scenarios.images import Image
+from aiops_lab.scenarios.names import cast
+from aiops_lab.world.cache import Cache
+from aiops_lab.world.cluster import Cluster, Controller
+from aiops_lab.world.deployments import Deployments
+from aiops_lab.world.endpoints import Endpoints
+from aiops_lab.world.furniture import furnish
+from aiops_lab.world.ground import lay_ground
+from aiops_lab.world.kubelet import Kubelets
+from aiops_lab.scenarios.names import cast
+from aiops_lab.world.namespaces import Namespaces
+from aiops_lab.world.nodes import Nodes
+from aiops_lab.world.objects import Obj, meta
+from aiops_lab.world.replicas import ReplicaSets
+from aiops_lab.world.scheduling import Scheduler
+
+PAST = timedelta(days=30)
+REMEMBERED_S = 4200.0  # events older than this are gone by T0: not even written
+_STEP_S, _IDLE_S, _QUIET_S = 0.5, 900.0, 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRecord:
+    """One change somebody made, as an audit log would tell it (the log itself comes with a later issue)."""
+
+    at: datetime
+    user: str
+    verb: str
+    obj: Obj = field(repr=False)
+
+
+class World:
+    """The door of the world: load, inject, reset; a source of logs and usage for the API simulator."""
+
+    def __init__(self, store: Store, clock: VirtualClock, seed: int = 0) -> None:
+        self.store, self.clock, self.seed = store, clock, seed
+        self.cluster = Cluster(store, clock, Cache())
+        self.kubelets = Kubelets(self.cluster)
+        self.nodes = Nodes(self.cluster)
+        self.controllers: tuple[Controller, ...] = (
+            Namespaces(self.cluster),
+            self.nodes,
+            Scheduler(self.cluster),
+            self.kubelets,
+            ReplicaSets(self.cluster),
+            Deployments(self.cluster),
+            Endpoints(self.cluster),
+        )
+        self.scenario = "healthy"
+        self.expected: tuple[Expected, ...] = ()
+        self.changes: list[ChangeRecord] = []
+        self.started_at = clock.now()
+        self._story_now = clock.now()  # the T0 of the story that is being written
+        self._earliest = clock.now()
+        self._blank = store.snapshot()
+        store.subscribe(self._hear)
+
+    # stories
+
+    def load(self, scenario: str, seed: int | None = None) -> None:
+        """Forget everything and stand at T0 of a scenario. Raises KeyError for an unknown name."""
+        story = SCENARIOS[scenario]
+        self.seed = self.seed if seed is None else seed
+        self.scenario = scenario
+        now = self.clock.now().replace(microsecond=0)
+        running = self.clock.running
+        self.clock.pause()
+        self._clear(now - PAST)
+        self.started_at = self._story_now = now
+        self._earliest = now - PAST
+        self.cluster.events.mute = True
+        self.clock.call_at(now - timedelta(seconds=REMEMBERED_S), self._go_live)
+        lay_ground(self)
+        self.clock.advance(60)
+        furnish(self, cast(self.seed), self._chance("furniture"))
+        self._tell(story)
+        self._play_until(now)
+        if running:
+            self.clock.resume()
+
+    def inject(self, scenario: str) -> None:
+        """Let a scenario happen in the running world, and stand at its T0.
+
+        Raises KeyError for an unknown name and ValueError when its objects are already there.
+        """
+        story = SCENARIOS[scenario]
+        for target in story.expect(cast(self.seed)):
+            if self.cluster.cache.get(target.kind, target.namespace, target.name) is not None:
+                raise ValueError(f"scenario {scenario}: {target.name} is already there; reset the lab first")
+        self._earliest = self.clock.now()
+        self._story_now = self._earliest + timedelta(seconds=story.lead_s)
+        self._tell(story, further=True)
+        self._play_until(self._story_now)
+
+    def reset(self) -> None:
+        """Load the same scenario anew, at this moment."""
+        self.load(self.scenario)
+
+    def _tell(self, story: Scenario, *, further: bool = False) -> None:
+        names = cast(self.seed)
+        told = story.expect(names)
+        self.expected = (*self.expected, *told) if further else told
+        story.build(self, names, self._chance(story.name))
+
+    def _chance(self, what: str) -> Random:
+        return Random(f"{what}/{self.seed}")
+
+    def _clear(self, to: datetime) -> None:
+        self.store.restore({**self._blank, "resources": self.store.registry.all()})
+        self.clock.rewind(to)
+        self.cluster.reset(self.seed, self.scenario)
+        self.cluster.cache.clear()
+        self.changes.clear()
+        for controller in self.controllers:
+            controller.reset()
+        for obj in self.store.list("Namespace"):
+            self.store.delete("Namespace", None, meta(obj)["name"])
+
+    def _go_live(self) -> None:
+        self.cluster.events.mute = False
+        self.nodes.beat()
+
+    # for furniture and scenarios
+
+    def at(self, before_s: float, act: Callable[[], None]) -> None:
+        """Plan `act` for T0 minus `before_s`; in an injected story what is older happens at once."""
+        self.clock.call_at(max(self._earliest, self._story_now - timedelta(seconds=before_s)), act)
+
+    def put(self, *objects: Obj, by: str = "kubectl-client-side-apply") -> None:
+        """Create objects now."""
+        for obj in objects:
+            self.store.create(obj, manager=by)
+
+    def put_at(self, before_s: float, *objects: Obj, by: str = "kubectl-client-side-apply") -> None:
+        """Create objects at T0 minus `before_s`."""
+        self.at(before_s, lambda: self.put(*objects, by=by))
+
+    def change_at(
+        self, before_s: float, kind: str, namespace: str, name: str, change: Callable[[Obj], None]
+    ) -> None:
+        """Edit an object at T0 minus `before_s`."""
+
+        def act() -> None:
+            found = self.store.get(kind, namespace, name)
+            if found is not None:
+                change(found)
+                self.store.update(found, manager="kubectl-edit")
+
+        self.at(before_s, act)
+
+    def delete_at(self, before_s: float, kind: str, namespace: str, name: str, user: str) -> None:
+        """Delete an object at T0 minus `before_s`, and remember who did it."""
+
+        def act() -> None:
+            found = self.store.get(kind, namespace, name)
+            if found is not None:
+                self.changes.append(ChangeRecord(self.clock.now(), user, "delete", found))
+                self.store.delete(kind, namespace, name)
+
+        self.at(before_s, act)
+
+    def replace_pods_at(self, before_s: float, namespace: str, app: str) -> None:
+        """Delete every pod of an app at T0 minus `before_s`; its controller makes new ones."""
+
+        def act() -> None:
+            for pod in self.store.list("Pod", namespace, labels=f"app={app}"):
+                self.store.delete("Pod", namespace, meta(pod)["name"])
+
+        self.at(before_s, act)
+
+    def status_at(self, before_s: float, kind: str, namespace: str, name: str, status: Obj) -> None:
+        """Write the status of an object that no controller here keeps."""
+        self.at(before_s, lambda: self._set_status(kind, namespace, name, status))
+
+    def _set_status(self, kind: str, namespace: str, name: str, status: Obj) -> None:
+        self.store.set_status(kind, namespace or None, name, status)
+
+    def publish(self, ref: str, image: Image | None = None) -> str:
+        """Make an image exist in the registry; returns its name."""
+        return self.cluster.registry.publish(ref, image)
+
+    def deny(self, repository: str) -> None:
+        """Let the registry refuse a repository."""
+        self.cluster.registry.deny(repository)
+
+    def call_pods(self, namespace: str, name: str, template_hash: str, *suffixes: str) -> None:
+        """The next revision of a Deployment (unless empty) and its next pods get these names."""
+        fixed, key = self.cluster.fixed, (namespace, name)
+        if template_hash:
+            fixed.hashes.setdefault(key, []).append(template_hash)
+        fixed.suffixes.setdefault(key, []).extend(suffixes)
+
+    # time
+
+    def settle(self, seconds: float = _IDLE_S) -> None:
+        """Play on until nothing happens for a while, at most `seconds`."""
+        end = self.clock.now() + timedelta(seconds=seconds)
+        while self.clock.now() < end:
+            due = self.clock.next_due()
+            if due is None or (due - self.clock.now()).total_seconds() > _QUIET_S:
+                return
+            self.clock.advance(_STEP_S)
+
+    def _play_until(self, moment: datetime) -> None:
+        self.clock.advance(max(0.0, (moment - self.clock.now()).total_seconds()))
+
+    def _hear(self, change: str, obj: Obj) -> None:
+        self.cluster.cache.take(change, obj)
+        for controller in self.controllers:
+            controller.hear(change, obj)
+
+    # LogSource and UsageSource
+
+    def lines(
+        self, namespace: str, pod: str, container: str, *, previous: bool
+    ) -> list[tuple[datetime, str]] | None:
+        """What a container wrote, oldest first; None when there is no such run."""
+        return self.kubelets.lines(namespace, pod, container, previous=previous)
+
+    def pod(self, namespace: str, name: str) -> dict[str, tuple[int, int]] | None:
+        """Per container (cpu millicores, memory bytes); None when the pod does not run."""
+        return self.kubelets.pod(namespace, name)
+
+    def node(self, name: str) -> tuple[int, int] | None:
+        """(cpu millicores, memory bytes) of a node; None when there is no such node."""
+        return self.kubelets.node(name)
+
