@@ -1,7 +1,7 @@
 """What the Kubernetes adapter hands out: plain, frozen, without any client's types."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from aiops_shared.results import Cell, Frozen
 
@@ -26,20 +26,35 @@ class Kind(Frozen):
 
 
 class ObjectPage(Frozen):
-    """One page of whole objects; `cursor` is empty on the last."""
+    """One page of whole objects; `cursor` is empty on the last.
+
+    `relisted`: the cursor had expired, so this is the first page again.
+    """
 
     items: tuple[dict[str, Any], ...]
     cursor: str = ""
     remaining: int | None = None
+    relisted: bool = False
 
 
 class TablePage(Frozen):
-    """One page of a server-side Table; `cursor` is empty on the last."""
+    """One page of a server-side Table; `cursor` is empty on the last.
+
+    `relisted`: the cursor had expired, so this is the first page again.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     cursor: str = ""
     remaining: int | None = None
+    relisted: bool = False
+
+
+class WatchEvent(Frozen):
+    """One change seen by a watch; what is there first comes as ADDED. DELETED may know names only."""
+
+    type: Literal["ADDED", "MODIFIED", "DELETED"]
+    object: dict[str, Any]
 
 
 class LogLine(Frozen):

@@ -1,0 +1,274 @@
+"""One cluster's Kubernetes API: reads here, changes in `writing`, watches in `watching`.
+
+Fulfils `aiops_eks.ports.Kube` and serves the executor's adapter. Every name passes `names` before any
+request; what is not found comes back with the nearest right names. Raises `AiopsError` only.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from aiops_shared.errors import (
+    AiopsError,
+    AnswerTooLargeError,
+    ExpiredError,
+    InvalidInputError,
+    NotFoundError,
+)
+from aiops_shared.kube import listing, logs, names
+from aiops_shared.kube.connection import Ask, Connection
+from aiops_shared.kube.discovery import Discovery
+from aiops_shared.kube.listing import Query
+from aiops_shared.kube.models import Kind, LogLine, ObjectPage, TablePage
+from aiops_shared.kube.nearest import nearest
+from aiops_shared.kube.watching import Watching
+from aiops_shared.kube.writing import Writing
+
+Obj = dict[str, Any]
+PAGE = 500
+SUGGEST_S = 3.0  # how long a failed look-up may look for better names
+SUGGEST_FROM = 500
+REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+
+class KubeApi(Writing, Watching):
+    """One cluster as one identity sees it. `name` is the cluster's name in answers."""
+
+    def __init__(self, name: str, connection: Connection) -> None:
+        self._name = name
+        self._connection = connection
+        self._discovery = Discovery(connection)
+
+    @property
+    def cluster(self) -> str:
+        """The cluster's name."""
+        return self._name
+
+    async def aclose(self) -> None:
+        """Close all sockets."""
+        await self._connection.aclose()
+
+    async def kind(self, word: str) -> Kind:
+        """Find a kind by kind, plural, short name, `plural.group` or `group/version/kind`."""
+        return await self._discovery.find(word)
+
+    async def kinds(self) -> tuple[Kind, ...]:
+        """Every kind that the cluster serves."""
+        return await self._discovery.every()
+
+    async def version(self) -> str:
+        """The API server's version, like `v1.33.2`; the cheapest proof that the cluster is reachable."""
+        answer = await self._connection.json(Ask("version", "/version"))
+        return str(answer.get("gitVersion") or "") if isinstance(answer, dict) else ""
+
+    async def get(self, kind: str, namespace: str, name: str) -> Obj:
+        """One object. NotFoundError names the nearest right names."""
+        where, path = await self._path(kind, namespace, name)
+        thing = f"{where.kind.kind.lower()} {_joined(where.namespace, name)}"
+        try:
+            answer = await self._connection.json(Ask(thing, path))
+        except NotFoundError as error:
+            raise NotFoundError(thing, error.reason, await self._suggest(where, name)) from error
+        return _object(answer, thing)
+
+    async def list(
+        self,
+        kind: str,
+        namespace: str = "",
+        *,
+        selector: str = "",
+        fields: str = "",
+        limit: int = PAGE,
+        cursor: str = "",
+    ) -> ObjectPage:
+        """One page of whole objects; an expired cursor gives the first page again and says `relisted`."""
+        query = await self._query(kind, namespace, selector, fields, limit, cursor)
+        try:
+            page = await listing.objects(self._connection, query)
+        except ExpiredError:
+            if not cursor:
+                raise
+            page = await listing.objects(self._connection, replace(query, cursor=""))
+            page = page.model_copy(update={"relisted": True})
+        if not page.items and not cursor:
+            await self._require_namespace(query)
+        return page
+
+    async def every(
+        self, kind: str, namespace: str = "", *, selector: str = "", fields: str = "", at_most: int = 20_000
+    ) -> AsyncIterator[Obj]:
+        """All objects, page by page; after a 410 the list is read once more, without duplicates.
+
+        Raises AnswerTooLargeError after `at_most` objects when there are more: what came is a part.
+        """
+        query = await self._query(kind, namespace, selector, fields, PAGE, "")
+        seen: set[str] = set()
+        relisted = False
+        while True:
+            try:
+                page = await listing.objects(self._connection, query)
+            except ExpiredError:
+                if relisted or not query.cursor:
+                    raise
+                relisted, query = True, replace(query, cursor="")
+                continue
+            for item in page.items:
+                if (key := _key(item)) not in seen:
+                    if len(seen) >= at_most:
+                        raise AnswerTooLargeError(query.thing, f"more than {at_most} objects", "narrow it")
+                    seen.add(key)
+                    yield item
+            if not page.cursor:
+                return
+            query = replace(query, cursor=page.cursor)
+
+    async def table(
+        self,
+        kind: str,
+        namespace: str = "",
+        *,
+        selector: str = "",
+        fields: str = "",
+        limit: int = PAGE,
+        cursor: str = "",
+    ) -> TablePage:
+        """One page of the server-side Table; over all namespaces, `Namespace` is its first column."""
+        query = await self._query(kind, namespace, selector, fields, limit, cursor)
+        timeout_s = self._connection.timeout_s
+        try:
+            page = await listing.table(self._connection, query, timeout_s)
+        except ExpiredError:
+            if not cursor:
+                raise
+            page = await listing.table(self._connection, replace(query, cursor=""), timeout_s)
+            page = page.model_copy(update={"relisted": True})
+        if not page.rows and not cursor:
+            await self._require_namespace(query)
+        return page
+
+    async def logs(
+        self,
+        namespace: str,
+        pod: str,
+        *,
+        container: str = "",
+        previous: bool = False,
+        tail: int = 200,
+        since: datetime | None = None,
+        limit_bytes: int = 1_000_000,
+    ) -> Sequence[LogLine]:
+        """Lines of one container instance, oldest first; without `container` the default or only one."""
+        if container:
+            names.container(container)
+        thing = f"logs of pod {_joined(namespace, pod)}"
+        chosen = logs.container_of(await self.get("pods", namespace, pod), container)
+        params = logs.params(
+            container=chosen,
+            previous=previous,
+            tail=tail,
+            since=since,
+            limit_bytes=min(limit_bytes, self._connection.max_answer_bytes),
+        )
+        path = names.path("api", "v1", "namespaces", namespace, "pods", pod, "log")
+        body = await self._connection.raw(Ask(thing, path, params=params, accept="*/*"), json_only=False)
+        return tuple(logs.lines(body, pod, chosen))
+
+    async def can(self, verb: str, kind: str, namespace: str = "", subresource: str = "") -> bool:
+        """Whether the identity used may do it (SelfSubjectAccessReview)."""
+        names.subresource(verb)
+        names.any_namespace(namespace)
+        found = await self.kind(kind)
+        asked = {"verb": verb, "group": found.group, "version": found.version, "resource": found.plural}
+        if namespace and found.namespaced:
+            asked["namespace"] = namespace
+        if subresource:
+            asked["subresource"] = names.subresource(subresource)
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": asked},
+        }
+        answer = await self._connection.json(
+            Ask(f"right to {verb} {kind}", REVIEWS, method="POST", body=review)
+        )
+        status = answer.get("status") if isinstance(answer, dict) else None
+        return isinstance(status, dict) and status.get("allowed") is True
+
+    async def _query(
+        self, kind: str, namespace: str, selector: str, fields: str, limit: int, cursor: str
+    ) -> Query:
+        """Check everything first, then ask discovery."""
+        names.kind_word(kind)
+        names.any_namespace(namespace)
+        names.selector(selector)
+        names.fields(fields)
+        names.limit(limit)
+        names.cursor(cursor)
+        found = await self.kind(kind)
+        return Query(found, namespace if found.namespaced else "", selector, fields, limit, cursor)
+
+    async def _require_namespace(self, query: Query) -> None:
+        """An empty list of a namespace that does not exist is a misspelt namespace."""
+        if not query.namespace:
+            return
+        path = names.path("api", "v1", "namespaces", query.namespace)
+        try:
+            await self._connection.json(Ask(f"namespace {query.namespace}", path), timeout_s=SUGGEST_S)
+        except NotFoundError as error:
+            hint = await self._near_namespaces(query.namespace)
+            raise NotFoundError(f"namespace {query.namespace}", "it does not exist", hint) from error
+        except AiopsError:
+            return  # not allowed to know; the empty list stands
+
+    async def _suggest(self, query: Query, name: str) -> str:
+        """Better names after a miss: one list, or the namespaces when this one does not exist."""
+        try:
+            page = await listing.table(self._connection, replace(query, limit=SUGGEST_FROM), SUGGEST_S)
+            if not page.rows:
+                await self._require_namespace(query)
+                return f"there is no {query.kind.kind} at all" + (
+                    f" in {query.namespace}" if query.namespace else ""
+                )
+        except NotFoundError as error:
+            return f"{error.thing} does not exist{'; ' + error.hint if error.hint else ''}"
+        except AiopsError:
+            return ""
+        close = nearest(name, [str(row[0]) for row in page.rows if row])
+        return f"nearest: {', '.join(close)}" if close else "list_resources shows what there is"
+
+    async def _near_namespaces(self, name: str) -> str:
+        try:
+            close = nearest(name, await listing.namespaces(self._connection))
+        except AiopsError:
+            return ""
+        return f"nearest: {', '.join(close)}" if close else ""
+
+    async def _path(self, kind: str, namespace: str, name: str, subresource: str = "") -> tuple[Query, str]:
+        """Where one object is. Raises InvalidInputError before any request."""
+        names.kind_word(kind)
+        names.object_name(kind, name)
+        names.any_namespace(namespace)
+        if subresource:
+            names.subresource(subresource)
+        found = await self.kind(kind)
+        if found.namespaced and not namespace:
+            raise InvalidInputError(f"{kind} {name}", "no namespace given", "name its namespace")
+        query = Query(found, namespace if found.namespaced else "")
+        tail = (subresource,) if subresource else ()
+        return query, query.path + names.path(name, *tail)
+
+
+def _object(answer: Any, thing: str) -> Obj:
+    if not isinstance(answer, dict):
+        raise NotFoundError(thing, "the API server answered with no object")
+    return answer
+
+
+def _joined(namespace: str, name: str) -> str:
+    return f"{namespace}/{name}" if namespace else name
+
+
+def _key(item: Obj) -> str:
+    about = item.get("metadata") or {}
+    return str(about.get("uid") or f"{about.get('namespace', '')}/{about.get('name', '')}")

@@ -1,0 +1,213 @@
+"""One API server over HTTP: deadlines, retries that are safe, one token refresh, bounded answers.
+
+`api`, `discovery` and `watching` speak through it. A read is tried again on a reset, on 429 and on
+5xx; a change only where the server said that it did nothing (401, 429). Otherwise its outcome is
+unknown, the error says so, and the executor reads back (fault R2).
+"""
+
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+import httpx
+import orjson
+
+from aiops_shared.errors import AiopsError, UpstreamError
+from aiops_shared.http.answers import broken, deadline, parse_json, read_body, require_json
+from aiops_shared.http.client import Tls, make_client
+from aiops_shared.kube.access import Access, CredentialSource
+from aiops_shared.kube.guard import PERMIT, refuse_unpermitted
+from aiops_shared.kube.statuses import Status, error_for, read_status
+
+TRIES = 5
+FIRST_WAIT_S = 0.2
+MAX_ERROR_BYTES = 256 * 1024
+JSON = "application/json"
+UNKNOWN = "whether the change took effect is unknown: read the object"
+_UNPROCESSED = frozenset({429})
+_PASSING = frozenset({429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request in the API's terms. `thing` names it in errors: `pod shop/web`."""
+
+    thing: str
+    path: str
+    method: str = "GET"
+    params: Mapping[str, str] = field(default_factory=dict)
+    accept: str = JSON
+    body: Any = None
+    content_type: str = JSON
+    permit: object | None = None
+    effect: bool = False  # a real change: never repeated blindly
+    eviction: bool = False  # its 429 is an answer (a PodDisruptionBudget), not a plea to wait
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """What one try came to: an answer, or an error and whether another try may help."""
+
+    body: bytes = b""
+    error: AiopsError | None = None
+    again: bool = False
+    refused: bool = False  # 401
+    retry_after_s: float | None = None
+
+
+class Connection:
+    """One cluster's API server as one identity sees it."""
+
+    def __init__(
+        self, source: CredentialSource, *, timeout_s: float = 30.0, max_answer_bytes: int = 64 * 1024 * 1024
+    ) -> None:
+        self._source = source
+        self._timeout_s = timeout_s
+        self._max_bytes = max_answer_bytes
+        self._clients: dict[tuple[str, ...], httpx.AsyncClient] = {}
+
+    @property
+    def max_answer_bytes(self) -> int:
+        """Largest answer read, bytes."""
+        return self._max_bytes
+
+    @property
+    def timeout_s(self) -> float:
+        """Deadline of one request with all its tries, seconds."""
+        return self._timeout_s
+
+    async def aclose(self) -> None:
+        """Close all sockets."""
+        for client in self._clients.values():
+            await client.aclose()
+        self._clients.clear()
+
+    async def json(self, ask: Ask, *, timeout_s: float | None = None) -> Any:
+        """The parsed answer. Raises `AiopsError`."""
+        return parse_json(await self.raw(ask, timeout_s=timeout_s), ask.thing)
+
+    async def raw(self, ask: Ask, *, timeout_s: float | None = None, json_only: bool = True) -> bytes:
+        """The answer's bytes. Raises `AiopsError` for every answer that is not a 2xx."""
+        hint = UNKNOWN if ask.effect else "ask for less, or again later"
+        with deadline(ask.thing, timeout_s or self._timeout_s, hint):
+            return await self._until_answered(ask, json_only=json_only)
+
+    @asynccontextmanager
+    async def stream(self, ask: Ask, *, timeout_s: float) -> AsyncIterator[httpx.Response]:
+        """An open 2xx answer to read piece by piece. The caller bounds time and size."""
+        access = await self._source.access()
+        for fresh in (True, False):
+            async with self._client(access).stream(
+                **_request(ask, access), timeout=httpx.Timeout(timeout_s, connect=self._timeout_s)
+            ) as response:
+                if response.status_code == httpx.codes.UNAUTHORIZED and fresh:
+                    access = await self._source.access(fresh=True)
+                    continue
+                if not response.is_success:
+                    raise error_for(ask.thing, await _status(response, ask.thing))
+                yield response
+                return
+
+    async def _until_answered(self, ask: Ask, *, json_only: bool) -> bytes:
+        access = await self._source.access()
+        may_refresh = True
+        for number in range(1, TRIES + 1):
+            tried = await self._try(ask, access, json_only=json_only)
+            if tried.error is None:
+                return tried.body
+            if tried.refused and may_refresh:
+                may_refresh, access = False, await self._source.access(fresh=True)
+                continue
+            if not tried.again or number == TRIES:
+                raise tried.error
+            await _wait(number, tried)
+        raise UpstreamError(ask.thing, "no answer after all tries")
+
+    async def _try(self, ask: Ask, access: Access, *, json_only: bool) -> _Try:
+        try:
+            async with self._client(access).stream(**_request(ask, access)) as response:
+                if not response.is_success:
+                    return _failed(ask, response, await _status(response, ask.thing))
+                if json_only:
+                    require_json(response, ask.thing)
+                return _Try(body=await read_body(response, ask.thing, self._max_bytes))
+        except httpx.TransportError as error:
+            return _lost(ask, error)
+
+    def _client(self, access: Access) -> httpx.AsyncClient:
+        found = self._clients.get(access.channel)
+        if found is None:
+            found = self._clients[access.channel] = make_client(
+                access.server,
+                timeout_s=self._timeout_s,
+                tls=Tls(access.ca_file, access.ca_data, access.cert_file, access.key_file),
+                plain_http=access.plain_http,
+                on_request=refuse_unpermitted,
+            )
+        return found
+
+
+def _request(ask: Ask, access: Access) -> dict[str, Any]:
+    headers = {"accept": ask.accept, "accept-encoding": "gzip", "user-agent": "eks-aiops"}
+    if access.token:
+        headers["authorization"] = f"Bearer {access.token}"
+    if ask.body is not None:
+        headers["content-type"] = ask.content_type
+    extensions: dict[str, Any] = {PERMIT: ask.permit}
+    if access.tls_server_name:
+        extensions["sni_hostname"] = access.tls_server_name
+    return {
+        "method": ask.method,
+        "url": ask.path,
+        "params": dict(ask.params) or None,
+        "headers": headers,
+        "content": orjson.dumps(ask.body) if ask.body is not None else None,
+        "extensions": extensions,
+    }
+
+
+async def _status(response: httpx.Response, thing: str) -> Status:
+    """The Status of a failed answer; whatever else it holds is not looked at."""
+    try:
+        body = await read_body(response, thing, MAX_ERROR_BYTES)
+        return read_status(response.status_code, parse_json(body, thing))
+    except UpstreamError:
+        return Status(response.status_code)
+
+
+def _failed(ask: Ask, response: httpx.Response, status: Status) -> _Try:
+    error = error_for(ask.thing, status)
+    code = response.status_code
+    if ask.effect and code >= httpx.codes.INTERNAL_SERVER_ERROR:
+        error = UpstreamError(ask.thing, error.reason, UNKNOWN)
+    passing = _UNPROCESSED if ask.effect else _PASSING
+    return _Try(
+        error=error,
+        again=code in passing and not ask.eviction,
+        refused=code == httpx.codes.UNAUTHORIZED,
+        retry_after_s=_retry_after(response.headers.get("retry-after", "")),
+    )
+
+
+def _lost(ask: Ask, error: httpx.TransportError) -> _Try:
+    failure = broken(ask.thing, error)
+    never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    if ask.effect and not never_sent:
+        failure = type(failure)(ask.thing, failure.reason, UNKNOWN)
+    return _Try(error=failure, again=not ask.effect and not isinstance(error, httpx.TimeoutException))
+
+
+def _retry_after(header: str) -> float | None:
+    return float(header) if header.isascii() and header.isdigit() and len(header) < 6 else None
+
+
+async def _wait(number: int, tried: _Try) -> None:
+    """Wait as long as asked ± 20 %, or twice as long each time; never beyond the deadline."""
+    asked = tried.retry_after_s if tried.retry_after_s is not None else FIRST_WAIT_S * 2 ** (number - 1)
+    wait = asked * random.uniform(0.8, 1.2)
+    if tried.error is not None and anyio.current_time() + wait >= anyio.current_effective_deadline():
+        raise tried.error
+    await anyio.sleep(wait)
