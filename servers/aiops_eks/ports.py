@@ -4,6 +4,17 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from aiops_eks.models.answers import (
+    ClusterList,
+    EventAsk,
+    EventList,
+    ListAsk,
+    LogAsk,
+    ObjectAsk,
+    PodLogs,
+    ResourceList,
+    ResourceView,
+)
 from aiops_shared.guardrails.permits import Permit
 from aiops_shared.kube.models import ClusterInfo, Kind, LogLine, ObjectPage, TablePage
 
@@ -92,16 +103,16 @@ class Clusters(Protocol):
 class Writer(Protocol):
     """One cluster's API, write side. Without `dry_run` every method needs the gate's permit."""
 
-    async def create(self, obj: Obj, *, dry_run: bool = False, permit: Permit | None = None) -> Obj:
+    async def create(self, obj: Obj, *, dry_run: bool, permit: Permit | None = None) -> Obj:
         """Create one object."""
         ...
 
-    async def replace(self, obj: Obj, *, dry_run: bool = False, permit: Permit | None = None) -> Obj:
+    async def replace(self, obj: Obj, *, dry_run: bool, permit: Permit | None = None) -> Obj:
         """Put the object in place of the one whose uid and resourceVersion it carries."""
         ...
 
     async def apply(
-        self, obj: Obj, *, force: bool = False, dry_run: bool = False, permit: Permit | None = None
+        self, obj: Obj, *, force: bool = False, dry_run: bool, permit: Permit | None = None
     ) -> Obj:
         """Server-side apply; ConflictError lists the fields that others own."""
         ...
@@ -112,15 +123,15 @@ class Writer(Protocol):
         namespace: str,
         name: str,
         *,
-        uid: str = "",
-        dry_run: bool = False,
+        uid: str,
+        dry_run: bool,
         permit: Permit | None = None,
-    ) -> Obj | None:
+    ) -> None:
         """Delete one object, only if it still has that uid."""
         ...
 
     async def evict(
-        self, namespace: str, name: str, *, uid: str = "", dry_run: bool = False, permit: Permit | None = None
+        self, namespace: str, name: str, *, uid: str, dry_run: bool, permit: Permit | None = None
     ) -> None:
         """Evict one pod; ThrottledError carries the PodDisruptionBudget's refusal."""
         ...
@@ -135,4 +146,53 @@ class WritableClusters(Protocol):
 
     async def open(self, cluster: str | None) -> KubeReadWrite:
         """The API of one cluster."""
+        ...
+
+
+class SensitiveReads(Protocol):
+    """Whether logs and events may be read (safety page, T6); each permitted read is audited."""
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the operator permits them: asked before an optional part of an answer, audits nothing."""
+        ...
+
+    async def allow(self, what: str) -> None:
+        """Pass, audited, or raise ActionRefusedError with what the operator must set."""
+        ...
+
+
+class Inventory(Protocol):
+    """Lists: clusters, and objects of one kind ranked by health."""
+
+    async def clusters(self) -> ClusterList:
+        """Every cluster that may be named."""
+        ...
+
+    async def resources(self, ask: ListAsk) -> ResourceList:
+        """Objects of one kind, worst first, then cut."""
+        ...
+
+
+class Dossiers(Protocol):
+    """One object with its surroundings."""
+
+    async def resource(self, ask: ObjectAsk) -> ResourceView:
+        """The object without noise, its owners, related objects and recent events."""
+        ...
+
+
+class Logs(Protocol):
+    """Lines of pods."""
+
+    async def read(self, ask: LogAsk) -> PodLogs:
+        """Lines of all matching pods, merged by time."""
+        ...
+
+
+class Journal(Protocol):
+    """Events of a cluster."""
+
+    async def events(self, ask: EventAsk) -> EventList:
+        """Events, equal ones counted together, warnings first."""
         ...

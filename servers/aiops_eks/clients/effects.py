@@ -40,23 +40,25 @@ class KubeEffects:
         """One effect, with the object read as precondition."""
         permit.covers(ref)
         if step.verb == "create":
-            return await self.kube.create(step.body, permit=permit)
+            return await self.kube.create(step.body, dry_run=False, permit=permit)
         if current is None:
             raise PlanStaleError(str(ref), "is gone", "plan again")
         if step.verb == "write":
-            return await self.kube.replace(write(current, step.values), permit=permit)
+            return await self.kube.replace(write(current, step.values), dry_run=False, permit=permit)
         if step.verb == "apply":
-            return await self.kube.apply(_with_precondition(step.body, current), permit=permit)
+            return await self.kube.apply(_with_precondition(step.body, current), dry_run=False, permit=permit)
         if step.verb == "evict":
-            await self.kube.evict(ref.namespace, ref.name, uid=uid_of(current), permit=permit)
+            await self.kube.evict(ref.namespace, ref.name, uid=uid_of(current), dry_run=False, permit=permit)
             return None
-        await self.kube.delete(ref.kind, ref.namespace, ref.name, uid=uid_of(current), permit=permit)
+        await self.kube.delete(
+            ref.kind, ref.namespace, ref.name, uid=uid_of(current), dry_run=False, permit=permit
+        )
         return None
 
     async def replace(self, ref: ObjectRef, body: Json, permit: Permit) -> Json:
         """Put `body` in place: the way back of an undo."""
         permit.covers(ref)
-        return await self.kube.replace(body, permit=permit)
+        return await self.kube.replace(body, dry_run=False, permit=permit)
 
     async def create(self, ref: ObjectRef, body: Json, permit: Permit) -> Json:
         """Create again what was deleted, as a new object."""
@@ -72,12 +74,12 @@ class KubeEffects:
         ):
             fresh.get("metadata", {}).pop(field, None)
         fresh.pop("status", None)
-        return await self.kube.create(fresh, permit=permit)
+        return await self.kube.create(fresh, dry_run=False, permit=permit)
 
     async def delete(self, ref: ObjectRef, uid: str, permit: Permit) -> None:
         """Delete what was created, only if it still is that object."""
         permit.covers(ref)
-        await self.kube.delete(ref.kind, ref.namespace, ref.name, uid=uid, permit=permit)
+        await self.kube.delete(ref.kind, ref.namespace, ref.name, uid=uid, dry_run=False, permit=permit)
 
     async def look(self, ref: ObjectRef, check: GateCheck) -> GateResult:
         """One look at what must hold."""

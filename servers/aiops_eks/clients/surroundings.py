@@ -207,7 +207,8 @@ async def _dry(kube: KubeReadWrite, step: Step, around: Around) -> Obj | None:
     if step.verb == "create":
         return await kube.create(step.body, dry_run=True)
     if step.verb == "delete":
-        return await kube.delete(ref.kind, ref.namespace, ref.name, uid=uid_of(around.obj), dry_run=True)
+        await kube.delete(ref.kind, ref.namespace, ref.name, uid=uid_of(around.obj), dry_run=True)
+        return around.obj
     if step.verb == "evict":
         await kube.evict(ref.namespace, ref.name, uid=uid_of(around.obj), dry_run=True)
         return around.obj
