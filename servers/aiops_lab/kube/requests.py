@@ -1,4 +1,4 @@
-"""The simulator's own account of what it was asked: tests and the demo count effects here, not in our audit."""
+"""The simulator's own account of what it was asked: tests count effects here, not in our audit."""
 
 from collections import deque
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Which kinds the simulated API serves: a table, not code. CRDs join it when they are declared."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 PrinterColumn = tuple[str, str, str, int]  # name, type, JSON path, priority
 
@@ -128,6 +128,16 @@ validatingadmissionpolicies ValidatingAdmissionPolicy cluster - status api-exten
 validatingadmissionpolicybindings ValidatingAdmissionPolicyBinding cluster - - api-extensions
 """
 
+
+def _measured(*rows: str) -> tuple[Resource, ...]:
+    found = _rows("metrics.k8s.io", "v1beta1", "\n".join(rows))
+    return tuple(replace(one, singular="", verbs=("get", "list")) for one in found)
+
+
+def _asked(group: str, row: str) -> tuple[Resource, ...]:
+    return tuple(replace(one, verbs=("create",)) for one in _rows(group, "v1", row))
+
+
 BUILT_IN: tuple[Resource, ...] = (
     *_rows("", "v1", _CORE),
     *_rows("apps", "v1", _APPS),
@@ -148,6 +158,10 @@ BUILT_IN: tuple[Resource, ...] = (
         "customresourcedefinitions CustomResourceDefinition cluster crd,crds status api-extensions",
     ),
     *_rows("apiregistration.k8s.io", "v1", "apiservices APIService cluster - status api-extensions"),
+    *_measured("pods PodMetrics ns - - -", "nodes NodeMetrics cluster - - -"),
+    *_asked("authorization.k8s.io", "selfsubjectaccessreviews SelfSubjectAccessReview cluster - - -"),
+    *_asked("authorization.k8s.io", "selfsubjectrulesreviews SelfSubjectRulesReview cluster - - -"),
+    *_asked("authentication.k8s.io", "selfsubjectreviews SelfSubjectReview cluster - - -"),
 )
 
 
@@ -160,7 +174,7 @@ _AGE: PrinterColumn = ("Age", "date", ".metadata.creationTimestamp", 0)
 
 def _declared(group: str, version: str, row: str, *columns: PrinterColumn) -> Resource:
     resource = _rows(group, version, row, custom=True)[0]
-    return Resource(**{**resource.__dict__, "printer_columns": columns})
+    return replace(resource, printer_columns=columns)
 
 
 LAB_CRDS: tuple[Resource, ...] = (

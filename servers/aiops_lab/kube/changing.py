@@ -1,0 +1,165 @@
+"""create, update, patch, delete and deletecollection, and the status subresource."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.responses import Response
+
+from aiops_lab.kube.bodies import PATCH_TYPES, decode_object, decode_options, decode_value, media_type
+from aiops_lab.kube.calls import Call, answer, success
+from aiops_lab.kube.deletion import DeletionOptions
+from aiops_lab.kube.errors import bad_request, unsupported_media
+from aiops_lab.kube.rbac import Attributes, Rbac
+from aiops_lab.kube.reading import Reading
+from aiops_lab.kube.store import Store
+from aiops_lab.kube.views import shown, stored
+from aiops_lab.kube.wire import Obj, dig, name_of
+from aiops_lab.kube.writing import WriteOptions
+
+
+@dataclass(frozen=True)
+class Changing:
+    """The handlers that write."""
+
+    store: Store
+    rbac: Rbac
+    reading: Reading
+
+    def create(self, call: Call) -> Response:
+        """POST to a collection. Raises what `Store.create` raises."""
+        sent = self._addressed(call, decode_object(call.body, call.content_type))
+        made = self.store.create(sent, **self._options(call))
+        return self._show(call, made, 201)
+
+    def update(self, call: Call) -> Response:
+        """PUT an object or its status."""
+        sent = self._addressed(call, decode_object(call.body, call.content_type))
+        return self._show(call, self.store.update(sent, **self._options(call)))
+
+    def patch(self, call: Call) -> Response:
+        """PATCH an object or its status; an apply may create it, which needs that right too."""
+        kind = media_type(call.content_type)
+        patch_type = PATCH_TYPES.get(kind)
+        if patch_type is None:
+            raise unsupported_media(
+                "the body of the request was in an unknown format - accepted media types include: "
+                + ", ".join(PATCH_TYPES)
+            )
+        patch = decode_value(call.body, kind)
+        target = call.target
+        existed = self.store.shelf.find(target.resource, target.namespace, target.name) is not None
+        if patch_type == "apply":
+            patch = self._applied(call, patch, existed=existed)
+        kind_name = f"{target.resource.kind}.{target.resource.group}"
+        options = self._options(call)
+        made = self.store.patch(kind_name, target.namespace, target.name, patch, patch_type, **options)
+        return self._show(call, made, 200 if existed else 201)
+
+    def _applied(self, call: Call, patch: Any, *, existed: bool) -> Obj:
+        if not isinstance(patch, dict):
+            raise bad_request("error decoding patch: an applied configuration is an object")
+        target = call.target
+        if not existed:
+            wanted = Attributes(
+                "create", target.resource.group, target.resource.plural, "", target.namespace, target.name
+            )
+            self.rbac.require(call.user, target.resource, wanted)
+        if not patch.get("apiVersion") or not patch.get("kind"):
+            raise bad_request("invalid object type: /, Kind=")
+        return self._addressed(call, patch)
+
+    def delete(self, call: Call) -> Response:
+        """DELETE one object."""
+        target = call.target
+        kind = f"{target.resource.kind}.{target.resource.group}"
+        left = self.store.delete(kind, target.namespace, target.name, **self._deletion(call))
+        waits = self.store.shelf.find(target.resource, target.namespace, target.name) is not None
+        if waits and (not call.dry_run or "deletionTimestamp" in left["metadata"]):
+            return self._show(call, left)
+        return success(call, left)
+
+    def delete_collection(self, call: Call) -> Response:
+        """DELETE everything a collection path and selectors name, as a real server does."""
+        target = call.target
+        labels, fields = call.query("labelSelector"), call.query("fieldSelector")
+        chosen = self.store.select(target.resource, target.namespace, labels, fields)
+        options = self._deletion(call)
+        kind = f"{target.resource.kind}.{target.resource.group}"
+        for obj in chosen:
+            if self.store.shelf.find(
+                target.resource, dig(obj, "metadata", "namespace", default=""), name_of(obj)
+            ):
+                self.store.delete(kind, dig(obj, "metadata", "namespace"), name_of(obj), **options)
+        return answer(
+            {
+                "kind": f"{target.resource.kind}List",
+                "apiVersion": target.resource.api_version,
+                "metadata": {"resourceVersion": str(self.store.shelf.version)},
+                "items": [shown(target.resource, obj) for obj in chosen],
+            }
+        )
+
+    def _show(self, call: Call, obj: Obj, status: int = 200) -> Response:
+        return self.reading.show(call, shown(call.target.resource, obj), status)
+
+    def _addressed(self, call: Call, sent: Obj) -> Obj:
+        """Check that the body says what the path says, and complete it. Raises ApiError 400."""
+        target, resource = call.target, call.target.resource
+        sent = stored(resource, sent)
+        api_version = "v1" if resource.kind == "Event" else resource.api_version
+        said = (sent.get("apiVersion") or api_version, sent.get("kind") or resource.kind)
+        if said != (api_version, resource.kind):
+            raise bad_request(
+                f"{said[0]}, Kind={said[1]} in the body does not match "
+                f"{api_version}, Kind={resource.kind} of the path"
+            )
+        meta = sent.get("metadata") or {}
+        if not isinstance(meta, dict):
+            raise bad_request("metadata must be an object")
+        meta = dict(meta)
+        _settle(meta, "namespace", target.namespace)
+        if target.name:
+            _settle(meta, "name", target.name)
+        return {**sent, "apiVersion": api_version, "kind": resource.kind, "metadata": meta}
+
+    def _options(self, call: Call) -> WriteOptions:
+        return {
+            "manager": call.query("fieldManager") if self._applying(call) else call.manager,
+            "user": call.user.username,
+            "subresource": call.target.subresource or None,
+            "dry_run": call.dry_run,
+            "force": call.flag("force"),
+        }
+
+    def _applying(self, call: Call) -> bool:
+        return call.verb == "patch" and media_type(call.content_type) == "application/apply-patch+yaml"
+
+    def _deletion(self, call: Call) -> DeletionOptions:
+        sent = decode_options(call.body, call.content_type)
+        propagation = sent.get("propagationPolicy") or call.query("propagationPolicy") or "Background"
+        if sent.get("orphanDependents"):
+            propagation = "Orphan"
+        if propagation not in {"Background", "Foreground", "Orphan"}:
+            raise bad_request(
+                f'invalid DeleteOptions: propagationPolicy: Unsupported value: "{str(propagation)[:40]}"'
+            )
+        grace_s = sent.get("gracePeriodSeconds", call.number("gracePeriodSeconds"))
+        if grace_s is not None and (not isinstance(grace_s, int) or grace_s < 0):
+            raise bad_request("invalid DeleteOptions: gracePeriodSeconds must be a non-negative integer")
+        return {
+            "uid": dig(sent, "preconditions", "uid"),
+            "resource_version": dig(sent, "preconditions", "resourceVersion"),
+            "propagation": str(propagation),
+            "grace_s": grace_s,
+            "dry_run": call.dry_run,
+        }
+
+
+def _settle(meta: Obj, field: str, in_path: str) -> None:
+    said = meta.get(field) or in_path
+    if said != in_path:
+        raise bad_request(
+            f"the {field} of the provided object does not match the {field} sent on the request"
+        )
+    if in_path:
+        meta[field] = in_path

@@ -1,0 +1,93 @@
+"""What may I do, and who am I: the reviews a client asks about itself."""
+
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from aiops_lab.kube.bodies import decode_object
+from aiops_lab.kube.calls import Call, answer
+from aiops_lab.kube.errors import bad_request
+from aiops_lab.kube.rbac import MASTERS, Attributes, Rbac
+from aiops_lab.kube.wire import Obj, dig
+
+_ANYTHING: Obj = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
+_BASIC: Obj = {
+    "verbs": ["create"],
+    "apiGroups": ["authorization.k8s.io"],
+    "resources": ["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
+}
+_OPEN_PATHS = ["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/readyz", "/version"]
+
+
+@dataclass(frozen=True)
+class Reviews:
+    """SelfSubjectAccessReview, SelfSubjectRulesReview and SelfSubjectReview."""
+
+    rbac: Rbac
+
+    def answer(self, call: Call) -> Response:
+        """The review with its status. Raises ApiError 400."""
+        sent = decode_object(call.body, call.content_type)
+        resource = call.target.resource
+        if sent.get("kind", resource.kind) != resource.kind:
+            raise bad_request(
+                f"{str(sent.get('kind'))[:60]} in the body does not match {resource.kind} of the path"
+            )
+        spec = sent.get("spec") or {}
+        if not isinstance(spec, dict):
+            raise bad_request("spec must be an object")
+        statuses = {
+            "SelfSubjectAccessReview": self._access,
+            "SelfSubjectRulesReview": self._rules,
+            "SelfSubjectReview": self._self,
+        }
+        body = {
+            "kind": resource.kind,
+            "apiVersion": resource.api_version,
+            "metadata": {"creationTimestamp": None},
+            "spec": spec,
+            "status": statuses[resource.kind](call, spec),
+        }
+        if resource.kind == "SelfSubjectReview":
+            del body["spec"]
+        return answer(body, 201)
+
+    def _access(self, call: Call, spec: Obj) -> Obj:
+        wanted, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+        if isinstance(wanted, dict):
+            names = ("verb", "group", "resource", "subresource", "namespace", "name")
+            attributes = Attributes(*(str(wanted.get(name) or "") for name in names))
+            allowed = self.rbac.allows(call.user, attributes)
+        elif isinstance(path, dict):
+            asked, verb = str(path.get("path") or ""), str(path.get("verb") or "")
+            served = any(p == asked or (p.endswith("*") and asked.startswith(p[:-1])) for p in _OPEN_PATHS)
+            allowed = (served and verb == "get") or self.rbac.allows_path(call.user, verb, asked)
+        else:
+            raise bad_request("exactly one of nonResourceAttributes or resourceAttributes must be specified")
+        return {"allowed": allowed} if allowed else {"allowed": False, "reason": "no RBAC rule allows it"}
+
+    def _rules(self, call: Call, spec: Obj) -> Obj:
+        namespace = str(spec.get("namespace") or "")
+        if not namespace:
+            raise bad_request("no namespace on request")
+        rules = [_BASIC, *self.rbac.rules(call.user, namespace)]
+        if MASTERS in call.user.groups:
+            rules.append(_ANYTHING)
+        paths = [
+            {"verbs": r["verbs"], "nonResourceURLs": r["nonResourceURLs"]}
+            for r in rules
+            if "nonResourceURLs" in r
+        ]
+        return {
+            "resourceRules": [rule for rule in rules if rule.get("resources")],
+            "nonResourceRules": [{"verbs": ["get"], "nonResourceURLs": _OPEN_PATHS}, *paths],
+            "incomplete": False,
+        }
+
+    def _self(self, call: Call, _spec: Obj) -> Obj:
+        info: Obj = {"username": call.user.username, "groups": list(call.user.groups)}
+        if call.user.uid:
+            info["uid"] = call.user.uid
+        if call.user.extra:
+            info["extra"] = {key: list(values) for key, values in call.user.extra.items()}
+        return {"userInfo": dig({"i": info}, "i")}

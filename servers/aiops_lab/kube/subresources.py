@@ -1,0 +1,40 @@
+"""Sends a subresource request to its handler, and refuses plainly what the lab does not play."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.responses import Response
+
+from aiops_lab.kube.calls import Call
+from aiops_lab.kube.errors import method_not_allowed, not_simulated
+from aiops_lab.kube.eviction import Eviction
+from aiops_lab.kube.logs import Logs
+from aiops_lab.kube.ports import LogSource
+from aiops_lab.kube.scale import Scale
+from aiops_lab.kube.store import Store
+
+_VERBS = {"log": {"get"}, "scale": {"get", "update", "patch"}, "eviction": {"create"}}
+
+
+@dataclass(frozen=True)
+class Subresources:
+    """log, scale and eviction."""
+
+    store: Store
+    logs: LogSource
+    now: Callable[[], datetime]
+
+    def answer(self, call: Call) -> Response:
+        """Answer or refuse. Raises ApiError 405, 501 and what the handlers raise."""
+        name = call.target.subresource
+        verbs = _VERBS.get(name)
+        if verbs is None:
+            raise not_simulated(f"{call.target.resource.plural}/{name}")
+        if call.verb not in verbs:
+            raise method_not_allowed()
+        if name == "log":
+            return Logs(self.store, self.logs, self.now).answer(call)
+        if name == "scale":
+            return Scale(self.store).answer(call)
+        return Eviction(self.store, self.now).answer(call)
