@@ -1,0 +1,199 @@
+"""The lab's own door: its clock, its request logs, its scenarios and faults, as JSON over plain HTTP.
+
+`eks-aiops lab` commands and the servers' time source (`AIOPS_TIME_SOURCE`) come in here. Loopback only;
+the Host header is checked, and a POST must be JSON, so that no web page can reach it (DNS rebinding, forms).
+"""
+
+import hashlib
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import orjson
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+if TYPE_CHECKING:
+    from aiops_lab.run import Lab
+
+MAX_BODY_BYTES = 64 * 1024
+MAX_ADVANCE_S = 86_400.0
+SLICE_S = 30.0  # requests are answered between two slices of a long advance
+VOLATILE = frozenset({"status"})
+VOLATILE_META = frozenset({"managedFields", "resourceVersion"})
+UNCOUNTED = frozenset({"Event", "Lease"})  # they come and go by themselves
+
+Answer = Callable[["Lab", Request], Awaitable[Mapping[str, Any]]]
+
+
+class ControlError(Exception):
+    """A request that is refused, with its HTTP status."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+def control_app(lab: "Lab") -> Starlette:
+    """The application; every route works on this one lab."""
+    routes = [
+        ("/time", "GET", get_time),
+        ("/time/advance", "POST", advance_time),
+        ("/requests", "GET", get_requests),
+        ("/aws-requests", "GET", get_aws_requests),
+        ("/scenarios", "GET", get_scenarios),
+        ("/inject", "POST", inject),
+        ("/reset", "POST", reset),
+        ("/state", "GET", get_state),
+        ("/faults", "POST", set_faults),
+    ]
+    return Starlette(
+        routes=[Route(path, _endpoint(lab, answer), methods=[method]) for path, method, answer in routes],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])],
+    )
+
+
+def _endpoint(lab: "Lab", answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return _json(200, await answer(lab, request))
+        except ControlError as error:
+            return _json(error.status, {"error": {"code": error.code, "message": str(error)}})
+
+    return endpoint
+
+
+def _json(status: int, body: Mapping[str, Any]) -> Response:
+    return Response(orjson.dumps(body), status_code=status, media_type="application/json")
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    """The JSON object of a POST. Raises ControlError 400, 413 or 415."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise ControlError(415, "not_json", "send content-type: application/json")
+    raw = b""
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > MAX_BODY_BYTES:
+            raise ControlError(413, "too_large", f"send at most {MAX_BODY_BYTES} bytes")
+    try:
+        body = orjson.loads(raw or b"{}")
+    except orjson.JSONDecodeError as error:
+        raise ControlError(400, "bad_json", "the body is not JSON") from error
+    if not isinstance(body, dict):
+        raise ControlError(400, "bad_json", "the body must be an object")
+    return body
+
+
+def stamp(moment: datetime) -> str:
+    """RFC 3339 in UTC with microseconds."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+async def get_time(lab: "Lab", request: Request) -> Mapping[str, Any]:
+    """World time."""
+    del request
+    return {"now": stamp(lab.clock.now())}
+
+
+async def advance_time(lab: "Lab", request: Request) -> Mapping[str, Any]:
+    """Play some seconds at once, controllers and all. Raises ControlError 400."""
+    seconds = (await _body(request)).get("seconds")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= MAX_ADVANCE_S:
+        raise ControlError(400, "bad_seconds", f"seconds: a number over 0 and up to {MAX_ADVANCE_S:.0f}")
+    await advance(lab, float(seconds))
+    return {"now": stamp(lab.clock.now())}
+
+
+async def advance(lab: "Lab", seconds: float) -> None:
+    """Advance in slices, so that others are served in between."""
+    for _ in range(math.floor(seconds / SLICE_S)):
+        lab.clock.advance(SLICE_S)
+        await anyio.lowlevel.checkpoint()
+    lab.clock.advance(seconds % SLICE_S)
+
+
+async def get_requests(lab: "Lab", request: Request) -> Mapping[str, Any]:
+    """The Kubernetes API's own log: the proof of what was really done."""
+    only_writes = request.query_params.get("writes", "").lower() in {"true", "1"}
+    entries = lab.requests.writes() if only_writes else lab.requests.entries
+    return {"total": lab.requests.total, "requests": [asdict(entry) for entry in entries]}
+
+
+async def get_aws_requests(lab: "Lab", request: Request) -> Mapping[str, Any]:
+    """The AWS overlay's own log."""
+    del request
+    return {"requests": [asdict(entry) for entry in lab.aws_requests()]}
+
+
+async def get_scenarios(lab: "Lab", request: Request) -> Mapping[str, Any]:
+    """What can be played, and what plays now."""
+    del request
+    return {"scenario": lab.scenario, "seed": lab.seed, "scenarios": lab.scenarios()}
+
+
+async def inject(lab: "Lab", request: Request) -> Mapping[str, Any]:
+    """Add a scenario's trouble to the running world. Raises ControlError 404 or 409."""
+    name = _known(lab, (await _body(request)).get("scenario"))
+    try:
+        lab.inject(name)
+    except ValueError as error:
+        raise ControlError(409, "already_there", str(error)) from error
+    return {"scenario": name, "now": stamp(lab.clock.now())}
+
+
+async def reset(lab: "Lab", request: Request) -> Mapping[str, Any]:
+    """Build the world anew; without a name the same scenario, without a seed the same seed."""
+    body = await _body(request)
+    seed = body.get("seed", lab.seed)
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise ControlError(400, "bad_seed", "seed: a whole number")
+    lab.reset(_known(lab, body.get("scenario", lab.scenario)), seed)
+    return {"scenario": lab.scenario, "seed": lab.seed, "now": stamp(lab.clock.now())}
+
+
+def _known(lab: "Lab", name: object) -> str:
+    known = [str(one["name"]) for one in lab.scenarios()]
+    if not isinstance(name, str) or name not in known:
+        message = f"scenario {name!r}: not known; known are {', '.join(known)}"
+        raise ControlError(404, "unknown_scenario", message)
+    return name
+
+
+async def get_state(lab: "Lab", request: Request) -> Mapping[str, Any]:
+    """How many objects of each kind there are, and digests that change when a client changes something."""
+    del request
+    kinds: dict[str, dict[str, Any]] = {}
+    for resource in lab.store.registry.all():
+        objects = lab.store.select(resource)
+        if objects and resource.kind not in UNCOUNTED:
+            digest = _digest([_stable(one) for one in objects])
+            kinds[resource.kind] = {"count": len(objects), "digest": digest}
+    return {"kinds": kinds, "digest": _digest(kinds)}
+
+
+def _stable(obj: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in obj.items() if name not in VOLATILE}
+    metadata = {name: value for name, value in obj["metadata"].items() if name not in VOLATILE_META}
+    return kept | {"metadata": metadata}
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+async def set_faults(lab: "Lab", request: Request) -> Mapping[str, Any]:
+    """Make the Kubernetes API misbehave; an empty object makes it well again."""
+    body = await _body(request)
+    try:
+        return {"faults": lab.set_faults(body)}
+    except ValueError as error:
+        raise ControlError(400, "bad_fault", str(error)) from error

@@ -1,0 +1,65 @@
+"""What a client needs to use the lab: environment variables, and the kubeconfig they point to."""
+
+import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from aiops_lab.aws.account import REGION
+from aiops_lab.aws.principals import AccessKey
+
+
+def aws_environment(key: AccessKey, endpoint: str) -> dict[str, str]:
+    """Variables every AWS SDK and CLI reads; an empty token is set too, or a real one would leak in."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": key.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
+        "AWS_SESSION_TOKEN": key.session_token or "",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def kubeconfig(cluster: str, server: str, ca_base64: str, user: str, token: str) -> str:
+    """A kubeconfig of one context, named as the cluster."""
+    return yaml.safe_dump(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": cluster,
+            "clusters": [
+                {"name": cluster, "cluster": {"server": server, "certificate-authority-data": ca_base64}}
+            ],
+            "users": [{"name": user, "user": {"token": token}}],
+            "contexts": [{"name": cluster, "context": {"cluster": cluster, "user": user}}],
+        },
+        sort_keys=False,
+    )
+
+
+def shell_lines(environment: Mapping[str, str]) -> str:
+    """`export K='v'` lines for a POSIX shell."""
+    return "".join(f"export {name}={_quoted(value)}\n" for name, value in environment.items())
+
+
+def _quoted(value: str) -> str:
+    quoted = shlex.quote(value)
+    return quoted if quoted.startswith("'") else f"'{value}'"
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file for this user only, whole or not at all. Raises OSError."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.new")
+    scratch.unlink(missing_ok=True)
+    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        scratch.replace(path)
+    except OSError:
+        scratch.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,107 @@
+"""What the lab's identities may do in the cluster: three ClusterRoles and their bindings (decision D14).
+
+`read` sees; `plan` adds the write verbs, since a dry run is authorised like the real request; `execute` has
+the same verbs and is another identity, so that one can be given without the other. Secrets may be read, since
+their names, types and key names are shown; the suite never shows a value. Laid into the store before the
+world is built, so that every scenario and reset starts with them.
+"""
+
+from collections.abc import Iterator
+
+from aiops_lab.kube.store import Store
+from aiops_lab.kube.wire import Obj
+
+RBAC = "rbac.authorization.k8s.io"
+READ = ("get", "list", "watch")
+WRITE = ("create", "update", "patch", "delete")
+
+READABLE: dict[str, tuple[str, ...]] = {
+    "": (
+        "configmaps",
+        "endpoints",
+        "events",
+        "limitranges",
+        "namespaces",
+        "nodes",
+        "persistentvolumeclaims",
+        "persistentvolumes",
+        "pods",
+        "pods/log",
+        "pods/status",
+        "resourcequotas",
+        "secrets",
+        "serviceaccounts",
+        "services",
+    ),
+    "apiextensions.k8s.io": ("customresourcedefinitions",),
+    "apps": ("*",),
+    "argoproj.io": ("*",),
+    "autoscaling": ("*",),
+    "batch": ("*",),
+    "coordination.k8s.io": ("leases",),
+    "discovery.k8s.io": ("endpointslices",),
+    "events.k8s.io": ("events",),
+    "karpenter.k8s.aws": ("*",),
+    "karpenter.sh": ("*",),
+    "keda.sh": ("*",),
+    "metrics.k8s.io": ("nodes", "pods"),
+    "networking.k8s.io": ("*",),
+    "policy": ("poddisruptionbudgets",),
+    RBAC: ("clusterrolebindings", "clusterroles", "rolebindings", "roles"),
+    "scheduling.k8s.io": ("priorityclasses",),
+    "storage.k8s.io": ("*",),
+}
+WRITABLE: dict[str, tuple[str, ...]] = {
+    "": ("configmaps", "pods", "services"),
+    "apps": ("daemonsets", "deployments", "statefulsets"),
+    "autoscaling": ("horizontalpodautoscalers",),
+    "batch": ("cronjobs", "jobs"),
+    "networking.k8s.io": ("ingresses", "networkpolicies"),
+    "policy": ("poddisruptionbudgets",),
+}
+
+
+def grant(store: Store) -> None:
+    """Create the ClusterRoles and bind each to its group."""
+    for name, rules in (("read", [*_reading()]), ("plan", _changing()), ("execute", _changing())):
+        role = f"aiops-{name}"
+        store.create(
+            {
+                "apiVersion": f"{RBAC}/v1",
+                "kind": "ClusterRole",
+                "metadata": {"name": role},
+                "rules": rules,
+            },
+            manager="eks-aiops",
+        )
+        store.create(_binding(role, f"aiops:{name}"), manager="eks-aiops")
+
+
+def _binding(role: str, group: str) -> Obj:
+    return {
+        "apiVersion": f"{RBAC}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": role},
+        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": role},
+        "subjects": [{"apiGroup": RBAC, "kind": "Group", "name": group}],
+    }
+
+
+def _reading() -> Iterator[Obj]:
+    for group, resources in READABLE.items():
+        yield {"apiGroups": [group], "resources": list(resources), "verbs": list(READ)}
+
+
+def _changing() -> list[Obj]:
+    writes = [
+        {"apiGroups": [group], "resources": list(resources), "verbs": list(WRITE)}
+        for group, resources in WRITABLE.items()
+    ]
+    scales = {"apiGroups": ["apps"], "resources": ["deployments/scale", "statefulsets/scale"]}
+    return [
+        *_reading(),
+        *writes,
+        {**scales, "verbs": ["patch", "update"]},
+        {"apiGroups": [""], "resources": ["pods/eviction"], "verbs": ["create"]},
+        {"apiGroups": [""], "resources": ["nodes"], "verbs": ["patch", "update"]},
+    ]
