@@ -63,11 +63,12 @@ def _shift_s(names: Names, rng: Random) -> float:
     return 0.0 if names.seed == 0 else rng.uniform(-60, 60)
 
 
-def _lost_config(shape: Callable[[Names], Obj]) -> Build:
+def _lost_config(shape: Callable[[Names], Obj], *, reads_file: bool = False) -> Build:
     """A week of health, then the ConfigMap goes and the pods are started anew."""
 
     def build(stage: Stage, names: Names, rng: Random) -> None:
-        _settle(stage, names, rng, shape(names), _program(names))
+        program = serving(names.api) if reads_file else _program(names)
+        _settle(stage, names, rng, shape(names), program)
         shift_s = _shift_s(names, rng)
         stage.delete_at(DELETED_S + shift_s, "ConfigMap", HOME, names.config, names.cleaner)
         _start_anew(stage, names, CRASHING_S + shift_s)
@@ -172,7 +173,7 @@ SCENARIOS = (
         "ContainerCreating: a mounted ConfigMap is gone",
         "As pod-crashloop, but the ConfigMap is a volume: the pods hang in ContainerCreating with FailedMount.",
         "F1c",
-        _lost_config(_mounted),
+        _lost_config(_mounted, reads_file=True),
         _missing,
     ),
     Scenario(

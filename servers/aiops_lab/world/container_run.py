@@ -21,7 +21,7 @@ from aiops_lab.world.probes import Probing
 from aiops_lab.scenarios.programs import Behaviour, Run
 
 FIRST_BACK_OFF_S, LONGEST_BACK_OFF_S, HEALTHY_RUN_S = 10.0, 300.0, 600.0
-SAID_AGAIN_S = 36.0  # how often a waiting container's BackOff event is counted up
+SAID_AGAIN_S = 34.0  # how often a waiting container's BackOff event is counted up
 CONFIG_RETRY_S = 12.0
 _REFERENCE = re.compile(r"[a-z0-9][a-z0-9._/:-]*(:[A-Za-z0-9_][A-Za-z0-9._-]*)?(@sha256:[0-9a-f]{64})?")
 
@@ -158,7 +158,7 @@ class ContainerRun:
         self.say("Failed", "Error: ErrImagePull", warning=True)
         self.wait("ErrImagePull", words)
         self._failed_pulls += 1
-        delay = min(FIRST_BACK_OFF_S * 2 ** (self._failed_pulls - 1), LONGEST_BACK_OFF_S)
+        delay = min(FIRST_BACK_OFF_S * 2 ** min(self._failed_pulls - 1, 9), LONGEST_BACK_OFF_S)
 
         def back_off() -> None:
             self.say("BackOff", f'Back-off pulling image "{ref}"')
@@ -268,7 +268,7 @@ class ContainerRun:
             return
         ran = (self.current.ended_at - self.current.started_at).total_seconds()
         self._crashes = 1 if ran >= HEALTHY_RUN_S else self._crashes + 1
-        delay = min(FIRST_BACK_OFF_S * 2 ** (self._crashes - 1), LONGEST_BACK_OFF_S)
+        delay = min(FIRST_BACK_OFF_S * 2 ** min(self._crashes - 1, 9), LONGEST_BACK_OFF_S)
         self.last_state = self.state
         full = f"{meta(self.home.pod)['name']}_{meta(self.home.pod)['namespace']}({meta(self.home.pod)['uid']})"
         words = f"back-off {go_duration(delay)} restarting failed container={self.name} pod={full}"

@@ -99,7 +99,7 @@ class PodRun:
             check_volumes(self.pod, self.cluster.cache.get)
         except MountError as failure:
             self.say("FailedMount", str(failure), warning=True)
-            delay = min(FIRST_MOUNT_RETRY_S * 2**self._mount_failures, LONGEST_MOUNT_RETRY_S)
+            delay = min(FIRST_MOUNT_RETRY_S * 2 ** min(self._mount_failures, 9), LONGEST_MOUNT_RETRY_S)
             self._mount_failures += 1
             self.cluster.clock.call_later(delay, self.mount)
             return

@@ -16,12 +16,16 @@ from aiops_lab.scenarios import SCENARIOS
 from aiops_lab.scenarios.base import Expected, Scenario
 from aiops_lab.scenarios.images import Image
 from aiops_lab.scenarios.names import cast
+from aiops_lab.world.autoscaling import Autoscalers
 from aiops_lab.world.cache import Cache
 from aiops_lab.world.cluster import Cluster, Controller
+from aiops_lab.world.daemonsets import DaemonSets
 from aiops_lab.world.deployments import Deployments
+from aiops_lab.world.disruption import DisruptionBudgets
 from aiops_lab.world.endpoints import Endpoints
 from aiops_lab.world.furniture import furnish
 from aiops_lab.world.ground import lay_ground
+from aiops_lab.world.jobs import CronJobs, Jobs
 from aiops_lab.world.kubelet import Kubelets
 from aiops_lab.scenarios.names import cast
 from aiops_lab.world.namespaces import Namespaces
@@ -29,6 +33,7 @@ from aiops_lab.world.nodes import Nodes
 from aiops_lab.world.objects import Obj, meta
 from aiops_lab.world.replicas import ReplicaSets
 from aiops_lab.world.scheduling import Scheduler
+from aiops_lab.world.statefulsets import StatefulSets
 
 PAST = timedelta(days=30)
 REMEMBERED_S = 4200.0  # events older than this are gone by T0: not even written
@@ -53,6 +58,8 @@ class World:
         self.cluster = Cluster(store, clock, Cache())
         self.kubelets = Kubelets(self.cluster)
         self.nodes = Nodes(self.cluster)
+        self.cronjobs = CronJobs(self.cluster)
+        self.autoscalers = Autoscalers(self.cluster, self.kubelets)
         self.controllers: tuple[Controller, ...] = (
             Namespaces(self.cluster),
             self.nodes,
@@ -60,7 +67,13 @@ class World:
             self.kubelets,
             ReplicaSets(self.cluster),
             Deployments(self.cluster),
+            StatefulSets(self.cluster),
+            DaemonSets(self.cluster),
+            Jobs(self.cluster),
+            self.cronjobs,
             Endpoints(self.cluster),
+            DisruptionBudgets(self.cluster),
+            self.autoscalers,
         )
         self.scenario = "healthy"
         self.expected: tuple[Expected, ...] = ()
@@ -135,6 +148,8 @@ class World:
     def _go_live(self) -> None:
         self.cluster.events.mute = False
         self.nodes.beat()
+        self.cronjobs.look()
+        self.autoscalers.look()
 
     # for furniture and scenarios
 
