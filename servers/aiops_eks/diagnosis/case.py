@@ -1,0 +1,194 @@
+"""One broken container with everything that speaks about it.
+
+`cases` decides who is broken *now*; recovered, old and in-progress things do not become cases, so no rule
+has to think of them. Called by `judging.py` for the rules and by `clients/facts.py` to know whose logs and
+references are worth a request.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from aiops_eks.diagnosis.facts import Container, Event, Facts, Lookup, Need, Pod, Ref
+from aiops_eks.diagnosis.quantities import duration_text
+from aiops_eks.diagnosis.quoting import quoted
+from aiops_shared.results import Evidence
+
+RECENT_S = 600.0  # the kubelet forgets its back-off after ten minutes of running (`pkg/kubelet/kuberuntime`)
+EVENT_RECENT_S = 900.0
+START_GRACE_S = 90.0  # how long a container may be creating before that is worth a question
+FEW_RESTARTS = 3
+STARTING = frozenset({"", "ContainerCreating", "PodInitializing"})
+
+
+def event_evidence(facts: Facts, event: Event) -> Evidence:
+    """One event, counted, dated and quoted."""
+    seen = f"{event.count}x, last {duration_text(facts.age_s(event.last_at))} ago: "
+    query = f"events of {event.about}, reason {event.reason}"
+    return Evidence(source="kubernetes", query=query, says=seen + quoted(event.message))
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A broken container, or a broken pod when `container` is None."""
+
+    facts: Facts
+    pod: Pod
+    container: Container | None = None
+
+    @property
+    def subject(self) -> Ref:
+        """What a person would change."""
+        return self.pod.subject
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Events of the pod that may be about this container, newest first."""
+        found = self.facts.events_about(self.pod.ref, self.pod.uid)
+        name = self.container.name if self.container else ""
+        return tuple(e for e in found if not (name and e.container and e.container != name))
+
+    def recent(self, *reasons: str, within_s: float = EVENT_RECENT_S) -> tuple[Event, ...]:
+        """Events of these reasons that still happen, newest first."""
+        return tuple(
+            e for e in self.events if e.reason in reasons and self.facts.age_s(e.last_at) <= within_s
+        )
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The last words of the run that ended: its log, else its termination message."""
+        if self.container is None:
+            return ()
+        tail = self.facts.log(self.pod.ref, self.container.name)
+        if tail is not None and tail.lines:
+            return tail.lines
+        death = self.container.death
+        return tuple(death.message.splitlines()) if death else ()
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What this container refers to, its pod's volumes included."""
+        name = self.container.name if self.container else ""
+        return tuple(n for n in self.pod.needs if not (name and n.container and n.container != name))
+
+    def absent(self) -> tuple[tuple[Need, Lookup], ...]:
+        """References whose object was looked up and does not exist, one per object."""
+        found: dict[Ref, tuple[Need, Lookup]] = {}
+        for need in self.needs:
+            lookup = self.facts.lookup(need.target)
+            if lookup is not None and not lookup.exists:
+                found.setdefault(need.target, (need, lookup))
+        return tuple(found.values())
+
+    # evidence
+
+    def status_evidence(self) -> Evidence:
+        """What the pod's status says of this container."""
+        return Evidence(source="kubernetes", query=f"{self.pod.ref} status", says=self._status_words())
+
+    def _status_words(self) -> str:
+        if self.container is None:
+            return f"phase {self.pod.phase}{', ' + self.pod.reason if self.pod.reason else ''}"
+        c = self.container
+        words = [f"container {c.name}", f"{c.restarts} restarts"] if c.restarts else [f"container {c.name}"]
+        if c.waiting_reason:
+            words.append(f"waiting {c.waiting_reason}")
+        if c.death is not None:
+            words.append(f"last exit code {c.death.exit_code} {c.death.reason}".rstrip())
+            if c.death.lived_s is not None:
+                words.append(f"after {duration_text(c.death.lived_s)}")
+        return ", ".join(words)
+
+    def event_evidence(self, event: Event) -> Evidence:
+        """One event, quoted."""
+        return event_evidence(self.facts, event)
+
+    def log_evidence(self, line: str) -> Evidence:
+        """One log line, quoted."""
+        name = self.container.name if self.container else ""
+        tail = self.facts.log(self.pod.ref, name)
+        which = "termination message" if tail is None else "previous log" if tail.previous else "log"
+        return Evidence(
+            source="pod log", query=f"{which} of {self.pod.ref}, container {name}", says=quoted(line)
+        )
+
+    def lookup_evidence(self, lookup: Lookup) -> Evidence:
+        """The answer to a lookup of a referenced object."""
+        says = "exists" if lookup.exists else "not found"
+        if not lookup.exists and lookup.nearest:
+            says += f"; exists: {', '.join(lookup.nearest)}"
+        return Evidence(source="kubernetes", query=f"get {lookup.target}", says=says)
+
+
+def cases(facts: Facts) -> Iterator[Case]:
+    """Everything broken at `facts.now`, the worst containers first."""
+    yield from broken_containers(facts, facts.pods)
+    for pod in facts.pods:
+        if is_stuck(facts, pod):
+            yield Case(facts, pod)
+
+
+def broken_containers(facts: Facts, pods: Iterable[Pod]) -> list[Case]:
+    """Containers that fail now, most restarts first."""
+    found = [Case(facts, pod, c) for pod in pods for c in pod.containers if _is_broken(facts, pod, c)]
+    return sorted(found, key=lambda case: -(case.container.restarts if case.container else 0))
+
+
+def is_stuck(facts: Facts, pod: Pod) -> bool:
+    """Whether a pod as a whole does not get on: unscheduled, unmounted, evicted, not going away."""
+    if pod.phase == "Succeeded":
+        return False
+    if pod.deleted_at is not None:
+        return facts.age_s(pod.deleted_at) > 0  # the timestamp already holds the grace period
+    if pod.phase == "Failed":
+        return bool(pod.reason) and facts.age_s(_last_change(pod)) <= EVENT_RECENT_S * 4
+    waits = pod.phase == "Pending" and not any(c.waiting_reason not in STARTING for c in pod.containers)
+    return waits and facts.age_s(pod.created_at) > START_GRACE_S
+
+
+def _last_change(pod: Pod) -> datetime | None:
+    return max((c.since for c in pod.conditions if c.since), default=pod.created_at)
+
+
+def _is_broken(facts: Facts, pod: Pod, container: Container) -> bool:
+    if pod.phase in {"Succeeded"} or pod.deleted_at is not None:
+        return False
+    if container.waiting_reason not in STARTING:
+        return True
+    if container.ended is not None:
+        return _ended_badly(facts, pod, container)
+    return _restarts_again_and_again(facts, container) or _never_ready(facts, pod, container)
+
+
+def _ended_badly(facts: Facts, pod: Pod, container: Container) -> bool:
+    """A container between two restarts, or failed for good; one that was meant to end is fine."""
+    ended = container.ended
+    if ended is None or (
+        ended.exit_code == 0 and (container.role == "init" or pod.restart_policy != "Always")
+    ):
+        return False
+    return container.restarts > 0 or facts.age_s(ended.finished_at) <= EVENT_RECENT_S or pod.phase == "Failed"
+
+
+def _restarts_again_and_again(facts: Facts, container: Container) -> bool:
+    """Runs at the moment, but the last run ended not long ago by the measure of how long it lived."""
+    last = container.last
+    if last is None or container.restarts == 0:
+        return False
+    calm_s = max(RECENT_S, 2 * (last.lived_s or 0))
+    if facts.age_s(last.finished_at) > calm_s:
+        return False
+    return container.restarts >= FEW_RESTARTS or not container.ready or (last.lived_s or 0) >= RECENT_S
+
+
+def _never_ready(facts: Facts, pod: Pod, container: Container) -> bool:
+    """Runs without restarts and its readiness or startup probe still fails after a fair time."""
+    probe = container.startup or container.readiness
+    if container.ready or container.role == "init" or probe is None or container.running_since is None:
+        return False
+    if facts.age_s(container.running_since) < START_GRACE_S + probe.patience_s:
+        return False
+    return any(
+        e.reason == "Unhealthy" and facts.age_s(e.last_at) <= EVENT_RECENT_S
+        for e in facts.events_about(pod.ref, pod.uid)
+    )

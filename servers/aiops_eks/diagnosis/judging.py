@@ -1,0 +1,162 @@
+"""From what the rules told to ranked findings: one per cause, with the symptoms it explains.
+
+Pods of one owner collapse, since a rule places its fault at the owner or at the object that is missing.
+What is only a symptom (a Service without endpoints, a rollout that does not get on) hangs itself on the
+finding that hurts the same pods, along owner, selector, volume and node edges, and stands alone only when
+nothing explains it. Called by `tools/diagnose.py`.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from aiops_eks.diagnosis.case import Case, cases
+from aiops_eks.diagnosis.facts import Facts, Ref
+from aiops_eks.diagnosis.findings import Told
+from aiops_eks.diagnosis.registry import CASE_RULES, WORLD_RULES
+from aiops_shared.results import SEVERITIES, Evidence, Finding, Severity
+
+BY_AGREEING = (0.3, 0.5, 0.7, 0.85, 0.92, 0.95)
+DOUBT = 0.15
+MOST_EVIDENCE, MOST_SYMPTOMS, MOST_RULED_OUT = 5, 6, 4
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One cause with all who suffer from it."""
+
+    first: Told
+    subjects: tuple[Ref, ...]
+    hurts: tuple[Ref, ...]
+    evidence: tuple[Evidence, ...]
+    symptoms: tuple[Ref, ...] = ()
+    agree: int = 0
+    severity: Severity = "high"
+
+    @property
+    def confidence(self) -> float:
+        """How many independent facts agree, less what is missing or says otherwise."""
+        agreeing = BY_AGREEING[min(self.agree, len(BY_AGREEING) - 1)]
+        return max(0.1, round(agreeing - DOUBT * self.first.doubt, 2))
+
+    def touches(self, targets: frozenset[Ref]) -> bool:
+        """Whether any of these objects causes, suffers or shows it."""
+        return not targets.isdisjoint({self.first.at, *self.subjects, *self.hurts, *self.symptoms})
+
+
+def judge(facts: Facts) -> tuple[Judgement, ...]:
+    """All causes at work, the worst first."""
+    told = [*_by_case(facts), *_by_world(facts)]
+    causes = _collapsed(t for t in told if not t.explained_by)
+    causes = _with_symptoms(causes, [t for t in told if t.explained_by])
+    weighed = [replace(j, severity=_severity(facts, j)) for j in causes]
+    return tuple(sorted(weighed, key=_rank))
+
+
+def _by_case(facts: Facts) -> Iterator[Told]:
+    for case in cases(facts):
+        if (told := explain(case)) is not None:
+            yield told
+
+
+def explain(case: Case) -> Told | None:
+    """The first rule that knows why."""
+    return next((told for rule in CASE_RULES if (told := rule.explain(case)) is not None), None)
+
+
+def _by_world(facts: Facts) -> Iterator[Told]:
+    for rule in WORLD_RULES:
+        yield from rule.find(facts)
+
+
+def _collapsed(told: Iterable[Told]) -> list[Judgement]:
+    """One judgement per code and place; more pods that say the same make it surer."""
+    found: dict[tuple[str, Ref], Judgement] = {}
+    for one in told:
+        key = (one.cause.code, one.at)
+        known = found.get(key)
+        found[key] = _first(one) if known is None else _joined(known, one)
+    return list(found.values())
+
+
+def _first(told: Told) -> Judgement:
+    return Judgement(told, (told.subject,), told.hurts, told.evidence, agree=told.agree)
+
+
+def _joined(known: Judgement, told: Told) -> Judgement:
+    better = told if told.agree - told.doubt > known.first.agree - known.first.doubt else known.first
+    return replace(
+        known,
+        first=better,
+        subjects=_unique(known.subjects, (told.subject,)),
+        hurts=_unique(known.hurts, told.hurts),
+        evidence=better.evidence,
+        agree=max(known.agree, told.agree) + (len(known.hurts) == 1),
+    )
+
+
+def _unique(known: Sequence[Ref], more: Sequence[Ref]) -> tuple[Ref, ...]:
+    return tuple(dict.fromkeys((*known, *more)))
+
+
+def _with_symptoms(causes: list[Judgement], symptoms: Sequence[Told]) -> list[Judgement]:
+    """Hang each symptom on the causes that explain it; one that nothing explains is a cause itself."""
+    alone: list[Told] = []
+    for symptom in symptoms:
+        why = frozenset(symptom.explained_by)
+        holders = [place for place, cause in enumerate(causes) if cause.touches(why)]
+        if not holders:
+            alone.append(symptom)
+        for place in holders:
+            known = causes[place]
+            evidence = _more_evidence(known.evidence, symptom.evidence)
+            causes[place] = replace(known, symptoms=_unique(known.symptoms, (symptom.at,)), evidence=evidence)
+    return [*causes, *_collapsed(t for t in alone if t.stands_alone)]
+
+
+def _more_evidence(known: tuple[Evidence, ...], more: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+    return (*known, *more)[:MOST_EVIDENCE]
+
+
+def _severity(facts: Facts, judged: Judgement) -> Severity:
+    """Critical when nothing of a Service or workload is left; medium when all that is wanted still serves."""
+    base = judged.first.severity or judged.first.cause.severity
+    if judged.first.severity is not None or base != "high":
+        return base
+    owners = [w for w in facts.workloads if w.ref in judged.subjects and w.ref.kind != "Job"]
+    services = [s for s in facts.services if s.ref in judged.symptoms and s.ready_addresses == 0]
+    if services or any(w.desired and not w.available for w in owners):
+        return "critical"
+    return "medium" if owners and all(w.available >= w.desired for w in owners) else base
+
+
+def _rank(judged: Judgement) -> tuple[int, int, float, str]:
+    place = SEVERITIES.index(judged.severity)
+    return (place, -len(judged.hurts), -judged.confidence, str(judged.first.at))
+
+
+def finding(judged: Judgement) -> Finding:
+    """The answer's form of a judgement."""
+    told = judged.first
+    others = len(judged.subjects) - 1
+    who = told.subject.name + (f" (and {others} more)" if others else "")
+    return Finding(
+        code=told.cause.code,
+        severity=judged.severity,
+        kind=told.at.kind,
+        namespace=told.at.namespace,
+        name=told.at.name,
+        title=f"{who} {told.predicate}",
+        root_cause=told.root_cause,
+        confidence=judged.confidence,
+        evidence=judged.evidence[:MOST_EVIDENCE],
+        ruled_out=told.ruled_out[:MOST_RULED_OUT],
+        symptoms=_symptoms(judged),
+        next_step=told.next_step or told.cause.next_step,
+        sop=told.cause.sop,
+    )
+
+
+def _symptoms(judged: Judgement) -> tuple[str, ...]:
+    shown = [str(r) for r in (*judged.symptoms, *judged.hurts) if r != judged.first.at]
+    more = len(shown) - MOST_SYMPTOMS
+    return (*shown[:MOST_SYMPTOMS], f"and {more} more") if more > 0 else tuple(shown)

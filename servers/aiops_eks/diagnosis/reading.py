@@ -1,0 +1,398 @@
+"""Kubernetes objects as facts: the one place that knows their field names.
+
+Called by `clients/facts.py` and by the tests. An object comes from an API server that may be broken or
+hostile (T14): a missing or misshapen field reads as absent, never as a crash.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from aiops_eks.diagnosis.facts import (
+    Claim,
+    Condition,
+    Container,
+    Event,
+    Need,
+    Node,
+    Pod,
+    Probe,
+    Ref,
+    Role,
+    Service,
+    ServicePort,
+    Termination,
+    Usage,
+    Workload,
+)
+from aiops_eks.diagnosis.quantities import millicores, whole_bytes
+
+Obj = Mapping[str, Any]
+
+
+def part(obj: object, *path: str) -> Obj:
+    """A nested mapping, or an empty one."""
+    for key in path:
+        obj = obj.get(key) if isinstance(obj, Mapping) else None
+    return obj if isinstance(obj, Mapping) else {}
+
+
+def items(obj: object, *path: str) -> list[Obj]:
+    """The mappings in a nested list."""
+    found = part(obj, *path[:-1]).get(path[-1])
+    return [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
+
+
+def text(obj: Obj, key: str) -> str:
+    """A string field, or an empty string."""
+    value = obj.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def number(obj: Obj, key: str, otherwise: int = 0) -> int:
+    """An integer field."""
+    value = obj.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
+
+
+def moment(obj: Obj, key: str) -> datetime | None:
+    """A time field, UTC."""
+    try:
+        found = datetime.fromisoformat(text(obj, key))
+    except ValueError:
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def words(obj: Obj, key: str) -> tuple[str, ...]:
+    """A list of strings."""
+    value = obj.get(key)
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def labels(obj: Obj, *path: str) -> dict[str, str]:
+    """A map of strings."""
+    return {key: value for key, value in part(obj, *path).items() if isinstance(value, str)}
+
+
+def ref_of(obj: Obj, kind: str = "") -> Ref:
+    """An object's identity."""
+    meta = part(obj, "metadata")
+    return Ref(kind or text(obj, "kind"), text(meta, "namespace"), text(meta, "name"))
+
+
+def controller_of(obj: Obj) -> Ref | None:
+    """The direct controller named in ownerReferences."""
+    meta = part(obj, "metadata")
+    for owner in items(meta, "ownerReferences"):
+        if owner.get("controller") is True:
+            kind = text(owner, "kind")
+            return Ref(kind, "" if kind == "Node" else text(meta, "namespace"), text(owner, "name"))
+    return None
+
+
+def conditions_of(obj: Obj) -> tuple[Condition, ...]:
+    """The status conditions."""
+    return tuple(
+        Condition(
+            type=text(c, "type"),
+            status=text(c, "status"),
+            reason=text(c, "reason"),
+            message=text(c, "message"),
+            since=moment(c, "lastTransitionTime") or moment(c, "lastUpdateTime"),
+        )
+        for c in items(obj, "status", "conditions")
+    )
+
+
+# pods
+
+
+def pod(obj: Obj) -> Pod:
+    """One Pod; its top owner is filled in by whoever knows the other objects."""
+    meta, spec, status = part(obj, "metadata"), part(obj, "spec"), part(obj, "status")
+    parent = controller_of(obj)
+    return Pod(
+        namespace=text(meta, "namespace"),
+        name=text(meta, "name"),
+        uid=text(meta, "uid"),
+        phase=text(status, "phase"),
+        reason=text(status, "reason"),
+        message=text(status, "message"),
+        created_at=moment(meta, "creationTimestamp"),
+        deleted_at=moment(meta, "deletionTimestamp"),
+        node=text(spec, "nodeName"),
+        parent=parent,
+        owner=parent,
+        labels=labels(meta, "labels"),
+        conditions=conditions_of(obj),
+        containers=tuple(_containers(spec, status)),
+        needs=tuple(_needs(text(meta, "namespace"), spec)),
+        claims=tuple(_claims(text(meta, "name"), spec)),
+        pull_secrets=tuple(text(s, "name") for s in items(spec, "imagePullSecrets")),
+        gates=tuple(text(g, "name") for g in items(spec, "schedulingGates")),
+        finalizers=words(meta, "finalizers"),
+        restart_policy=text(spec, "restartPolicy") or "Always",
+        node_selector=labels(spec, "nodeSelector"),
+    )
+
+
+def _containers(spec: Obj, status: Obj) -> Iterator[Container]:
+    lists: tuple[tuple[str, str], ...] = (
+        ("initContainers", "initContainerStatuses"),
+        ("containers", "containerStatuses"),
+    )
+    for declared, reported in lists:
+        states = {text(s, "name"): s for s in items(status, reported)}
+        for wanted in items(spec, declared):
+            init = declared == "initContainers"
+            role: Role = (
+                "app" if not init else ("sidecar" if wanted.get("restartPolicy") == "Always" else "init")
+            )
+            yield _container(wanted, states.get(text(wanted, "name"), {}), role)
+
+
+def _container(wanted: Obj, state: Obj, role: Role) -> Container:
+    waiting, running = part(state, "state", "waiting"), part(state, "state", "running")
+    limits, requests = part(wanted, "resources", "limits"), part(wanted, "resources", "requests")
+    return Container(
+        name=text(wanted, "name"),
+        role=role,
+        image=text(wanted, "image"),
+        command=words(wanted, "command") + words(wanted, "args"),
+        ready=state.get("ready") is True,
+        restarts=number(state, "restartCount"),
+        waiting_reason=text(waiting, "reason"),
+        waiting_message=text(waiting, "message"),
+        running_since=moment(running, "startedAt"),
+        ended=_termination(part(state, "state", "terminated")),
+        last=_termination(part(state, "lastState", "terminated")),
+        memory_limit_bytes=whole_bytes(limits.get("memory")),
+        memory_request_bytes=whole_bytes(requests.get("memory")),
+        cpu_limit_m=millicores(limits.get("cpu")),
+        cpu_request_m=millicores(requests.get("cpu")),
+        literal_env=tuple(text(e, "name") for e in items(wanted, "env") if "value" in e),
+        ports=tuple((text(p, "name"), number(p, "containerPort")) for p in items(wanted, "ports")),
+        liveness=_probe(part(wanted, "livenessProbe")),
+        readiness=_probe(part(wanted, "readinessProbe")),
+        startup=_probe(part(wanted, "startupProbe")),
+    )
+
+
+def _termination(found: Obj) -> Termination | None:
+    if not found:
+        return None
+    return Termination(
+        reason=text(found, "reason"),
+        exit_code=number(found, "exitCode"),
+        signal=number(found, "signal"),
+        message=text(found, "message"),
+        started_at=moment(found, "startedAt"),
+        finished_at=moment(found, "finishedAt"),
+    )
+
+
+def _probe(found: Obj) -> Probe | None:
+    if not found:
+        return None
+    how, port = _probe_target(found)
+    return Probe(
+        how=how,
+        port=port,
+        initial_delay_s=number(found, "initialDelaySeconds"),
+        period_s=number(found, "periodSeconds", 10),
+        timeout_s=number(found, "timeoutSeconds", 1),
+        failures=number(found, "failureThreshold", 3),
+    )
+
+
+def _probe_target(found: Obj) -> tuple[str, str]:
+    http, tcp, grpc = part(found, "httpGet"), part(found, "tcpSocket"), part(found, "grpc")
+    if http:
+        port = str(http.get("port", ""))
+        return f"{text(http, 'scheme') or 'HTTP'} GET :{port}{text(http, 'path') or '/'}", port
+    if tcp:
+        return f"TCP :{tcp.get('port', '')}", str(tcp.get("port", ""))
+    if grpc:
+        return f"gRPC :{grpc.get('port', '')}", str(grpc.get("port", ""))
+    return f"exec {' '.join(words(part(found, 'exec'), 'command'))}".strip(), ""
+
+
+_FROM = (("configMapRef", "ConfigMap"), ("secretRef", "Secret"))
+_KEY = (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret"))
+_VOLUME = (("configMap", "ConfigMap", "name"), ("secret", "Secret", "secretName"))
+
+
+def _needs(namespace: str, spec: Obj) -> Iterator[Need]:
+    for declared in ("initContainers", "containers"):
+        for container in items(spec, declared):
+            yield from _container_needs(namespace, container)
+    for volume in items(spec, "volumes"):
+        yield from _volume_needs(namespace, volume)
+
+
+def _container_needs(namespace: str, container: Obj) -> Iterator[Need]:
+    name = text(container, "name")
+    for source in items(container, "envFrom"):
+        for field, kind in _FROM:
+            if found := part(source, field):
+                target = Ref(kind, namespace, text(found, "name"))
+                yield Need(target, "envFrom", found.get("optional") is True, container=name)
+    for variable in items(container, "env"):
+        for field, kind in _KEY:
+            if found := part(variable, "valueFrom", field):
+                target = Ref(kind, namespace, text(found, "name"))
+                via = f"env {text(variable, 'name')}"
+                yield Need(target, via, found.get("optional") is True, text(found, "key"), name)
+
+
+def _volume_needs(namespace: str, volume: Obj) -> Iterator[Need]:
+    sources = [volume, *items(volume, "projected", "sources")]
+    for source in sources:
+        for field, kind, name_field in _VOLUME:
+            found = part(source, field)
+            name = text(found, name_field) or text(found, "name")
+            if name:
+                target = Ref(kind, namespace, name)
+                yield Need(target, f"volume {text(volume, 'name')}", found.get("optional") is True)
+
+
+def _claims(pod_name: str, spec: Obj) -> Iterator[str]:
+    for volume in items(spec, "volumes"):
+        if claim := text(part(volume, "persistentVolumeClaim"), "claimName"):
+            yield claim
+        elif "ephemeral" in volume:
+            yield f"{pod_name}-{text(volume, 'name')}"
+
+
+# everything else
+
+
+def event(obj: Obj) -> Event:
+    """One core/v1 Event, the counted or the series form."""
+    about = part(obj, "involvedObject") or part(obj, "regarding")
+    series = part(obj, "series")
+    last = moment(series, "lastObservedTime") or moment(obj, "lastTimestamp")
+    first = moment(obj, "firstTimestamp") or moment(obj, "eventTime")
+    field = text(about, "fieldPath")
+    kind = text(about, "kind")
+    return Event(
+        about=Ref(kind, "" if kind == "Node" else text(about, "namespace"), text(about, "name")),
+        reason=text(obj, "reason"),
+        message=text(obj, "message") or text(obj, "note"),
+        warning=text(obj, "type") == "Warning",
+        count=number(series, "count") or number(obj, "count") or 1,
+        first_at=first,
+        last_at=last or first or moment(part(obj, "metadata"), "creationTimestamp"),
+        container=field.partition("{")[2].rstrip("}"),
+        uid=text(about, "uid"),
+    )
+
+
+def workload(obj: Obj, kind: str) -> Workload:
+    """One Deployment, ReplicaSet, StatefulSet, DaemonSet or Job."""
+    meta, spec, status = part(obj, "metadata"), part(obj, "spec"), part(obj, "status")
+    template = part(spec, "template", "spec")
+    conditions = conditions_of(obj)
+    return Workload(
+        ref=ref_of(obj, kind),
+        **_replicas(kind, spec, status),
+        paused=spec.get("paused") is True,
+        suspended=spec.get("suspend") is True,
+        settled=number(status, "observedGeneration") >= number(meta, "generation"),
+        selector=labels(spec, "selector", "matchLabels"),
+        conditions=conditions,
+        images=tuple(text(c, "image") for c in items(template, "containers")),
+        revision=labels(meta, "annotations").get("deployment.kubernetes.io/revision", ""),
+        created_at=moment(meta, "creationTimestamp"),
+        parent=controller_of(obj),
+        template_pull_secrets=tuple(text(s, "name") for s in items(template, "imagePullSecrets")),
+        service=text(spec, "serviceName"),
+        failed=number(status, "failed"),
+        finished=any(c.type == "Complete" and c.status == "True" for c in conditions),
+    )
+
+
+def _replicas(kind: str, spec: Obj, status: Obj) -> dict[str, int]:
+    if kind == "DaemonSet":
+        return {
+            "desired": number(status, "desiredNumberScheduled"),
+            "ready": number(status, "numberReady"),
+            "updated": number(status, "updatedNumberScheduled"),
+            "available": number(status, "numberAvailable"),
+        }
+    return {
+        "desired": number(spec, "parallelism" if kind == "Job" else "replicas", 1),
+        "ready": number(status, "ready" if kind == "Job" else "readyReplicas"),
+        "updated": number(status, "updatedReplicas"),
+        "available": number(status, "availableReplicas"),
+    }
+
+
+def service(obj: Obj, ready_addresses: int | None) -> Service:
+    """One Service."""
+    spec = part(obj, "spec")
+    return Service(
+        ref=ref_of(obj, "Service"),
+        selector=labels(spec, "selector"),
+        type=text(spec, "type") or "ClusterIP",
+        headless=text(spec, "clusterIP") == "None",
+        ports=tuple(
+            ServicePort(text(p, "name"), number(p, "port"), str(p.get("targetPort", p.get("port", ""))))
+            for p in items(spec, "ports")
+        ),
+        ready_addresses=ready_addresses,
+        created_at=moment(part(obj, "metadata"), "creationTimestamp"),
+    )
+
+
+def ready_addresses(endpoint_slice: Obj) -> tuple[Ref, int]:
+    """The Service of an EndpointSlice and how many of its endpoints are ready (absent means ready)."""
+    meta = part(endpoint_slice, "metadata")
+    name = labels(meta, "labels").get("kubernetes.io/service-name", "")
+    ready = [e for e in items(endpoint_slice, "endpoints") if part(e, "conditions").get("ready") is not False]
+    return Ref("Service", text(meta, "namespace"), name), len(ready)
+
+
+def node(obj: Obj) -> Node:
+    """One Node."""
+    spec = part(obj, "spec")
+    return Node(
+        name=text(part(obj, "metadata"), "name"),
+        conditions=conditions_of(obj),
+        cordoned=spec.get("unschedulable") is True,
+        taints=tuple(_taint(t) for t in items(spec, "taints")),
+        labels=labels(obj, "metadata", "labels"),
+        allocatable_memory_bytes=whole_bytes(part(obj, "status", "allocatable").get("memory")),
+        created_at=moment(part(obj, "metadata"), "creationTimestamp"),
+    )
+
+
+def _taint(found: Obj) -> str:
+    value = text(found, "value")
+    return f"{text(found, 'key')}{'=' + value if value else ''}:{text(found, 'effect')}"
+
+
+def claim(obj: Obj, classes: Mapping[str, bool] | None) -> Claim:
+    """One PersistentVolumeClaim; `classes` says of each StorageClass whether it waits for a consumer."""
+    spec = part(obj, "spec")
+    name = spec.get("storageClassName")
+    wanted = name if isinstance(name, str) else None
+    return Claim(
+        ref=ref_of(obj, "PersistentVolumeClaim"),
+        phase=text(part(obj, "status"), "phase"),
+        storage_class=wanted,
+        class_exists=None if classes is None or wanted is None else wanted == "" or wanted in classes,
+        waits_for_consumer=bool(classes and wanted and classes.get(wanted)),
+        created_at=moment(part(obj, "metadata"), "creationTimestamp"),
+    )
+
+
+def usages(obj: Obj) -> Iterator[Usage]:
+    """The containers of one PodMetrics."""
+    pod_ref = ref_of(obj, "Pod")
+    for container in items(obj, "containers"):
+        memory = whole_bytes(part(container, "usage").get("memory"))
+        if memory is not None:
+            cpu = millicores(part(container, "usage").get("cpu")) or 0
+            yield Usage(pod_ref, text(container, "name"), memory, cpu)

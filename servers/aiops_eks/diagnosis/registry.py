@@ -1,0 +1,49 @@
+"""All rules in their order, and all causes they may tell.
+
+The order is part of the diagnosis: the first rule that knows a broken container's cause wins, so those that
+read an unmistakable state (OOMKilled, the kubelet's refusal) stand before those that read a log.
+"""
+
+from collections.abc import Iterator
+
+from aiops_eks.diagnosis.findings import CaseRule, Cause, WorldRule
+from aiops_eks.diagnosis.rules import (
+    config,
+    crash,
+    image,
+    memory,
+    network,
+    nodes,
+    probes,
+    scheduling,
+    starting,
+    storage,
+    workloads,
+)
+
+CASE_RULES: tuple[CaseRule, ...] = (
+    *memory.RULES,
+    *config.BY_KUBELET,
+    *image.RULES,
+    *crash.START,
+    *probes.LIVENESS,
+    *config.BY_PROGRAM,
+    *crash.RULES,
+    *probes.READINESS,
+    *storage.MOUNTS,
+    *scheduling.RULES,
+    *starting.RULES,
+)
+WORLD_RULES: tuple[WorldRule, ...] = (
+    *nodes.RULES,
+    *storage.RULES,
+    *workloads.RULES,
+    *network.RULES,
+)
+
+
+def every_cause() -> Iterator[Cause]:
+    """Each cause once, by code."""
+    rules: tuple[CaseRule | WorldRule, ...] = (*CASE_RULES, *WORLD_RULES)
+    causes = {cause.code: cause for rule in rules for cause in rule.causes}
+    yield from (causes[code] for code in sorted(causes))

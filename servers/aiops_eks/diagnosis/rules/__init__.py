@@ -1,0 +1,1 @@
+"""One module per family of causes; `registry.py` puts them in their order."""
