@@ -100,7 +100,9 @@ class KubeSurroundings:
     clusters: WritableClusters
     clock: Clock
 
-    async def around(self, cluster: str | None, kind: str, namespace: str, name: str) -> Around:
+    async def around(
+        self, cluster: str | None, kind: str, namespace: str, name: str, *, must_exist: bool = False
+    ) -> Around:
         """Everything a plan of one object reasons from."""
         kube = await self.clusters.open(cluster)
         found_kind = await kube.kind(kind)
@@ -116,6 +118,8 @@ class KubeSurroundings:
             namespace=where,
             name=name,
         )
+        if must_exist:
+            await kube.get(ref.kind, ref.namespace, ref.name)
         return await self.around_ref(kube, ref)
 
     async def around_ref(self, kube: KubeReadWrite, ref: ObjectRef) -> Around:

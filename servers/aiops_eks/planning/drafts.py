@@ -62,8 +62,10 @@ class DryRun(Frozen):
 class Surroundings(Protocol):
     """What stands around one object, and the dry run of a change to it. Fulfilled by the clients."""
 
-    async def around(self, cluster: str | None, kind: str, namespace: str, name: str) -> Around:
-        """Gather; the object may be absent. Raises AiopsError."""
+    async def around(
+        self, cluster: str | None, kind: str, namespace: str, name: str, *, must_exist: bool = False
+    ) -> Around:
+        """Gather. NotFoundError with the nearest names when the object must be there and is not."""
         ...
 
     async def dry_run(self, draft: Draft, around: Around) -> DryRun:

@@ -1,0 +1,56 @@
+# Each target sets up what it needs. `make demo` and `make test` are the two commands of the README.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.PHONY: help setup demo test lint types walls docs docs-check lock bench cluster-test clean
+
+help:  ## Say what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+setup: $(STAMP)  ## Make .venv with everything that the lock names
+
+$(STAMP): .ci/requirements.lock pyproject.toml
+	@echo "setting up $(VENV) ..."
+	@start=$$(date +%s); \
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)' && \
+	$(PYTHON) -m venv $(VENV) && \
+	$(BIN)/python -m pip install --quiet --require-hashes -r .ci/requirements.lock && \
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e . && \
+	touch $(STAMP) && \
+	echo "set up in $$(( $$(date +%s) - start )) s"
+
+demo: setup  ## Play the first job on a simulated cluster and show it
+	$(BIN)/eks-aiops demo
+
+test: setup  ## Run every test
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+lint: setup  ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup  ## mypy, strict, on sources and tests
+	$(BIN)/mypy
+	$(BIN)/mypy tests bench
+
+walls: setup  ## import-linter: which room may know which
+	$(BIN)/lint-imports
+
+docs: setup  ## Write the generated pages
+	$(BIN)/python -m eks_aiops.docs
+
+docs-check: setup  ## Fail when a generated page is stale
+	$(BIN)/python -m eks_aiops.docs --check
+
+lock: setup  ## Resolve the lock anew, with hashes and without addresses
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+		-o .ci/requirements.lock
+
+bench: setup  ## Measure cold start, memory, tokens, gate cost; print ratios
+	$(BIN)/python -m bench
+
+clean:  ## Remove what the targets made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

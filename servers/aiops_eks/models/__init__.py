@@ -1,0 +1,1 @@
+"""Results and facts of the eks server: plain, frozen, and the pure judgements about them."""

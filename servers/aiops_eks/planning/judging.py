@@ -1,0 +1,104 @@
+"""From a draft to a judged plan: what the person sees and what the gate is asked. Pure."""
+
+from datetime import datetime, timedelta
+
+from aiops_eks.planning.drafts import Around, Draft, DryRun, at
+from aiops_eks.planning.facts import budgets_for, name_of, owner_key
+from aiops_shared.guardrails.models import (
+    BlastRadius,
+    Caller,
+    Facts,
+    FieldChange,
+    Plan,
+    Request,
+    TargetChange,
+    Verdict,
+)
+from aiops_shared.guardrails.paths import digest_of, uid_of
+from aiops_shared.guardrails.redacting import redact
+
+
+def request_of(draft: Draft, facts: Facts, caller: Caller) -> Request:
+    """The question to the policy."""
+    ref = draft.ref
+    return Request(
+        action=draft.action,
+        kind=ref.kind,
+        namespace=ref.namespace,
+        name=ref.name,
+        cluster=ref.cluster,
+        caller=caller,
+        facts=facts,
+    )
+
+
+def blast_radius(draft: Draft, around: Around, facts: Facts) -> BlastRadius:
+    """How much it touches, and what the PodDisruptionBudgets leave."""
+    budgets = [
+        f"{name_of(pdb)}: {int(at(pdb, 'status', 'disruptionsAllowed') or 0)} may be disrupted"
+        for pdb in budgets_for(around)
+    ]
+    total = facts.total_pods
+    share = f" ({round(100 * draft.at_once / total)} %)" if total else ""
+    return BlastRadius(
+        pods=total,
+        total_pods=total,
+        at_once=draft.at_once,
+        pdb="; ".join(budgets) or "none",
+        says=f"1 object; {draft.at_once} of {total} pods at once{share}; PodDisruptionBudget: {'; '.join(budgets) or 'none'}",
+    )
+
+
+def target_of(draft: Draft, around: Around) -> TargetChange:
+    """What the plan is bound to (D2)."""
+    return TargetChange(
+        ref=draft.ref,
+        uid=uid_of(around.obj),
+        paths=draft.paths,
+        reads=draft.reads,
+        digest=digest_of(around.obj, (*draft.paths, *draft.reads)),
+        steps=draft.steps,
+        owner=owner_key(around),
+    )
+
+
+def _safe(change: FieldChange) -> FieldChange:
+    """A field as it may be stored and shown."""
+    return FieldChange(path=change.path, before=redact(change.before), after=redact(change.after))
+
+
+def plan_of(
+    draft: Draft,
+    around: Around,
+    dry: DryRun,
+    facts: Facts,
+    *,
+    plan_id: str,
+    caller: Caller,
+    verdict: Verdict,
+    policy_digest: str,
+    safe_now: datetime,
+    ttl_s: int,
+    reason: str,
+) -> Plan:
+    """The plan, ready to be stored."""
+    return Plan(
+        plan_id=plan_id,
+        action=draft.action,
+        cluster=draft.ref.cluster,
+        confirm=redact(draft.confirm),
+        targets=(target_of(draft, around),),
+        diff=tuple(_safe(change) for change in draft.diff),
+        requester=caller,
+        created_at=safe_now,
+        expires_at=safe_now + timedelta(seconds=ttl_s),
+        validation=dry.validation,
+        reversible=draft.reversible,
+        lost=draft.lost,
+        blast_radius=blast_radius(draft, around, facts),
+        facts=facts,
+        verdict=verdict,
+        policy_digest=policy_digest,
+        reason=reason,
+        warnings=(*draft.warnings, *(f"not measured: {gap}" for gap in around.gaps)),
+    )

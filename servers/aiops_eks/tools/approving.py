@@ -1,0 +1,66 @@
+"""Execute, and ask the person behind the client when policy says that the requester may approve.
+
+An agent, a client that cannot ask, and a rule that wants somebody else get `[approval_pending]` with the
+exact command instead. Only an accept that carries our own single-use nonce counts (decision D4).
+"""
+
+from fastmcp import Context
+from mcp_types import InputRequiredResult
+
+from aiops_shared.app.asking import Answered, answered, ask_and_wait, can_ask, is_modern, question
+from aiops_shared.errors import ApprovalPendingError
+from aiops_shared.guardrails import ActionRecord, Guardrails, PendingApproval
+
+
+def _sees(pending: PendingApproval) -> str:
+    """What the person reads: the sentence, every changed field, what it touches and why it asks."""
+    lines = [f"Approve: {pending.confirm}", ""]
+    lines += [
+        f"  {change.path}: {change.before or '(none)'} -> {change.after or '(removed)'}"
+        for change in pending.diff[:12]
+    ]
+    if len(pending.diff) > 12:
+        lines.append(f"  … and {len(pending.diff) - 12} more fields; see the plan")
+    lines += ["", f"Touches: {pending.blast_radius}", f"Undo: {pending.reversible}. Rule: {pending.rule}."]
+    return "\n".join(lines)
+
+
+async def _take(guard: Guardrails, approval_id: str, said: Answered) -> bool:
+    """Record the answer; False when it is no yes."""
+    if said.outcome == "accepted":
+        await guard.approve_by_client(approval_id, said.state)
+        return True
+    return False
+
+
+async def execute_with_approval(
+    guard: Guardrails, context: Context, plan_id: str, confirm: str, key: str | None
+) -> ActionRecord | InputRequiredResult:
+    """Start the plan, or return the question that has to be answered first."""
+    try:
+        return await guard.execute(plan_id, confirm, idempotency_key=key)
+    except ApprovalPendingError as error:
+        pending = await guard.pending_for(plan_id)
+        if pending is None or not pending.requester_may or not can_ask(context):
+            raise
+        return await _asked(guard, context, plan_id, confirm, key, pending, error)
+
+
+async def _asked(
+    guard: Guardrails,
+    context: Context,
+    plan_id: str,
+    confirm: str,
+    key: str | None,
+    pending: PendingApproval,
+    error: ApprovalPendingError,
+) -> ActionRecord | InputRequiredResult:
+    if is_modern(context):
+        said = answered(context)
+        if said is None:
+            return question(_sees(pending), await guard.nonce_for(pending.approval_id))
+    else:
+        said = await ask_and_wait(context, _sees(pending), await guard.nonce_for(pending.approval_id))
+    if not await _take(guard, pending.approval_id, said):
+        raise error
+    return await guard.execute(plan_id, confirm, idempotency_key=key)

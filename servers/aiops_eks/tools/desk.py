@@ -1,0 +1,164 @@
+"""One way from a wish to a stored, judged plan, used by every plan tool.
+
+Gather what stands around the target, draft the change, dry-run it on the API server, measure, ask the
+policy, store. Nothing is changed. What policy denies for good is refused here already, and audited; a denial
+that passes with time (a freeze, a repeat limit) is shown on the plan.
+"""
+
+from dataclasses import dataclass
+
+from aiops_eks.models.changes import ActionStatus, PlannedChange
+from aiops_eks.planning import manifests
+from aiops_eks.planning.drafts import Around, Draft, DryRun, Obj, Surroundings, at
+from aiops_eks.planning.facts import measure
+from aiops_eks.planning.judging import plan_of, request_of
+from aiops_eks.planning.workloads import WORKLOAD_ACTIONS, Wish
+from aiops_shared.clock import Clock
+from aiops_shared.errors import InvalidInputError
+from aiops_shared.guardrails import ActionRecord, Guardrails, Plan, Verdict, new_id
+from aiops_shared.kube.manifests import load_manifests
+from aiops_shared.results import Evidence, Table
+
+_PASSING = frozenset({"freeze", "repeat-limit", "rate-limit", "read-only", "audit-down"})
+
+
+def _verdict_text(verdict: Verdict) -> str:
+    who = {"requester": " by the requester", "other": " by somebody else than the requester", "": ""}
+    return f"{verdict.decision}{who[verdict.approver]} (rule {verdict.rule})"
+
+
+@dataclass(frozen=True)
+class PlanDesk:
+    """Plans for one server."""
+
+    surroundings: Surroundings
+    guard: Guardrails
+    clock: Clock
+    plan_ttl_s: int
+
+    async def workload(
+        self, action: str, cluster: str | None, kind: str, namespace: str, name: str, wish: Wish, reason: str
+    ) -> PlannedChange:
+        """scale, restart, rollback, resources, image."""
+        around = await self.surroundings.around(cluster, kind, namespace, name, must_exist=True)
+        draft = WORKLOAD_ACTIONS[action](around, wish)
+        return await self._plan(draft, around, reason)
+
+    async def apply(self, cluster: str | None, text: str, reason: str) -> PlannedChange:
+        """Server-side apply of one object."""
+        documents = load_manifests(text)
+        if len(documents) != 1:
+            raise InvalidInputError(
+                "manifest", f"holds {len(documents)} objects", "one object a plan: call once for each"
+            )
+        manifest = documents[0]
+        kind, namespace, name = _identity(manifest)
+        around = await self.surroundings.around(cluster, kind, namespace, name)
+        await self._refuse_early(around, manifest)
+        dry = await self.surroundings.dry_apply(manifest, around)
+        draft = manifests.apply(around, manifest, dry.obj or manifest)
+        return await self._plan(draft, around, reason, wanted=manifest, dry=dry)
+
+    async def removal(
+        self, action: str, cluster: str | None, kind: str, namespace: str, name: str, reason: str
+    ) -> PlannedChange:
+        """Delete or evict one object."""
+        if not kind or not name:
+            raise InvalidInputError(action, "kind and name are needed", "name exactly one object")
+        around = await self.surroundings.around(cluster, kind, namespace, name, must_exist=True)
+        draft = manifests.evict(around) if action == "evict" else manifests.delete(around)
+        return await self._plan(draft, around, reason)
+
+    async def _refuse_early(self, around: Around, manifest: Obj) -> None:
+        """Ask the policy before the dry run, so that a Secret's values are not even sent."""
+        draft = Draft(action="apply", ref=around.ref, confirm="apply", steps=(), diff=(), reversible="full")
+        await self._judge(draft, around, manifest)
+
+    async def _judge(self, draft: Draft, around: Around, wanted: Obj | None) -> Verdict:
+        facts = measure(draft, around, wanted=wanted)
+        request = request_of(draft, facts, self.guard.caller)
+        verdict = await self.guard.judge(request)
+        if verdict.decision == "deny" and verdict.rule not in _PASSING:
+            raise await self.guard.refuse(request, verdict)
+        return verdict
+
+    async def _plan(
+        self,
+        draft: Draft,
+        around: Around,
+        reason: str,
+        *,
+        wanted: Obj | None = None,
+        dry: DryRun | None = None,
+    ) -> PlannedChange:
+        verdict = await self._judge(draft, around, wanted)
+        found = dry or await self.surroundings.dry_run(draft, around)
+        plan = plan_of(
+            draft,
+            around,
+            found,
+            measure(draft, around, wanted=wanted),
+            plan_id=new_id("pln_"),
+            caller=self.guard.caller,
+            verdict=verdict,
+            policy_digest=self.guard.policy_digest,
+            safe_now=self.clock.safe_now(),
+            ttl_s=self.plan_ttl_s,
+            reason=reason,
+        )
+        await self.guard.save_plan(plan)
+        return _shown(plan, draft, found)
+
+    def status(self, record: ActionRecord) -> ActionStatus:
+        """An action's journal as an answer."""
+        rows = tuple((step.target, step.step, step.state, step.says) for step in record.steps)
+        return ActionStatus(
+            summary=f"{record.state}: {record.says}"[:400],
+            action_id=record.action_id,
+            plan_id=record.plan_id,
+            state=record.state,
+            steps=Table(columns=("target", "step", "state", "says"), rows=rows),
+            can_undo=record.can_undo,
+            approval_id=record.approval_id,
+            started_at=record.started_at.isoformat(timespec="seconds"),
+            ended_at=record.ended_at.isoformat(timespec="seconds") if record.ended_at else "",
+            hint=f"call get_action({record.action_id}) again"
+            if record.state in {"running", "undoing"}
+            else "",
+        )
+
+
+def _identity(manifest: Obj) -> tuple[str, str, str]:
+    kind, name = manifest.get("kind"), at(manifest, "metadata", "name")
+    namespace = at(manifest, "metadata", "namespace") or ""
+    if not all(isinstance(item, str) and item for item in (kind, name)) or not isinstance(namespace, str):
+        raise InvalidInputError(
+            "manifest", "kind and metadata.name are needed", "generateName cannot be planned"
+        )
+    return str(kind), namespace, str(name)
+
+
+def _shown(plan: Plan, draft: Draft, dry: DryRun) -> PlannedChange:
+    verdict = _verdict_text(plan.verdict)
+    missing = f": missing {'; '.join(dry.missing)}" if dry.missing else ""
+    lost = f"; lost: {', '.join(plan.lost)}" if plan.lost else ""
+    return PlannedChange(
+        summary=f"Planned, nothing changed: {plan.confirm}. Policy: {verdict}."[:400],
+        plan_id=plan.plan_id,
+        confirm=plan.confirm,
+        verdict=verdict,
+        advice=plan.verdict.advice,
+        diff=Table(
+            columns=("field", "before", "after"),
+            rows=tuple((change.path, change.before, change.after) for change in plan.diff),
+        ),
+        blast_radius=plan.blast_radius.says,
+        rollout=draft.shows.get("rollout", ""),
+        reversible=f"{plan.reversible}{lost}",
+        validation=f"{plan.validation}{missing}",
+        shows={key: text for key, text in draft.shows.items() if key != "rollout"},
+        expires_at=plan.expires_at.isoformat(timespec="seconds"),
+        evidence=(Evidence(source="kubernetes", query=f"dry run: {plan.confirm}"),),
+        warnings=plan.warnings,
+        untrusted=("diff", "confirm", "summary"),
+    )

@@ -1,0 +1,132 @@
+"""The plan tools (they only read) and the only two hands of this server: execute_plan and undo_action."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from fastmcp import Context
+from fastmcp.tools import Tool
+from mcp_types import InputRequiredResult
+from pydantic import Field
+
+from aiops_eks.models.changes import ActionStatus, PlannedChange
+from aiops_eks.tools.desk import PlanDesk
+from aiops_eks.planning.workloads import Wish
+from aiops_eks.tools.approving import execute_with_approval
+from aiops_shared.guardrails import Guardrails
+from aiops_shared.params import (
+    PLANS,
+    READS,
+    WRITES,
+    AnyKind,
+    AnyName,
+    Cluster,
+    Container,
+    Namespace,
+    ObjectName,
+)
+
+Quantity = Annotated[
+    str | None, Field(pattern=r"^[0-9.]{1,12}([a-zA-Z]{0,2})$", description="e.g. 384Mi, 250m")
+]
+ImageRef = Annotated[
+    str | None,
+    Field(pattern=r"^[a-z0-9][A-Za-z0-9._:/@-]{0,400}$", description="With tag or digest"),
+]
+Reason = Annotated[str | None, Field(max_length=300, description="Why, for the audit")]
+PlanId = Annotated[str, Field(pattern=r"^pln_[A-Za-z0-9_-]{20}$", description="From a plan_* tool")]
+ActionId = Annotated[str, Field(pattern=r"^act_[A-Za-z0-9_-]{20}$", description="From execute_plan")]
+Confirm = Annotated[
+    str, Field(min_length=1, max_length=1000, description="The plan's `confirm` sentence, exactly")
+]
+Key = Annotated[
+    str | None,
+    Field(pattern=r"^[A-Za-z0-9._:-]{8,80}$", description="Same key, same result: safe to send again"),
+]
+Manifest = Annotated[str | None, Field(max_length=1_000_000, description="YAML of one object")]
+
+
+@dataclass(frozen=True)
+class PlanTools:
+    """Plan, execute, look, undo."""
+
+    desk: PlanDesk
+    guard: Guardrails
+
+    async def plan_workload_change(
+        self,
+        action: Literal["scale", "restart", "rollback", "resources", "image"],
+        namespace: Namespace,
+        name: ObjectName,
+        kind: Literal["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"] = "Deployment",
+        cluster: Cluster = None,
+        replicas: Annotated[int | None, Field(ge=0, le=10_000, description="scale")] = None,
+        container: Container = None,
+        memory_limit: Quantity = None,
+        memory_request: Quantity = None,
+        cpu_limit: Quantity = None,
+        cpu_request: Quantity = None,
+        image: ImageRef = None,
+        to_revision: Annotated[int | None, Field(ge=1, description="rollback; absent: the previous")] = None,
+        reason: Reason = None,
+    ) -> PlannedChange:
+        """Plan to scale, restart, roll back, resize (CPU/memory requests and limits) or change the image of a workload.
+
+        Changes nothing. `resources` without values raises the memory limit by half.
+        """
+        wish = Wish(
+            replicas=replicas,
+            container=container or "",
+            memory_limit=memory_limit or "",
+            memory_request=memory_request or "",
+            cpu_limit=cpu_limit or "",
+            cpu_request=cpu_request or "",
+            image=image or "",
+            to_revision=to_revision,
+        )
+        return await self.desk.workload(action, cluster, kind, namespace, name, wish, reason or "")
+
+    async def plan_manifest(
+        self,
+        action: Literal["apply", "delete", "evict"],
+        manifest: Manifest = None,
+        kind: AnyKind = None,
+        namespace: Annotated[Namespace | None, Field(description="Of the object to delete or evict")] = None,
+        name: AnyName = None,
+        cluster: Cluster = None,
+        reason: Reason = None,
+    ) -> PlannedChange:
+        """Plan to apply one YAML object (server-side apply), or to delete or evict one object.
+
+        Changes nothing. For scale, restart, rollback, resources or image use plan_workload_change.
+        """
+        if action == "apply":
+            return await self.desk.apply(cluster, manifest or "", reason or "")
+        return await self.desk.removal(action, cluster, kind or "", namespace or "", name or "", reason or "")
+
+    async def get_action(self, action_id: ActionId) -> ActionStatus:
+        """Show where an executed plan stands: steps done, what was verified, whether it can be undone."""
+        return self.desk.status(await self.guard.get_action(action_id))
+
+    async def execute_plan(
+        self, plan_id: PlanId, confirm: Confirm, context: Context, idempotency_key: Key = None
+    ) -> ActionStatus | InputRequiredResult:
+        """Carry out a plan in watched waves; what fails its check is undone.
+
+        Asks a person first where policy says so. The same plan again returns the same action.
+        """
+        done = await execute_with_approval(self.guard, context, plan_id, confirm, idempotency_key)
+        return done if isinstance(done, InputRequiredResult) else self.desk.status(done)
+
+    async def undo_action(self, action_id: ActionId, idempotency_key: Key = None) -> ActionStatus:
+        """Put back what an action changed; refused when somebody else changed it since."""
+        return self.desk.status(await self.guard.undo(action_id, idempotency_key=idempotency_key))
+
+    def tools(self) -> list[Tool]:
+        """The tools of this module."""
+        return [
+            Tool.from_function(self.plan_workload_change, annotations=PLANS, tags={"plan"}),
+            Tool.from_function(self.plan_manifest, annotations=PLANS, tags={"plan"}),
+            Tool.from_function(self.get_action, annotations=READS, tags={"read"}),
+            Tool.from_function(self.execute_plan, annotations=WRITES, tags={"write"}),
+            Tool.from_function(self.undo_action, annotations=WRITES, tags={"write"}),
+        ]

@@ -1,0 +1,5 @@
+"""`python -m eks_aiops`."""
+
+from eks_aiops.cli import main
+
+main()

@@ -1,0 +1,16 @@
+"""Every server's tools as a client sees them: `eks-aiops tools`, the docs and the contract tests ask here."""
+
+from typing import Any
+
+from fastmcp import Client
+
+from aiops_eks.server import make
+from aiops_shared.settings import Settings
+
+
+async def all_tools(*, write: bool) -> dict[str, list[dict[str, Any]]]:
+    """`{server: [tool, …]}`, each tool as `tools/list` gives it; needs no network and no credentials."""
+    settings = Settings(write=write, tools=[])
+    async with Client(make(settings)) as client:
+        listed = await client.list_tools()
+    return {"eks": [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in listed]}

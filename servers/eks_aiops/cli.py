@@ -1,0 +1,139 @@
+"""`eks-aiops`: serve, try, check, approve. Nothing heavy is imported before a command needs it.
+
+Exit codes: 0 done, 1 refused or failed (the code leads the message), 2 wrong usage.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import typer
+
+from aiops_shared.errors import AiopsError
+from eks_aiops.freezes import app as freeze_app
+
+app = typer.Typer(
+    help="See an EKS platform whole, find causes, change it safely. Start with: eks-aiops demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _run(what: Callable[[], Coroutine[Any, Any, int]]) -> None:
+    """Run an async command; a refusal is one line on stderr and exit code 1."""
+    import anyio
+
+    try:
+        code = anyio.run(what)
+    except AiopsError as error:
+        typer.echo(error.wire(), err=True)
+        raise typer.Exit(1) from error
+    raise typer.Exit(code)
+
+
+@app.command()
+def eks() -> None:
+    """Serve the eks server over stdio, for an MCP client to start."""
+    from aiops_eks.server import serve
+
+    try:
+        serve()
+    except AiopsError as error:
+        typer.echo(error.wire(), err=True)
+        raise typer.Exit(1) from error
+
+
+@app.command()
+def demo(
+    seed: Annotated[int, typer.Option(help="Another seed plays the same story with other names.")] = 0,
+    verbose: Annotated[bool, typer.Option(help="Show the whole answers.")] = False,
+) -> None:
+    """Play the first job on a simulated cluster: find, read, plan, approve, execute, verify, undo, audit."""
+    from eks_aiops.demo.play import play
+
+    _run(lambda: play(seed=seed, verbose=verbose))
+
+
+@app.command()
+def doctor() -> None:
+    """Check credentials, clusters, policy, state and clients; say the exact fix for what is missing."""
+    from eks_aiops.doctor import examine
+
+    _run(examine)
+
+
+@app.command()
+def tools(
+    as_json: Annotated[bool, typer.Option("--json", help="As tools/list gives them.")] = False,
+    write: Annotated[bool, typer.Option(help="With the tools that AIOPS_WRITE allows.")] = True,
+) -> None:
+    """List every server's tools: {server: [tool, ...]} with --json."""
+    from eks_aiops.catalogue import all_tools
+
+    async def show() -> int:
+        found = await all_tools(write=write)
+        if as_json:
+            json.dump(found, sys.stdout, separators=(",", ":"))
+            sys.stdout.write("\n")
+            return 0
+        for server, listed in found.items():
+            for tool in listed:
+                effect = "read" if tool["annotations"]["readOnlyHint"] else "WRITE"
+                typer.echo(f"{server:6} {effect:6} {tool['name']:24} {tool['description']}")
+        return 0
+
+    _run(show)
+
+
+@app.command()
+def approve(
+    approval_id: Annotated[str, typer.Argument(help="The id that execute_plan gave; empty: list them.")] = "",
+    decline: Annotated[bool, typer.Option(help="Decline instead.")] = False,
+) -> None:
+    """Approve a pending plan, as a person at a terminal: shows the diff, asks for a typed code."""
+    from eks_aiops.approving import approve_at_terminal
+
+    _run(lambda: approve_at_terminal(approval_id, decline=decline))
+
+
+audit_app = typer.Typer(
+    help="The audit: who did what, under which rule, with which outcome.", no_args_is_help=True
+)
+app.add_typer(audit_app, name="audit")
+app.add_typer(freeze_app, name="freeze")
+
+
+@audit_app.command("verify")
+def audit_verify() -> None:
+    """Check the chain; name the first record that was edited, deleted or moved."""
+    from eks_aiops.auditing import verify
+
+    _run(verify)
+
+
+@audit_app.command("show")
+def audit_show(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Records, newest last.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Show the newest records."""
+    from eks_aiops.auditing import show
+
+    _run(lambda: show(limit=limit, as_json=as_json))
+
+
+def _add_lab() -> None:
+    """The lab's commands; the lab itself needs the extra `lab` and says so when it is missing."""
+    from aiops_lab.cli import app as lab_app
+
+    app.add_typer(lab_app, name="lab")
+
+
+def main() -> None:
+    """The console script."""
+    if len(sys.argv) > 1 and sys.argv[1] in {"lab", "--help"}:
+        _add_lab()
+    app()
