@@ -173,6 +173,13 @@ Since = Annotated[
 ]
 Until = Annotated[str | None, _OPTIONAL, AfterValidator(_a_time), Field(description="To, as since")]
 Limit = Annotated[int, Field(ge=1, le=500, description="Rows")]
+Tail = Annotated[int, Field(ge=1, le=5000, description="Newest lines")]
+Grep = Annotated[
+    str | None,
+    _OPTIONAL,
+    AfterValidator(_plain("grep", 200)),
+    Field(description="Literal or simple pattern, any case"),
+]
 Cursor = Annotated[
     str | None,
     _OPTIONAL,

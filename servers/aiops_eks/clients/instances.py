@@ -26,6 +26,7 @@ class Instance:
     readable: bool = True  # false: it never ran, there is nothing to read
     fallback: bool = False  # the current log may be empty: the previous one then
     ended: str = ""  # how it ended: OOMKilled
+    message: str = ""  # what the kubelet says about it: text from the cluster
 
 
 def container_names(pod: Obj) -> list[str]:
@@ -100,8 +101,7 @@ def _current(pod: str, container: str, status: Obj, now: datetime, *, auto: bool
         return Instance(pod, container, False, _ended(last, "current", now), ended=text(last, "reason"))
     why = text(waiting, "reason") or "no status yet"
     message = text(waiting, "message")
-    said = f"never started: {why}{': ' + message if message else ''}"
-    return Instance(pod, container, False, said, readable=False)
+    return Instance(pod, container, False, f"never started: {why}", readable=False, message=message)
 
 
 def just_started(pod: Obj, container: str, now: datetime) -> bool:

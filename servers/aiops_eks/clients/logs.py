@@ -31,7 +31,7 @@ MOST_MATCHING = 500
 READ_LINES = 1_000  # per instance, counted even when fewer are shown
 GREP_LINES = 5_000
 READ_BYTES = 1_000_000
-BUDGET_CHARS = {"summary": 3_000, "full": 28_000}
+BUDGET_CHARS = {"summary": 2_600, "full": 28_000}
 LINE_CHARS = {"summary": 300, "full": 2_000}
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -150,9 +150,7 @@ def _answer(kube: Kube, plan: _Plan, pods: list[Obj], reads: list[_Read]) -> Pod
     shown = fitting(lines, ask.tail, BUDGET_CHARS[ask.detail], LINE_CHARS[ask.detail])
     warnings += _warnings(ask, pods, reads)
     if len(shown) < min(len(lines), ask.tail):
-        warnings.append(
-            f"the newest {len(shown)} of {len(lines)} lines are shown; detail=full or grep for more"
-        )
+        warnings.append(f"the newest {len(shown)} of {len(lines)} lines fit; detail=full or grep for more")
     return PodLogs(
         summary=_said(ask, pods, reads, lines, every),
         sources=_sources(reads),
@@ -172,10 +170,9 @@ def _filtered(lines: list[LogLine], search: Search | None) -> tuple[list[LogLine
         return lines, []
     found = search.among([line.text for line in lines])
     kept = [line for at, line in enumerate(lines) if at in found.matching]
-    slow = found.searched < len(lines)
-    return kept, [
-        f"only the newest {found.searched} of {len(lines)} lines were searched in time"
-    ] if slow else []
+    if found.searched == len(lines):
+        return kept, []
+    return kept, [f"only the newest {found.searched} of {len(lines)} lines were searched in time"]
 
 
 def _warnings(ask: LogAsk, pods: list[Obj], reads: list[_Read]) -> list[str]:
@@ -186,37 +183,36 @@ def _warnings(ask: LogAsk, pods: list[Obj], reads: list[_Read]) -> list[str]:
         said.append(f"levels and patterns count the last {max(ask.tail, READ_LINES)} lines of each pod")
     if any(read.instance.ended == "OOMKilled" for read in reads):
         said.append("OOMKilled: the kernel ends the process at once, so the log stops without an error line")
-    others = sorted(
-        {name for pod in pods for name in container_names(pod)} - {r.instance.container for r in reads}
-    )
+    read_from = {read.instance.container for read in reads}
+    others = sorted({name for pod in pods for name in container_names(pod)} - read_from)
     if others and not ask.container:
         said.append(f"other containers not read: {brief(others)}")
     return said
 
 
 def _sources(reads: list[_Read]) -> Table:
-    rows = [
-        (read.instance.pod, read.instance.container, read.instance.state, len(read.lines)) for read in reads
-    ]
+    rows = []
+    for read in reads:
+        run = read.instance
+        said = f"{run.state}: {run.message}" if run.message else run.state
+        rows.append((run.pod, run.container, said, len(read.lines)))
     return Table(columns=("pod", "container", "instance", "lines"), rows=tuple(rows))
 
 
 def _said(
     ask: LogAsk, pods: list[Obj], reads: list[_Read], lines: list[LogLine], every: list[LogLine]
 ) -> str:
+    """No line of the log stands in the summary: what a log says is data, and marked so elsewhere."""
     if not pods:
         return f"No pods match in {ask.namespace}."
-    counts = dict(level_table(lines).rows)
+    counts = {str(row[0]): row[1] for row in level_table(lines).rows}
     grave = ", ".join(f"{counts[name]} {name}" for name in ("fatal", "error", "warn") if name in counts)
-    matched = (
-        f"{counted(len(lines), 'line')} of {len(every)} match" if ask.grep else counted(len(lines), "line")
-    )
+    number = counted(len(lines), "line")
+    matched = f"{number} of {len(every)} matching" if ask.grep else number
     first = reads[0].instance
-    whose = (
-        f"{first.pod}/{first.container} ({first.state})" if len(reads) == 1 else counted(len(reads), "pod")
-    )
-    last = f" Last: {lines[-1].text[:120]}" if lines else ""
-    return cut(f"{matched} from {whose}; {grave or 'no errors or warnings by level'}.{last}")
+    one = f"{first.pod}/{first.container} ({first.state})"
+    whose = one if len(reads) == 1 else f"{len(reads)} pods; worst {one}"
+    return cut(f"{matched} from {whose}; {grave or 'no errors or warnings by level'}.")
 
 
 def _empty(ask: LogAsk, pods: list[Obj], reads: list[_Read], every: int) -> str:

@@ -20,7 +20,7 @@ LONGEST_LINE = 2_000  # characters of a line that are searched
 MOST_SECONDS = 1.5
 _NESTED = re.compile(r"[+*}]\)[+*{]|\)[+*]\)[+*{]")
 _LARGE_COUNT = re.compile(r"\{(?:\d{3,}|\d*,\d{3,})")
-_HINT = "a literal or a simple pattern such as 'timeout|refused' or 'status=5..'; escape special characters with \\"
+_HINT = "a literal or a simple pattern such as 'timeout|refused' or 'status=5..'; escape others with \\"
 
 T = TypeVar("T")
 

@@ -37,15 +37,13 @@ class LogTools:
         selector: Selector = None,
         cluster: Cluster = None,
         container: Container = None,
-        previous: Annotated[
-            Previous, Field(description="auto: the crashed instance when there is one")
-        ] = "auto",
+        previous: Annotated[Previous, Field(description="auto: the crashed instance, if any")] = "auto",
         grep: Grep = None,
         since: Since = None,
         tail: Tail = 100,
         detail: Detail = "summary",
     ) -> PodLogs:
-        """Read log lines of one pod, or of a workload's or selector's pods merged by time; levels, top patterns.
+        """Read log lines of a pod, or of a workload's or selector's pods merged by time; levels, patterns.
 
         Use it for what a crashed (CrashLoopBackOff) or failing container wrote; for events use list_events.
         """

@@ -1,0 +1,1 @@
+"""Fakes: real classes that fulfil the ports."""
