@@ -57,9 +57,9 @@ class KubeApi(Writing, Watching):
         """Every kind that the cluster serves."""
         return await self._discovery.every()
 
-    async def version(self) -> str:
+    async def version(self, *, timeout_s: float | None = None) -> str:
         """The API server's version, like `v1.33.2`; the cheapest proof that the cluster is reachable."""
-        answer = await self._connection.json(Ask("version", "/version"))
+        answer = await self._connection.json(Ask(f"cluster {self._name}", "/version"), timeout_s=timeout_s)
         return str(answer.get("gitVersion") or "") if isinstance(answer, dict) else ""
 
     async def get(self, kind: str, namespace: str, name: str) -> Obj:

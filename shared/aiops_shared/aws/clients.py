@@ -1,0 +1,158 @@
+"""The one factory of AWS clients, and the one way to call them.
+
+A client is kept per service *and* account, role, region, caller and run, never per service alone: the first
+region asked would answer for all others. Blocking calls run in threads under a deadline; what comes back is
+plain data or an `AiopsError`.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+
+from aiops_shared.aws.target import AwsTarget, require_region
+from aiops_shared.errors import NotConfiguredError, UpstreamTimeoutError
+from aiops_shared.settings import AwsSettings
+
+if TYPE_CHECKING:
+    from aiops_shared.aws.sessions import Sessions
+
+Result = TypeVar("Result")
+MAX_SESSIONS = 64  # runs come and go; the oldest session is forgotten
+MAX_CLIENTS = 256
+THREADS = 16
+MAX_ITEMS = 1000
+GLOBAL_STS = "https://sts.amazonaws.com"  # sts_regional_endpoints = legacy
+GLOBAL_STS_REGION = "us-east-1"
+
+
+@dataclass(frozen=True, slots=True)
+class AwsItems:
+    """The items of all pages; `truncated` when there were more than asked for."""
+
+    items: tuple[Any, ...]
+    truncated: bool = False
+
+
+class AwsClients:
+    """AWS as the settings reach it. Safe to share between tasks."""
+
+    def __init__(self, settings: AwsSettings) -> None:
+        self._timeout_s = settings.timeout_s
+        self._lock = threading.Lock()  # held in worker threads only
+        self._making: Sessions | None = None
+        self._sessions: OrderedDict[AwsTarget, Any] = OrderedDict()
+        self._clients: OrderedDict[tuple[str, AwsTarget], Any] = OrderedDict()
+        self._limiter: anyio.CapacityLimiter | None = None
+
+    def client(self, service: str, target: AwsTarget) -> Any:
+        """A boto3 client. Blocking: call it in a thread, or use `call`. Raises botocore's errors."""
+        with self._lock:
+            found = self._clients.get((service, target))
+            if found is None:
+                session, config = self._session(target), self._sessions_maker().config(target)
+                found = self._clients[service, target] = session.client(service, config=config)
+            self._clients.move_to_end((service, target))
+            if len(self._clients) > MAX_CLIENTS:
+                self._clients.popitem(last=False)
+            return found
+
+    def session(self, target: AwsTarget) -> Any:
+        """The boto3 session of `target`. Blocking."""
+        with self._lock:
+            return self._session(target)
+
+    def _session(self, target: AwsTarget) -> Any:
+        found = self._sessions.get(target)
+        if found is None:
+            found = self._sessions[target] = self._sessions_maker().make(target)
+        self._sessions.move_to_end(target)
+        if len(self._sessions) > MAX_SESSIONS:
+            self._sessions.popitem(last=False)
+        return found
+
+    def _sessions_maker(self) -> "Sessions":
+        from aiops_shared.aws.sessions import Sessions
+
+        if self._making is None:
+            self._making = Sessions(self._timeout_s)
+        return self._making
+
+    async def run(self, thing: str, act: Callable[[], Result]) -> Result:
+        """`act` in a thread, within the deadline, its errors translated. Raises `AiopsError`."""
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(THREADS)
+
+        def safely() -> Result:
+            from botocore.exceptions import BotoCoreError, ClientError
+
+            from aiops_shared.aws.translating import translated
+
+            try:
+                return act()
+            except (BotoCoreError, ClientError) as error:
+                raise translated(thing, error) from error
+
+        try:
+            with anyio.fail_after(self._timeout_s):
+                return await anyio.to_thread.run_sync(safely, abandon_on_cancel=True, limiter=self._limiter)
+        except TimeoutError as error:
+            raise UpstreamTimeoutError(
+                thing, f"no answer within {self._timeout_s:g} s", "again later, or raise AIOPS_AWS_TIMEOUT_S"
+            ) from error
+
+    async def call(self, target: AwsTarget, service: str, operation: str, **parameters: Any) -> Any:
+        """One operation by its method's name: `call(target, "eks", "describe_cluster", name="x")`."""
+
+        def act() -> Any:
+            return getattr(self.client(service, target), operation)(**parameters)
+
+        return await self.run(f"AWS {service} in {target}", act)
+
+    async def every(
+        self,
+        target: AwsTarget,
+        service: str,
+        operation: str,
+        key: str,
+        *,
+        at_most: int = MAX_ITEMS,
+        **parameters: Any,
+    ) -> AwsItems:
+        """The items under `key` of all pages, at most so many; the cut is said."""
+
+        def act() -> AwsItems:
+            found: list[Any] = []
+            for page in self.client(service, target).get_paginator(operation).paginate(**parameters):
+                found += page.get(key) or []
+                if len(found) > at_most:
+                    return AwsItems(tuple(found[:at_most]), truncated=True)
+            return AwsItems(tuple(found))
+
+        return await self.run(f"AWS {service} in {target}", act)
+
+    async def default_region(self) -> str:
+        """The region of the default chain. Raises NotConfiguredError when there is none."""
+        region = await self.run("AWS", lambda: self.session(AwsTarget()).region_name)
+        if not region:
+            raise NotConfiguredError("AWS region", "none is configured", "set AWS_REGION")
+        return require_region(region)
+
+    async def signing(self, target: AwsTarget) -> tuple[Any, str, str]:
+        """What an EKS token is made of: frozen credentials, the STS endpoint in force, its signing region."""
+
+        def act() -> tuple[Any, str, str]:
+            from botocore.exceptions import NoCredentialsError
+
+            client = self.client("sts", target)
+            credentials = self.session(target).get_credentials()
+            if credentials is None:
+                raise NoCredentialsError
+            url = client.meta.endpoint_url
+            region = GLOBAL_STS_REGION if url.rstrip("/") == GLOBAL_STS else client.meta.region_name
+            return credentials.get_frozen_credentials(), url, region
+
+        return await self.run(f"AWS credentials of {target}", act)

@@ -1,0 +1,213 @@
+"""Which clusters may be named, what AWS says of each, and the API of one of them.
+
+Servers wire a `ClusterDirectory`; it fulfils `aiops_eks.ports.Clusters`. Where clusters come from: the
+operator's table; else `AIOPS_KUBE_CONTEXT`; else the pod this process runs in; else the account and region of
+the default AWS credentials. Nothing is asked before the first call.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+import anyio
+
+from aiops_shared.auth import CallerIdentity
+from aiops_shared.aws import AwsClients
+from aiops_shared.clock import Clock
+from aiops_shared.errors import AiopsError, ClusterNotFoundError, InvalidInputError, NotConfiguredError
+from aiops_shared.kube.cluster_sources import Entry, Place, require_word, sources_of
+from aiops_shared.kube.models import ClusterInfo
+from aiops_shared.kube.nearest import nearest
+from aiops_shared.settings import Settings
+
+if TYPE_CHECKING:
+    from aiops_shared.kube.api import KubeApi
+
+AT_ONCE = 8
+KEEP_S = 60.0
+MAX_CANDIDATES = 10
+NOTHING = (
+    "set AIOPS_KUBE_CONTEXT to a context of your kubeconfig, or AIOPS_CLUSTERS_FILE, or give AWS "
+    "credentials and a region (AWS_PROFILE, AWS_REGION) to find EKS clusters"
+)
+
+
+class ClusterDirectory:
+    """The clusters of one process and the open connections to them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        aws: AwsClients,
+        clock: Clock,
+        caller: CallerIdentity,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._aws = aws
+        self._clock = clock
+        self._caller = caller
+        self._monotonic = monotonic
+        self._lock = anyio.Lock()
+        self._places: tuple[Place, ...] | None = None
+        self._entries: tuple[Entry, ...] = ()
+        self._problems: tuple[ClusterInfo, ...] = ()
+        self._found_at = float("-inf")
+        self._open: dict[Entry, KubeApi] = {}
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for api in self._open.values():
+            await api.aclose()
+        self._open.clear()
+
+    async def known(self) -> Sequence[ClusterInfo]:
+        """Every cluster that may be named, described; what cannot be reached says why in `problem`.
+
+        Raises NotConfiguredError when nothing is configured at all.
+        """
+        from aiops_shared.kube.describing import describe
+        from aiops_shared.kube.gathering import gather
+
+        entries = await self._all()
+
+        async def look(entry: Entry) -> ClusterInfo:
+            return await describe(entry, self._aws, self._api(entry))
+
+        return (*(await gather(look, entries, at_once=AT_ONCE)), *self._problems)
+
+    async def expand(self, wanted: str | Sequence[str]) -> Sequence[ClusterInfo]:
+        """The clusters that names or globs (`prod-*`, `111122223333/*/*`) mean, each once, in table order.
+
+        Raises ClusterNotFoundError for a name or glob that means none.
+        """
+        words = [wanted] if isinstance(wanted, str) else list(wanted)
+        every = [info for info in await self.known() if info.source != PROBLEM]
+        chosen: list[ClusterInfo] = []
+        for word in words:
+            require_word(word)
+            found = [info for info in every if _fits(info, word)]
+            if not found:
+                raise self._unknown(word, [info.name for info in every])
+            chosen += [info for info in found if info not in chosen]
+        return chosen
+
+    async def open(self, cluster: str | None) -> "KubeApi":
+        """The API of one cluster: a name, `account/region/name` or an ARN; None when exactly one is known.
+
+        Raises ClusterNotFoundError, InvalidInputError (several fit), NotConfiguredError.
+        """
+        if cluster is not None:
+            require_word(cluster)
+            configured = [entry for entry in await self._configured() if entry.fits(cluster)]
+            if len(configured) == 1:
+                return self._api(configured[0])
+        entries = await self._all()
+        found = [entry for entry in entries if cluster is None or entry.fits(cluster)]
+        if len(found) == 1:
+            return self._api(found[0])
+        if not found:
+            raise self._missing(cluster, entries)
+        candidates = ", ".join(entry.full_name for entry in found[:MAX_CANDIDATES])
+        raise InvalidInputError(f"cluster {cluster or '(none)'}", "several fit", f"name one of {candidates}")
+
+    async def environment(self, cluster: str | None) -> str:
+        """The environment that the operator's table gives a cluster; empty counts as production."""
+        api = await self.open(cluster)
+        return next((entry.environment for entry, known in self._open.items() if known is api), "")
+
+    def _api(self, entry: Entry) -> "KubeApi":
+        from aiops_shared.kube.api import KubeApi
+        from aiops_shared.kube.connection import Connection
+
+        found = self._open.get(entry)
+        if found is None:
+            kube = self._settings.kube
+            source = entry.credentials(self._aws)
+            connection = Connection(source, timeout_s=kube.timeout_s, max_answer_bytes=kube.max_answer_bytes)
+            found = self._open[entry] = KubeApi(entry.name, connection)
+        return found
+
+    async def _sources(self) -> tuple[Place, ...]:
+        if self._places is None:
+            self._places = await sources_of(self._settings, self._aws, self._caller)
+        return self._places
+
+    async def _configured(self) -> list[Entry]:
+        """What is known without asking AWS."""
+        return [entry for place in await self._sources() for entry in place.entries]
+
+    async def _all(self) -> tuple[Entry, ...]:
+        """Configured and discovered, kept for a minute. A place that fails is a problem, not the end."""
+        async with self._lock:
+            if self._monotonic() - self._found_at > KEEP_S:
+                await self._discover()
+                self._found_at = self._monotonic()
+            return self._entries
+
+    async def _discover(self) -> None:
+        from aiops_shared.kube.gathering import gather_outcomes
+
+        places = await self._sources()
+        asked = [place for place in places if place.discovers]
+        outcomes = await gather_outcomes(lambda place: place.discover(self._aws), asked, at_once=AT_ONCE)
+        found: dict[tuple[str, str, str, str], Entry] = {}
+        for entry in [entry for place in places for entry in place.entries]:
+            found.setdefault(entry.key, entry)
+        for outcome in outcomes:
+            for entry in outcome if isinstance(outcome, tuple) else ():
+                found.setdefault(entry.key, entry)
+        problems = [
+            (place, outcome)
+            for place, outcome in zip(asked, outcomes, strict=True)
+            if isinstance(outcome, AiopsError)
+        ]
+        if not found and problems and len(problems) == len(places):
+            raise self._nothing(problems[0][1])
+        self._entries = tuple(found.values())
+        self._problems = tuple(_problem(place, error) for place, error in problems)
+
+    def _nothing(self, error: AiopsError) -> AiopsError:
+        """The default chain failed: without a table that means that nothing was configured."""
+        if self._settings.clusters_file is None and isinstance(error, NotConfiguredError):
+            return NotConfiguredError("cluster", f"none is configured ({error.reason})", NOTHING)
+        return error
+
+    def _missing(self, cluster: str | None, entries: Sequence[Entry]) -> AiopsError:
+        troubles = "; ".join(f"{info.account_id}/{info.region}: {info.problem}" for info in self._problems)
+        if cluster is None:
+            return NotConfiguredError(
+                "cluster", f"none was found{'; ' + troubles if troubles else ''}", NOTHING
+            )
+        return self._unknown(cluster, [entry.name for entry in entries], troubles)
+
+    def _unknown(self, word: str, known: Sequence[str], troubles: str = "") -> ClusterNotFoundError:
+        close = nearest(word, known) or tuple(known[:MAX_CANDIDATES])
+        hint = f"nearest: {', '.join(close)}" if close else NOTHING
+        return ClusterNotFoundError(
+            f"cluster {word}",
+            "neither in the operator's table nor discovered",
+            f"{hint}; not asked: {troubles}" if troubles else hint,
+        )
+
+
+PROBLEM = "unavailable"
+
+
+def _problem(place: Place, error: AiopsError) -> ClusterInfo:
+    """An account and region that did not answer, in the list where its clusters would stand."""
+    return ClusterInfo(
+        name="*",
+        account_id=place.target.account,
+        region=place.target.region,
+        source=PROBLEM,
+        reachable=False,
+        problem=str(error),
+    )
+
+
+def _fits(info: ClusterInfo, word: str) -> bool:
+    full = "/".join((info.account_id, info.region, info.name))
+    return any(fnmatchcase(known, word) for known in (info.name, full, info.arn) if known)

@@ -1,0 +1,130 @@
+"""The operator's table of allowed accounts and clusters (`AIOPS_CLUSTERS_FILE`), read strictly.
+
+    accounts:
+      - account_id: "111122223333"
+        role_arn: arn:aws:iam::111122223333:role/aiops
+        external_id: example
+        regions: [us-west-2]
+    clusters:
+      - {name: shop, account_id: "111122223333", region: us-west-2, environment: prod}
+      - {name: kind, context: kind-kind, environment: dev}
+
+A mistake names its line and field. Read once, when the first cluster is asked for.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from aiops_shared.errors import NotConfiguredError
+from aiops_shared.results import Frozen
+
+MAX_BYTES = 1_000_000
+MAX_MISTAKES = 5
+THING = "AIOPS_CLUSTERS_FILE"
+AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$", strict=True, description="Twelve digits, in quotes")]
+Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]{2,12}){1,3}-[0-9]{1,2}$")]
+
+
+class AccountRow(Frozen):
+    """One account that may be asked, and as which role."""
+
+    account_id: AccountId
+    role_arn: Annotated[str, Field(pattern=r"^$|^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}$")] = (
+        ""
+    )
+    external_id: Annotated[str, Field(max_length=1224)] = ""
+    regions: Annotated[tuple[Region, ...], Field(min_length=1)]
+
+
+class ClusterRow(Frozen):
+    """One cluster: of EKS by account and region, or any by its kubeconfig context."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+    account_id: AccountId | Literal[""] = ""
+    region: Region | Literal[""] = ""
+    environment: Literal["prod", "staging", "dev", ""] = ""
+    context: str = ""
+
+    @model_validator(mode="after")
+    def _says_where(self) -> "ClusterRow":
+        if not self.context and not (self.account_id and self.region):
+            raise ValueError("give account_id and region, or a kubeconfig context")
+        return self
+
+
+class ClusterTable(Frozen):
+    """The whole file."""
+
+    accounts: tuple[AccountRow, ...] = ()
+    clusters: tuple[ClusterRow, ...] = ()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "ClusterTable":
+        if not self.accounts and not self.clusters:
+            raise ValueError("it names neither accounts nor clusters")
+        regions = {row.account_id: row.regions for row in self.accounts}
+        if len(regions) != len(self.accounts):
+            raise ValueError("an account_id stands twice under accounts")
+        for row in self.clusters:
+            if not row.context and row.region not in regions.get(row.account_id, ()):
+                raise ValueError(
+                    f"cluster {row.name}: account {row.account_id} with region {row.region} "
+                    "does not stand under accounts"
+                )
+        return self
+
+    def account(self, account_id: str) -> AccountRow | None:
+        """The row of an account."""
+        return next((row for row in self.accounts if row.account_id == account_id), None)
+
+
+def read_table(path: Path) -> ClusterTable:
+    """The table in a file. Raises NotConfiguredError that names line and field of each mistake."""
+    import yaml
+
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1)
+        if len(text) > MAX_BYTES:
+            raise NotConfiguredError(THING, f"{path.name} is larger than {MAX_BYTES} bytes")
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise NotConfiguredError(THING, f"{path.name} has YAML aliases", "write the rows out")
+        node, data = yaml.compose(text, yaml.SafeLoader), yaml.safe_load(text)
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise NotConfiguredError(THING, f"cannot be read ({' '.join(str(error).split())[:200]})") from error
+    try:
+        return ClusterTable.model_validate(data)
+    except ValidationError as error:
+        mistakes = [_mistake(one, node) for one in error.errors(include_url=False, include_input=False)]
+        raise NotConfiguredError(THING, "; ".join(mistakes[:MAX_MISTAKES]), f"correct {path.name}") from error
+
+
+def _mistake(error: Any, node: Any) -> str:
+    where = [
+        part
+        for part in error["loc"]
+        if not isinstance(part, str) or ("[" not in part and part != "constrained-str")
+    ]
+    field = ".".join(str(part) for part in where) or "the file"
+    return f"line {_line(node, where)}, {field}: {error['msg']}"
+
+
+def _line(node: Any, where: list[Any]) -> int:
+    """The line of the deepest part of a path that the file has."""
+    import yaml
+
+    line = 1
+    for part in where:
+        if isinstance(node, yaml.MappingNode):
+            pair = next(((key, value) for key, value in node.value if key.value == part), None)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line + 1, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
