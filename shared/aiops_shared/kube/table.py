@@ -23,17 +23,16 @@ from aiops_shared.results import Frozen
 MAX_BYTES = 1_000_000
 MAX_MISTAKES = 5
 THING = "AIOPS_CLUSTERS_FILE"
-AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$", strict=True, description="Twelve digits, in quotes")]
-Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]{2,12}){1,3}-[0-9]{1,2}$")]
+_ACCOUNT, _REGION = "[0-9]{12}", "[a-z]{2}(-[a-z]{2,12}){1,3}-[0-9]{1,2}"
+_ROLE = "arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+"
+Region = Annotated[str, Field(pattern=f"^{_REGION}$")]
 
 
 class AccountRow(Frozen):
-    """One account that may be asked, and as which role."""
+    """One account that may be asked, and as which role. Ids stand in quotes."""
 
-    account_id: AccountId
-    role_arn: Annotated[str, Field(pattern=r"^$|^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}$")] = (
-        ""
-    )
+    account_id: Annotated[str, Field(pattern=f"^{_ACCOUNT}$", strict=True)]
+    role_arn: Annotated[str, Field(pattern=f"^({_ROLE})?$", max_length=2048)] = ""
     external_id: Annotated[str, Field(max_length=1224)] = ""
     regions: Annotated[tuple[Region, ...], Field(min_length=1)]
 
@@ -42,8 +41,8 @@ class ClusterRow(Frozen):
     """One cluster: of EKS by account and region, or any by its kubeconfig context."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
-    account_id: AccountId | Literal[""] = ""
-    region: Region | Literal[""] = ""
+    account_id: Annotated[str, Field(pattern=f"^({_ACCOUNT})?$", strict=True)] = ""
+    region: Annotated[str, Field(pattern=f"^({_REGION})?$")] = ""
     environment: Literal["prod", "staging", "dev", ""] = ""
     context: str = ""
 
@@ -102,11 +101,7 @@ def read_table(path: Path) -> ClusterTable:
 
 
 def _mistake(error: Any, node: Any) -> str:
-    where = [
-        part
-        for part in error["loc"]
-        if not isinstance(part, str) or ("[" not in part and part != "constrained-str")
-    ]
+    where = list(error["loc"])
     field = ".".join(str(part) for part in where) or "the file"
     return f"line {_line(node, where)}, {field}: {error['msg']}"
 
