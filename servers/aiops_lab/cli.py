@@ -92,12 +92,13 @@ async def _serve(lab: "Lab", identity: str, export: Path | None) -> None:
     import anyio
 
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with anyio.create_task_group() as group, lab:
-            group.start_soon(lab.failed)
+        async with lab:
             with _exported(lab.export(identity), export):
-                async for _ in signals:
-                    break
-            group.cancel_scope.cancel()
+                async with anyio.create_task_group() as group:
+                    group.start_soon(lab.failed)
+                    async for _ in signals:
+                        break
+                    group.cancel_scope.cancel()
 
 
 @contextmanager

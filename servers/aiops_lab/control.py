@@ -7,18 +7,21 @@ the Host header is checked, and a POST must be JSON, so that no web page can rea
 import hashlib
 import math
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import orjson
+from pydantic import TypeAdapter, ValidationError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from aiops_lab.kube.faults import Fault
 
 if TYPE_CHECKING:
     from aiops_lab.run import Lab
@@ -29,6 +32,9 @@ SLICE_S = 30.0  # requests are answered between two slices of a long advance
 VOLATILE = frozenset({"status"})
 VOLATILE_META = frozenset({"managedFields", "resourceVersion"})
 UNCOUNTED = frozenset({"Event", "Lease"})  # they come and go by themselves
+
+_FAULT = TypeAdapter(Fault)
+_FAULT_FIELDS = {one.name: None for one in fields(Fault)}
 
 Answer = Callable[["Lab", Request], Awaitable[Mapping[str, Any]]]
 
@@ -169,7 +175,10 @@ def _known(lab: "Lab", name: object) -> str:
 
 
 async def get_state(lab: "Lab", request: Request) -> Mapping[str, Any]:
-    """How many objects of each kind there are, and digests that change when a client changes something."""
+    """How many objects of each kind there are, with digests of everything but status and managedFields.
+
+    Controllers change objects too when time passes (pods, endpoints): compare kinds, or let the clock stand.
+    """
     del request
     kinds: dict[str, dict[str, Any]] = {}
     for resource in lab.store.registry.all():
@@ -191,9 +200,25 @@ def _digest(value: object) -> str:
 
 
 async def set_faults(lab: "Lab", request: Request) -> Mapping[str, Any]:
-    """Make the Kubernetes API misbehave; an empty object makes it well again."""
-    body = await _body(request)
+    """Make the Kubernetes API misbehave as `{"faults": [{"kind": …}, …]}` says; an empty list makes it well.
+
+    Fields are those of `aiops_lab.kube.faults.Fault`. Raises ControlError 400.
+    """
+    wanted = (await _body(request)).get("faults")
+    if not isinstance(wanted, list):
+        raise ControlError(400, "bad_fault", "faults: a list; an empty one makes the API well again")
+    faults = [_fault(one) for one in wanted]
+    lab.set_faults(faults)
+    return {"set": len(faults), "played": lab.faults.played}
+
+
+def _fault(wanted: object) -> Fault:
+    unknown = sorted(wanted.keys() - _FAULT_FIELDS) if isinstance(wanted, dict) else []
+    if unknown:
+        raise ControlError(400, "bad_fault", f"{unknown[0]}: not known; known are {', '.join(_FAULT_FIELDS)}")
     try:
-        return {"faults": lab.set_faults(body)}
-    except ValueError as error:
-        raise ControlError(400, "bad_fault", str(error)) from error
+        return _FAULT.validate_python(wanted)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "fault"
+        raise ControlError(400, "bad_fault", f"{where}: {first['msg']}") from error

@@ -15,14 +15,14 @@ and it touches neither. A client in the same loop must therefore not block it (`
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 import anyio
@@ -39,6 +39,8 @@ from aiops_lab.control import control_app
 from aiops_lab.export import aws_environment, kubeconfig, write_private
 from aiops_lab.identity import LabAuthenticator
 from aiops_lab.kube.app import build_app
+from aiops_lab.kube.errors import ApiError
+from aiops_lab.kube.faults import Fault, Faults
 from aiops_lab.kube.requests import RequestLog
 from aiops_lab.kube.store import BUILT_IN, LAB_CRDS, Store
 from aiops_lab.kube.tls import make_certificates
@@ -76,13 +78,14 @@ class Lab:
         wall: Callable[[], float] = time.time,
     ) -> None:
         require_loopback(host)
-        self.scenario, self.seed = scenario, seed
+        self.scenario, self.seed, self._playing = scenario, seed, [scenario]
         self._host, self._ports, self._wall = host, ports or Ports(), wall
         self.clock = VirtualClock(start or self._real_now())
         self.store = Store(self.clock.now, [*BUILT_IN, *LAB_CRDS], seed=seed)
         grant(self.store)
         self.world = World(self.store, self.clock, seed)
         self.requests = RequestLog()
+        self.faults = Faults(seed)
         self.directory = Directory(wall)
         self.account = Account(started_at=self.clock.now())
         self.aws_url = self.kube_url = self.url = ""
@@ -164,24 +167,36 @@ class Lab:
         ]
 
     def inject(self, scenario: str) -> None:
-        """Add a scenario's trouble to the running world."""
-        self.world.inject(scenario)
-        self.scenario = scenario
+        """Add a scenario's trouble to the running world. Raises ValueError where it does not fit into it.
+
+        A story that breaks off in the middle would leave a world nobody meant, so the lab is reset then.
+        """
+        if scenario in self._playing:
+            raise ValueError(f"scenario {scenario}: already there; reset the lab first")
+        try:
+            self.world.inject(scenario)
+        except ApiError as error:
+            self.reset(self.scenario, self.seed)
+            raise ValueError(f"scenario {scenario}: {error}; the lab was reset to {self.scenario}") from error
+        self._playing.append(scenario)
 
     def reset(self, scenario: str, seed: int) -> None:
         """Build the world anew and forget the request logs."""
         self.world.load(scenario, seed)
-        self.scenario, self.seed = scenario, seed
+        self.scenario, self.seed, self._playing = scenario, seed, [scenario]
         self.requests.clear()
+        self.faults.clear()
         self._overlay.requests.clear()
 
     def aws_requests(self) -> list[AwsRequest]:
         """What AWS was asked, oldest first."""
         return list(self._overlay.requests)
 
-    def set_faults(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Make the Kubernetes API misbehave. Raises ValueError for a fault that is not known."""
-        raise NotImplementedError
+    def set_faults(self, wanted: Iterable[Fault]) -> None:
+        """Make the Kubernetes API misbehave in these ways and no other; none makes it well again."""
+        self.faults.clear()
+        for fault in wanted:
+            self.faults.add(fault)
 
     # life
 
@@ -203,6 +218,7 @@ class Lab:
             usage=self.world,
             authenticator=self._authenticator,
             requests=self.requests,
+            faults=self.faults,
             now=self.clock.now,
         )
         tls = (self._certificates.certificate_path, self._certificates.key_path)
@@ -219,10 +235,11 @@ class Lab:
             **ec2_operations(self.account),
         }
         self._overlay = Overlay(operations, self.directory, self.clock.now)
-        server = AwsServer(self._overlay, self._host, self._ports.aws)
+        sock = self._closing.enter_context(listen(self._host, self._ports.aws))
+        server = AwsServer(self._overlay, sock)
         server.start()
         self._closing.callback(server.stop)
-        self.aws_url = server.url
+        self.aws_url = self._url("http", port_of(sock))
 
     async def _live(self, servers: Mapping[LoopbackServer, socket.socket]) -> None:
         async with anyio.create_task_group() as ticking:

@@ -1,5 +1,6 @@
 """Serves the AWS overlay on loopback, in a thread of its own: boto3 calls block, the lab's loop must not."""
 
+import socket
 import threading
 from typing import TYPE_CHECKING
 
@@ -21,14 +22,15 @@ class _QuietHandler(WSGIRequestHandler):
 
 
 class AwsServer:
-    """One running HTTP server. `stop` waits for its thread."""
+    """One running HTTP server on a listening socket, which stays its owner's. `stop` waits for its thread."""
 
-    def __init__(self, app: "WSGIApplication", host: str, port: int) -> None:
+    def __init__(self, app: "WSGIApplication", sock: socket.socket) -> None:
+        host, port = sock.getsockname()[:2]
+        # werkzeug exits the process when it cannot listen; a socket of ours cannot fail there.
         self._server: BaseWSGIServer = make_server(
-            host, port, app, threaded=True, request_handler=_QuietHandler
+            host, port, app, threaded=True, request_handler=_QuietHandler, fd=sock.fileno()
         )
         self._thread = threading.Thread(target=self._serve, name="lab-aws", daemon=True)
-        self.url = f"http://{host}:{self._server.server_port}"
 
     def _serve(self) -> None:
         self._server.serve_forever(poll_interval=0.05)

@@ -16,6 +16,7 @@ from aiops_lab.aws.overlay import Overlay
 from aiops_lab.aws.principals import Directory
 from aiops_lab.aws.server import AwsServer
 from aiops_lab.aws.sts import sts_operations
+from aiops_lab.serving import listen, port_of
 
 T0 = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 
@@ -54,7 +55,8 @@ def aws() -> Iterator[RunningAws]:
         **ec2_operations(account),
     }
     overlay = Overlay(operations, directory, now=lambda: T0)
-    server = AwsServer(overlay, "127.0.0.1", 0)
-    server.start()
-    yield RunningAws(account, directory, overlay, server.url)
-    server.stop()
+    with listen("127.0.0.1", 0) as sock:
+        server = AwsServer(overlay, sock)
+        server.start()
+        yield RunningAws(account, directory, overlay, f"http://127.0.0.1:{port_of(sock)}")
+        server.stop()
