@@ -141,7 +141,11 @@ def is_stuck(facts: Facts, pod: Pod) -> bool:
     if pod.deleted_at is not None:
         return facts.age_s(pod.deleted_at) > 0  # the timestamp already holds the grace period
     if pod.phase == "Failed":
-        return bool(pod.reason) and facts.age_s(_last_change(pod)) <= EVENT_RECENT_S * 4
+        return (
+            bool(pod.reason)
+            and not _is_retried(facts, pod)
+            and facts.age_s(_last_change(pod)) <= EVENT_RECENT_S * 4
+        )
     waits = pod.phase == "Pending" and not any(c.waiting_reason not in STARTING for c in pod.containers)
     return waits and facts.age_s(pod.created_at) > START_GRACE_S
 
@@ -151,13 +155,21 @@ def _last_change(pod: Pod) -> datetime | None:
 
 
 def _is_broken(facts: Facts, pod: Pod, container: Container) -> bool:
-    if pod.phase in {"Succeeded"} or pod.deleted_at is not None:
+    if pod.phase == "Succeeded" or pod.deleted_at is not None or _is_retried(facts, pod):
         return False
     if container.waiting_reason not in STARTING:
         return True
     if container.ended is not None:
         return _ended_badly(facts, pod, container)
     return _restarts_again_and_again(facts, container) or _never_ready(facts, pod, container)
+
+
+def _is_retried(facts: Facts, pod: Pod) -> bool:
+    """A failed pod of a Job that finished since, or that has not failed twice, is what retries are for."""
+    if pod.phase != "Failed" or pod.parent is None or pod.parent.kind != "Job":
+        return False
+    job = facts.workload(pod.parent)
+    return job is not None and (job.finished or (job.failed < 2 and job.condition("Failed") is None))
 
 
 def _ended_badly(facts: Facts, pod: Pod, container: Container) -> bool:

@@ -4,9 +4,8 @@ Called by `clients/facts.py` and by the tests. An object comes from an API serve
 hostile (T14): a missing or misshapen field reads as absent, never as a crash.
 """
 
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from aiops_eks.diagnosis.facts import (
     Claim,
@@ -26,52 +25,10 @@ from aiops_eks.diagnosis.facts import (
     Workload,
 )
 from aiops_eks.diagnosis.quantities import millicores, whole_bytes
-
-Obj = Mapping[str, Any]
-
-
-def part(obj: object, *path: str) -> Obj:
-    """A nested mapping, or an empty one."""
-    for key in path:
-        obj = obj.get(key) if isinstance(obj, Mapping) else None
-    return obj if isinstance(obj, Mapping) else {}
+from aiops_eks.models.fields import Obj, controller_of, count, items, moment, part, text, words
 
 
-def items(obj: object, *path: str) -> list[Obj]:
-    """The mappings in a nested list."""
-    found = part(obj, *path[:-1]).get(path[-1])
-    return [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
-
-
-def text(obj: Obj, key: str) -> str:
-    """A string field, or an empty string."""
-    value = obj.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def number(obj: Obj, key: str, otherwise: int = 0) -> int:
-    """An integer field."""
-    value = obj.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
-
-
-def moment(obj: Obj, key: str) -> datetime | None:
-    """A time field, UTC."""
-    try:
-        found = datetime.fromisoformat(text(obj, key))
-    except ValueError:
-        return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-
-
-def words(obj: Obj, key: str) -> tuple[str, ...]:
-    """A list of strings."""
-    value = obj.get(key)
-    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
-
-
-def labels(obj: Obj, *path: str) -> dict[str, str]:
-    """A map of strings."""
+def _strings(obj: Obj, *path: str) -> dict[str, str]:
     return {key: value for key, value in part(obj, *path).items() if isinstance(value, str)}
 
 
@@ -81,17 +38,41 @@ def ref_of(obj: Obj, kind: str = "") -> Ref:
     return Ref(kind or text(obj, "kind"), text(meta, "namespace"), text(meta, "name"))
 
 
-def controller_of(obj: Obj) -> Ref | None:
+def _parent(obj: Obj) -> Ref | None:
     """The direct controller named in ownerReferences."""
-    meta = part(obj, "metadata")
-    for owner in items(meta, "ownerReferences"):
-        if owner.get("controller") is True:
-            kind = text(owner, "kind")
-            return Ref(kind, "" if kind == "Node" else text(meta, "namespace"), text(owner, "name"))
-    return None
+    owner = controller_of(obj)
+    if owner is None:
+        return None
+    kind = owner[1]
+    return Ref(kind, "" if kind == "Node" else text(obj, "metadata", "namespace"), owner[2])
 
 
-def conditions_of(obj: Obj) -> tuple[Condition, ...]:
+def with_owners(pods: Iterable[Pod], workloads: Iterable[Workload]) -> tuple[Pod, ...]:
+    """The pods with the top of their owner chains: the Deployment rather than the ReplicaSet."""
+    parents = {w.ref: w.parent for w in workloads}
+    return tuple(replace(one, owner=_top(one, parents)) for one in pods)
+
+
+def _top(one: Pod, parents: Mapping[Ref, Ref | None]) -> Ref | None:
+    found = one.parent
+    for _ in range(4):  # a chain that names itself ends
+        above = parents.get(found) if found else None
+        if above is None:
+            break
+        found = above
+    suffix = f"-{one.labels.get('pod-template-hash', '')}"
+    if (
+        found
+        and found.kind == "ReplicaSet"
+        and found not in parents
+        and found.name.endswith(suffix)
+        and suffix != "-"
+    ):
+        return Ref("Deployment", found.namespace, found.name.removesuffix(suffix))
+    return found
+
+
+def _conditions_of(obj: Obj) -> tuple[Condition, ...]:
     """The status conditions."""
     return tuple(
         Condition(
@@ -111,7 +92,7 @@ def conditions_of(obj: Obj) -> tuple[Condition, ...]:
 def pod(obj: Obj) -> Pod:
     """One Pod; its top owner is filled in by whoever knows the other objects."""
     meta, spec, status = part(obj, "metadata"), part(obj, "spec"), part(obj, "status")
-    parent = controller_of(obj)
+    parent = _parent(obj)
     return Pod(
         namespace=text(meta, "namespace"),
         name=text(meta, "name"),
@@ -124,16 +105,16 @@ def pod(obj: Obj) -> Pod:
         node=text(spec, "nodeName"),
         parent=parent,
         owner=parent,
-        labels=labels(meta, "labels"),
-        conditions=conditions_of(obj),
+        labels=_strings(meta, "labels"),
+        conditions=_conditions_of(obj),
         containers=tuple(_containers(spec, status)),
         needs=tuple(_needs(text(meta, "namespace"), spec)),
         claims=tuple(_claims(text(meta, "name"), spec)),
         pull_secrets=tuple(text(s, "name") for s in items(spec, "imagePullSecrets")),
         gates=tuple(text(g, "name") for g in items(spec, "schedulingGates")),
-        finalizers=words(meta, "finalizers"),
+        finalizers=tuple(words(meta, "finalizers")),
         restart_policy=text(spec, "restartPolicy") or "Always",
-        node_selector=labels(spec, "nodeSelector"),
+        node_selector=_strings(spec, "nodeSelector"),
     )
 
 
@@ -159,9 +140,9 @@ def _container(wanted: Obj, state: Obj, role: Role) -> Container:
         name=text(wanted, "name"),
         role=role,
         image=text(wanted, "image"),
-        command=words(wanted, "command") + words(wanted, "args"),
+        command=(*words(wanted, "command"), *words(wanted, "args")),
         ready=state.get("ready") is True,
-        restarts=number(state, "restartCount"),
+        restarts=count(state, "restartCount"),
         waiting_reason=text(waiting, "reason"),
         waiting_message=text(waiting, "message"),
         running_since=moment(running, "startedAt"),
@@ -172,7 +153,7 @@ def _container(wanted: Obj, state: Obj, role: Role) -> Container:
         cpu_limit_m=millicores(limits.get("cpu")),
         cpu_request_m=millicores(requests.get("cpu")),
         literal_env=tuple(text(e, "name") for e in items(wanted, "env") if "value" in e),
-        ports=tuple((text(p, "name"), number(p, "containerPort")) for p in items(wanted, "ports")),
+        ports=tuple((text(p, "name"), count(p, "containerPort")) for p in items(wanted, "ports")),
         liveness=_probe(part(wanted, "livenessProbe")),
         readiness=_probe(part(wanted, "readinessProbe")),
         startup=_probe(part(wanted, "startupProbe")),
@@ -184,8 +165,8 @@ def _termination(found: Obj) -> Termination | None:
         return None
     return Termination(
         reason=text(found, "reason"),
-        exit_code=number(found, "exitCode"),
-        signal=number(found, "signal"),
+        exit_code=count(found, "exitCode"),
+        signal=count(found, "signal"),
         message=text(found, "message"),
         started_at=moment(found, "startedAt"),
         finished_at=moment(found, "finishedAt"),
@@ -199,10 +180,10 @@ def _probe(found: Obj) -> Probe | None:
     return Probe(
         how=how,
         port=port,
-        initial_delay_s=number(found, "initialDelaySeconds"),
-        period_s=number(found, "periodSeconds", 10),
-        timeout_s=number(found, "timeoutSeconds", 1),
-        failures=number(found, "failureThreshold", 3),
+        initial_delay_s=count(found, "initialDelaySeconds"),
+        period_s=count(found, "periodSeconds", otherwise=10),
+        timeout_s=count(found, "timeoutSeconds", otherwise=1),
+        failures=count(found, "failureThreshold", otherwise=3),
     )
 
 
@@ -281,7 +262,7 @@ def event(obj: Obj) -> Event:
         reason=text(obj, "reason"),
         message=text(obj, "message") or text(obj, "note"),
         warning=text(obj, "type") == "Warning",
-        count=number(series, "count") or number(obj, "count") or 1,
+        count=count(series, "count") or count(obj, "count") or 1,
         first_at=first,
         last_at=last or first or moment(part(obj, "metadata"), "creationTimestamp"),
         container=field.partition("{")[2].rstrip("}"),
@@ -293,22 +274,22 @@ def workload(obj: Obj, kind: str) -> Workload:
     """One Deployment, ReplicaSet, StatefulSet, DaemonSet or Job."""
     meta, spec, status = part(obj, "metadata"), part(obj, "spec"), part(obj, "status")
     template = part(spec, "template", "spec")
-    conditions = conditions_of(obj)
+    conditions = _conditions_of(obj)
     return Workload(
         ref=ref_of(obj, kind),
         **_replicas(kind, spec, status),
         paused=spec.get("paused") is True,
         suspended=spec.get("suspend") is True,
-        settled=number(status, "observedGeneration") >= number(meta, "generation"),
-        selector=labels(spec, "selector", "matchLabels"),
+        settled=count(status, "observedGeneration") >= count(meta, "generation"),
+        selector=_strings(spec, "selector", "matchLabels"),
         conditions=conditions,
         images=tuple(text(c, "image") for c in items(template, "containers")),
-        revision=labels(meta, "annotations").get("deployment.kubernetes.io/revision", ""),
+        revision=_strings(meta, "annotations").get("deployment.kubernetes.io/revision", ""),
         created_at=moment(meta, "creationTimestamp"),
-        parent=controller_of(obj),
+        parent=_parent(obj),
         template_pull_secrets=tuple(text(s, "name") for s in items(template, "imagePullSecrets")),
         service=text(spec, "serviceName"),
-        failed=number(status, "failed"),
+        failed=count(status, "failed"),
         finished=any(c.type == "Complete" and c.status == "True" for c in conditions),
     )
 
@@ -316,16 +297,16 @@ def workload(obj: Obj, kind: str) -> Workload:
 def _replicas(kind: str, spec: Obj, status: Obj) -> dict[str, int]:
     if kind == "DaemonSet":
         return {
-            "desired": number(status, "desiredNumberScheduled"),
-            "ready": number(status, "numberReady"),
-            "updated": number(status, "updatedNumberScheduled"),
-            "available": number(status, "numberAvailable"),
+            "desired": count(status, "desiredNumberScheduled"),
+            "ready": count(status, "numberReady"),
+            "updated": count(status, "updatedNumberScheduled"),
+            "available": count(status, "numberAvailable"),
         }
     return {
-        "desired": number(spec, "parallelism" if kind == "Job" else "replicas", 1),
-        "ready": number(status, "ready" if kind == "Job" else "readyReplicas"),
-        "updated": number(status, "updatedReplicas"),
-        "available": number(status, "availableReplicas"),
+        "desired": count(spec, "parallelism" if kind == "Job" else "replicas", otherwise=1),
+        "ready": count(status, "ready" if kind == "Job" else "readyReplicas"),
+        "updated": count(status, "updatedReplicas"),
+        "available": count(status, "availableReplicas"),
     }
 
 
@@ -334,11 +315,11 @@ def service(obj: Obj, ready_addresses: int | None) -> Service:
     spec = part(obj, "spec")
     return Service(
         ref=ref_of(obj, "Service"),
-        selector=labels(spec, "selector"),
+        selector=_strings(spec, "selector"),
         type=text(spec, "type") or "ClusterIP",
         headless=text(spec, "clusterIP") == "None",
         ports=tuple(
-            ServicePort(text(p, "name"), number(p, "port"), str(p.get("targetPort", p.get("port", ""))))
+            ServicePort(text(p, "name"), count(p, "port"), str(p.get("targetPort", p.get("port", ""))))
             for p in items(spec, "ports")
         ),
         ready_addresses=ready_addresses,
@@ -349,7 +330,7 @@ def service(obj: Obj, ready_addresses: int | None) -> Service:
 def ready_addresses(endpoint_slice: Obj) -> tuple[Ref, int]:
     """The Service of an EndpointSlice and how many of its endpoints are ready (absent means ready)."""
     meta = part(endpoint_slice, "metadata")
-    name = labels(meta, "labels").get("kubernetes.io/service-name", "")
+    name = _strings(meta, "labels").get("kubernetes.io/service-name", "")
     ready = [e for e in items(endpoint_slice, "endpoints") if part(e, "conditions").get("ready") is not False]
     return Ref("Service", text(meta, "namespace"), name), len(ready)
 
@@ -359,10 +340,10 @@ def node(obj: Obj) -> Node:
     spec = part(obj, "spec")
     return Node(
         name=text(part(obj, "metadata"), "name"),
-        conditions=conditions_of(obj),
+        conditions=_conditions_of(obj),
         cordoned=spec.get("unschedulable") is True,
         taints=tuple(_taint(t) for t in items(spec, "taints")),
-        labels=labels(obj, "metadata", "labels"),
+        labels=_strings(obj, "metadata", "labels"),
         allocatable_memory_bytes=whole_bytes(part(obj, "status", "allocatable").get("memory")),
         created_at=moment(part(obj, "metadata"), "creationTimestamp"),
     )

@@ -1,8 +1,9 @@
 """A ConfigMap, a Secret or a key that is needed and not there.
 
-Three ways to the same cause (capability C7): a required reference stops the container from being created,
-a volume stops the pod from starting, and an optional reference lets the program start and fail by itself.
-Sources: `pkg/kubelet/kubelet_pods.go` (makeEnvironmentVariables), `pkg/volume/configmap`, `pkg/volume/secret`.
+Three ways to the same cause (C7): a required reference stops the container from being created, a volume
+stops the pod from starting, and an optional reference lets the program start and fail by itself.
+Sources: `pkg/kubelet/kubelet_pods.go` (makeEnvironmentVariables), `pkg/volume/configmap`,
+`pkg/volume/secret`.
 """
 
 import re

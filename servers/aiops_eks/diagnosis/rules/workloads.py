@@ -193,7 +193,7 @@ def jobs(facts: Facts) -> Iterator[Told]:
             hurts=(job.ref,),
             evidence=(Evidence(source="kubernetes", query=query, says=says),),
             agree=3,
-            explained_by=(job.ref, *(p.ref for p in facts.pods_of(job.ref))),
+            explained_by=(job.ref, *(p.ref for p in facts.pods if job.ref in (p.owner, p.parent))),
         )
 
 

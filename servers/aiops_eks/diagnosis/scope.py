@@ -1,0 +1,59 @@
+"""What a diagnosis is asked about, and which objects belong to it.
+
+Called by `clients/facts.py`, which lists accordingly, and by `tools/diagnose.py`, which keeps the findings
+that touch the question.
+"""
+
+from dataclasses import dataclass
+
+from aiops_eks.diagnosis.facts import Facts, Pod, Ref, selects
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The question: a cluster, a namespace, or one object of it."""
+
+    cluster: str | None = None
+    namespace: str = ""
+    kind: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The facts, and the one object that was asked about, if any."""
+
+    facts: Facts
+    target: Ref | None = None
+
+    @property
+    def scope(self) -> str:
+        """The question in words."""
+        if self.target is not None:
+            return str(self.target)
+        return f"namespace {self.facts.namespace}" if self.facts.namespace else "all namespaces"
+
+
+def around(facts: Facts, target: Ref) -> frozenset[Ref]:
+    """The object with what belongs to it: its owner, its pods, and what these refer to."""
+    pods = [pod for pod in facts.pods if _belongs(facts, pod, target)]
+    found = {target}
+    for pod in pods:
+        found |= {pod.ref, pod.subject, *(need.target for need in pod.needs)}
+        found |= {Ref("PersistentVolumeClaim", pod.namespace, claim) for claim in pod.claims}
+        found |= {pod.parent} if pod.parent else set()
+    if target.kind == "Pod":  # a pod suffers from its node; a workload's finding names the node itself
+        found |= {Ref("Node", "", pod.node) for pod in pods if pod.node}
+    return frozenset(found)
+
+
+def _belongs(facts: Facts, pod: Pod, target: Ref) -> bool:
+    if target in {pod.ref, pod.owner, pod.parent} or target in {need.target for need in pod.needs}:
+        return True
+    if target.kind == "Node":
+        return pod.node == target.name
+    if pod.namespace != target.namespace:
+        return False
+    if target.kind == "PersistentVolumeClaim":
+        return target.name in pod.claims
+    return any(s.ref == target and selects(s.selector, pod.labels) for s in facts.services)

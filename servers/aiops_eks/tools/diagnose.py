@@ -1,0 +1,49 @@
+"""The tool that says why something is broken."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from fastmcp.tools import Tool
+
+from aiops_eks.diagnosis.answering import answer
+from aiops_eks.diagnosis.findings import Diagnosis
+from aiops_eks.diagnosis.scope import Ask, Gathered
+from aiops_shared.errors import InvalidInputError
+from aiops_shared.params import READS, AnyKind, AnyName, AnyNamespace, Cluster
+
+
+class FactsSource(Protocol):
+    """Gathers facts; fulfilled by `clients.facts.FactsReader`."""
+
+    async def gather(self, ask: Ask) -> Gathered:
+        """The facts of the scope. Raises NotFoundError for an object that is not there."""
+        ...
+
+
+@dataclass(frozen=True)
+class DiagnoseTools:
+    """The tool about causes."""
+
+    facts: FactsSource
+
+    async def diagnose(
+        self,
+        cluster: Cluster = None,
+        namespace: AnyNamespace = None,
+        kind: AnyKind = None,
+        name: AnyName = None,
+    ) -> Diagnosis:
+        """Find root causes in a cluster, namespace or one object, ranked, with evidence and next step.
+
+        Use it first when something is broken: it reads status, events, previous logs and references.
+        """
+        if bool(kind) != bool(name):
+            raise InvalidInputError(
+                "kind and name", "only one of them is given", "give both for one object, none for a namespace"
+            )
+        ask = Ask(cluster=cluster, namespace=namespace or "", kind=kind or "", name=name or "")
+        return answer(await self.facts.gather(ask))
+
+    def tools(self) -> list[Tool]:
+        """The tools of this module."""
+        return [Tool.from_function(self.diagnose, annotations=READS, tags={"read"})]
