@@ -6,10 +6,10 @@ the Host header is checked, and a POST must be JSON, so that no web page can rea
 
 import hashlib
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, fields
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import anyio
 import orjson
@@ -21,10 +21,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from aiops_lab.kube.faults import Fault
-
-if TYPE_CHECKING:
-    from aiops_lab.run import Lab
+from aiops_lab.aws.overlay import AwsRequest
+from aiops_lab.clock import VirtualClock
+from aiops_lab.kube.faults import Fault, Faults
+from aiops_lab.kube.requests import RequestLog
+from aiops_lab.kube.store import Store
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_ADVANCE_S = 86_400.0
@@ -36,7 +37,39 @@ UNCOUNTED = frozenset({"Event", "Lease"})  # they come and go by themselves
 _FAULT = TypeAdapter(Fault)
 _FAULT_FIELDS = {one.name: None for one in fields(Fault)}
 
-Answer = Callable[["Lab", Request], Awaitable[Mapping[str, Any]]]
+
+class SteeredLab(Protocol):
+    """What the door needs of the lab; `aiops_lab.run.Lab` fulfils it."""
+
+    scenario: str
+    seed: int
+    clock: VirtualClock
+    store: Store
+    requests: RequestLog
+    faults: Faults
+
+    def scenarios(self) -> list[dict[str, str]]:
+        """What can be played: name, fixture, title, shows."""
+        ...
+
+    def inject(self, scenario: str) -> None:
+        """Add a scenario's trouble. Raises ValueError where it does not fit."""
+        ...
+
+    def reset(self, scenario: str, seed: int) -> None:
+        """Build the world anew."""
+        ...
+
+    def set_faults(self, wanted: Iterable[Fault]) -> None:
+        """Replace the faults that are set."""
+        ...
+
+    def aws_requests(self) -> list[AwsRequest]:
+        """What AWS was asked."""
+        ...
+
+
+Answer = Callable[[SteeredLab, Request], Awaitable[Mapping[str, Any]]]
 
 
 class ControlError(Exception):
@@ -48,7 +81,7 @@ class ControlError(Exception):
         self.code = code
 
 
-def control_app(lab: "Lab") -> Starlette:
+def control_app(lab: SteeredLab) -> Starlette:
     """The application; every route works on this one lab."""
     routes = [
         ("/time", "GET", get_time),
@@ -67,7 +100,7 @@ def control_app(lab: "Lab") -> Starlette:
     )
 
 
-def _endpoint(lab: "Lab", answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(lab: SteeredLab, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             return _json(200, await answer(lab, request))
@@ -104,13 +137,13 @@ def stamp(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-async def get_time(lab: "Lab", request: Request) -> Mapping[str, Any]:
+async def get_time(lab: SteeredLab, request: Request) -> Mapping[str, Any]:
     """World time."""
     del request
     return {"now": stamp(lab.clock.now())}
 
 
-async def advance_time(lab: "Lab", request: Request) -> Mapping[str, Any]:
+async def advance_time(lab: SteeredLab, request: Request) -> Mapping[str, Any]:
     """Play some seconds at once, controllers and all. Raises ControlError 400."""
     seconds = (await _body(request)).get("seconds")
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= MAX_ADVANCE_S:
@@ -119,7 +152,7 @@ async def advance_time(lab: "Lab", request: Request) -> Mapping[str, Any]:
     return {"now": stamp(lab.clock.now())}
 
 
-async def advance(lab: "Lab", seconds: float) -> None:
+async def advance(lab: SteeredLab, seconds: float) -> None:
     """Advance in slices, so that others are served in between."""
     for _ in range(math.floor(seconds / SLICE_S)):
         lab.clock.advance(SLICE_S)
@@ -127,26 +160,26 @@ async def advance(lab: "Lab", seconds: float) -> None:
     lab.clock.advance(seconds % SLICE_S)
 
 
-async def get_requests(lab: "Lab", request: Request) -> Mapping[str, Any]:
+async def get_requests(lab: SteeredLab, request: Request) -> Mapping[str, Any]:
     """The Kubernetes API's own log: the proof of what was really done."""
     only_writes = request.query_params.get("writes", "").lower() in {"true", "1"}
     entries = lab.requests.writes() if only_writes else lab.requests.entries
     return {"total": lab.requests.total, "requests": [asdict(entry) for entry in entries]}
 
 
-async def get_aws_requests(lab: "Lab", request: Request) -> Mapping[str, Any]:
+async def get_aws_requests(lab: SteeredLab, request: Request) -> Mapping[str, Any]:
     """The AWS overlay's own log."""
     del request
     return {"requests": [asdict(entry) for entry in lab.aws_requests()]}
 
 
-async def get_scenarios(lab: "Lab", request: Request) -> Mapping[str, Any]:
+async def get_scenarios(lab: SteeredLab, request: Request) -> Mapping[str, Any]:
     """What can be played, and what plays now."""
     del request
     return {"scenario": lab.scenario, "seed": lab.seed, "scenarios": lab.scenarios()}
 
 
-async def inject(lab: "Lab", request: Request) -> Mapping[str, Any]:
+async def inject(lab: SteeredLab, request: Request) -> Mapping[str, Any]:
     """Add a scenario's trouble to the running world. Raises ControlError 404 or 409."""
     name = _known(lab, (await _body(request)).get("scenario"))
     try:
@@ -156,7 +189,7 @@ async def inject(lab: "Lab", request: Request) -> Mapping[str, Any]:
     return {"scenario": name, "now": stamp(lab.clock.now())}
 
 
-async def reset(lab: "Lab", request: Request) -> Mapping[str, Any]:
+async def reset(lab: SteeredLab, request: Request) -> Mapping[str, Any]:
     """Build the world anew; without a name the same scenario, without a seed the same seed."""
     body = await _body(request)
     seed = body.get("seed", lab.seed)
@@ -166,7 +199,7 @@ async def reset(lab: "Lab", request: Request) -> Mapping[str, Any]:
     return {"scenario": lab.scenario, "seed": lab.seed, "now": stamp(lab.clock.now())}
 
 
-def _known(lab: "Lab", name: object) -> str:
+def _known(lab: SteeredLab, name: object) -> str:
     known = [str(one["name"]) for one in lab.scenarios()]
     if not isinstance(name, str) or name not in known:
         message = f"scenario {name!r}: not known; known are {', '.join(known)}"
@@ -174,7 +207,7 @@ def _known(lab: "Lab", name: object) -> str:
     return name
 
 
-async def get_state(lab: "Lab", request: Request) -> Mapping[str, Any]:
+async def get_state(lab: SteeredLab, request: Request) -> Mapping[str, Any]:
     """How many objects of each kind there are, with digests of everything but status and managedFields.
 
     Controllers change objects too when time passes (pods, endpoints): compare kinds, or let the clock stand.
@@ -199,7 +232,7 @@ def _digest(value: object) -> str:
     return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-async def set_faults(lab: "Lab", request: Request) -> Mapping[str, Any]:
+async def set_faults(lab: SteeredLab, request: Request) -> Mapping[str, Any]:
     """Make the Kubernetes API misbehave as `{"faults": [{"kind": …}, …]}` says; an empty list makes it well.
 
     Fields are those of `aiops_lab.kube.faults.Fault`. Raises ControlError 400.

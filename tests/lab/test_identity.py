@@ -126,6 +126,19 @@ async def test_a_token_with_anything_wrong_is_nobody(
     assert await identified(authenticator, eks_token(spoil(directory.standing("aiops-reader")))) is None
 
 
+async def test_a_session_that_ran_out_is_nobody(
+    authenticator: LabAuthenticator, directory: Directory, moment: Moment
+) -> None:
+    moment.ahead_s = -800
+    role = "arn:aws:iam::111122223333:role/aiops-reader"
+    session = directory.assume(directory.standing("lab-admin"), role, "short", 900)
+    moment.ahead_s = 0
+    token = eks_token(presigned(session))
+    assert await identified(authenticator, token) == "aiops-reader"
+    moment.ahead_s = 200
+    assert await identified(authenticator, token) is None
+
+
 @pytest.mark.parametrize("age_s", [15 * 60 + 5, -6 * 60])
 async def test_a_token_lives_fifteen_minutes_and_not_before_it_is_made(
     authenticator: LabAuthenticator, directory: Directory, moment: Moment, age_s: float
