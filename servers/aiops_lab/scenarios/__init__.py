@@ -3,13 +3,15 @@
 The world loads them; `eks-aiops lab list` prints them; tests and graders read what each expects.
 """
 
-from aiops_lab.scenarios import crashloop, memory, quiet
+from aiops_lab.scenarios import crashloop, drill, manifests, memory, pulls, quiet, recovered
 from aiops_lab.scenarios.base import Expected, Scenario
 
 __all__ = ["SCENARIOS", "Expected", "Scenario", "names"]
 
 SCENARIOS: dict[str, Scenario] = {
-    each.name: each for each in (*quiet.SCENARIOS, *crashloop.SCENARIOS, *memory.SCENARIOS)
+    each.name: each
+    for room in (quiet, crashloop, memory, pulls, recovered, manifests, drill)
+    for each in room.SCENARIOS
 }
 
 

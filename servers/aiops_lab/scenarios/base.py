@@ -1,7 +1,8 @@
 """What a scenario is, and what it may do with the world it is played in.
 
 Scenarios know nothing of controllers: they publish images, create objects at moments before T0, change and
-delete them, and the world does the rest. `Expected` is what a right diagnosis says; tests and graders read it.
+delete them, and the world does the rest. `Expected` is what a right diagnosis says; tests and graders read
+it.
 """
 
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from aiops_lab.scenarios.names import Names, cast
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """One fault as a right diagnosis names it: the code, the object where the fault is, the object it hurts."""
+    """One fault as a right diagnosis names it: its code, where the fault is, and what it hurts."""
 
     code: str
     kind: str
@@ -47,8 +48,10 @@ class Stage(Protocol):
     def replace_pods_at(self, before_s: float, namespace: str, app: str) -> None:
         """Delete an app's pods at that moment, so that new ones start."""
 
-    def status_at(self, before_s: float, kind: str, namespace: str, name: str, status: Obj) -> None:
-        """Write the status of an object that no controller here keeps."""
+    def say_at(
+        self, before_s: float, kind: str, namespace: str, name: str, reason: str, message: str
+    ) -> None:
+        """A Warning event about an object at that moment, by a component outside this world."""
 
     def publish(self, ref: str, image: Image | None = None) -> str:
         """Make an image exist in the registry; returns its name."""

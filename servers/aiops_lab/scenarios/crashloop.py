@@ -22,7 +22,9 @@ def _program(names: Names) -> Program:
         names.setting,
         serving(names.api, memory_mi=110, cpu_m=45),
         logfmt("info", f"starting {names.api}", version=version),
-        f'level=fatal msg="required setting {names.setting} is empty" hint="set it in configmap {names.config}"',
+        logfmt(
+            "fatal", f"required setting {names.setting} is empty", hint=f"set it in configmap {names.config}"
+        ),
     )
 
 
@@ -92,7 +94,9 @@ def _mounted(names: Names) -> Obj:
 
 def _missing(names: Names) -> tuple[Expected, ...]:
     said = f"{names.api}.*(ConfigMap|configmap).*{names.config}"
-    return (Expected("CONFIGMAP_MISSING", "ConfigMap", HOME, names.config, hurts_name=names.api, headline=said),)
+    return (
+        Expected("CONFIGMAP_MISSING", "ConfigMap", HOME, names.config, hurts_name=names.api, headline=said),
+    )
 
 
 def _wrong(code: str) -> Callable[[Names], tuple[Expected, ...]]:
@@ -119,7 +123,9 @@ def _panics(names: Names, rng: Random) -> Program:
     migration = f"00{rng.randint(12, 98)}_add_index"
     return failing(
         logfmt("info", f"starting {names.api}", version=split(names.api_image)[1]),
-        logfmt("error", "migration failed", step=migration, table=rng.choice(("accounts", "events", "items"))),
+        logfmt(
+            "error", "migration failed", step=migration, table=rng.choice(("accounts", "events", "items"))
+        ),
         'level=fatal msg="cannot start: column \\"region\\" of relation does not exist"',
         after_s=3.0,
     )
@@ -153,9 +159,9 @@ SCENARIOS = (
     Scenario(
         "pod-crashloop",
         "Crash loop: an optional ConfigMap is gone",
-        "An api has been crash-looping for 22 minutes: somebody deleted its ConfigMap two minutes earlier. The "
-        "reference is optional, so the container starts, misses a setting and exits 1. A ConfigMap with nearly "
-        "the same name is there and has nothing to do with it.",
+        "An api has been crash-looping for 22 minutes: somebody deleted its ConfigMap two minutes "
+        "earlier. The reference is optional, so the container starts, misses a setting and exits 1. A "
+        "ConfigMap with nearly the same name is there and has nothing to do with it.",
         "F1",
         _lost_config(_optional),
         _missing,
@@ -171,7 +177,7 @@ SCENARIOS = (
     Scenario(
         "pod-crashloop-mount",
         "ContainerCreating: a mounted ConfigMap is gone",
-        "As pod-crashloop, but the ConfigMap is a volume: the pods hang in ContainerCreating with FailedMount.",
+        "As pod-crashloop, but the ConfigMap is a volume: ContainerCreating for ever, with FailedMount.",
         "F1c",
         _lost_config(_mounted, reads_file=True),
         _missing,

@@ -100,7 +100,9 @@ def _leak(stage: Stage, names: Names, rng: Random) -> None:
 
 def _says(code: str, home: str) -> Expect:
     def expect(names: Names) -> tuple[Expected, ...]:
-        return (Expected(code, "Deployment", home, names.worker, hurts_name=names.worker, headline=names.worker),)
+        return (
+            Expected(code, "Deployment", home, names.worker, hurts_name=names.worker, headline=names.worker),
+        )
 
     return expect
 
@@ -109,8 +111,8 @@ SCENARIOS = (
     Scenario(
         "oom-raise-limits",
         "OOMKilled: the memory limit is lower than the need",
-        "A worker in production climbs to its limit of 256 Mi in 70 s and is killed, again and again; it needs "
-        "340 Mi and lives from a limit of 352 Mi. Its log just stops.",
+        "A worker in production climbs to its limit of 256 Mi in 70 s and is killed, again and again; it "
+        "needs 340 Mi and lives from a limit of 352 Mi. Its log just stops.",
         "F2",
         _too_low("production"),
         _says("OOM_LIMIT_TOO_LOW", "production"),
@@ -126,10 +128,11 @@ SCENARIOS = (
     Scenario(
         "memory-leak",
         "OOMKilled every five hours: a leak",
-        "The same worker is killed by the same limit, but its memory grows for five hours without a plateau: a "
-        "higher limit would delay the next kill, not prevent it.",
+        "The same worker is killed by the same limit, but its memory grows for five hours without a "
+        "plateau: a higher limit would delay the next kill, not prevent it.",
         "F2n",
         _leak,
         _says("MEMORY_LEAK", "production"),
+        lead_s=5.8 * HOUR_S,
     ),
 )

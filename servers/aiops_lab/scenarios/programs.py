@@ -120,6 +120,7 @@ class Switch:
         self._turned = True
 
     def __call__(self, start: Run) -> Behaviour:
+        """What this start will do."""
         return (self._after if self._turned else self._before)(start)
 
 

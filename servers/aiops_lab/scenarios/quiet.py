@@ -14,8 +14,9 @@ SCENARIOS = (
     Scenario(
         "healthy",
         "Nothing is wrong",
-        "Six nodes, four namespaces, and furniture that is healthy but odd: finished Jobs, a workload scaled to "
-        "zero on purpose, an old restart, a rollout within its deadline, a standby, a warning that stopped.",
+        "Six nodes, four namespaces, and furniture that is healthy but odd: finished Jobs, a workload "
+        "scaled to zero on purpose, an old restart, a rollout within its deadline, a standby, a warning "
+        "that stopped.",
         "healthy",
         _nothing,
     ),

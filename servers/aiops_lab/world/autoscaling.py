@@ -1,7 +1,8 @@
 """HorizontalPodAutoscalers: replicas by cpu or memory utilisation against requests.
 
-After `pkg/controller/podautoscaler`: every 15 s, ceil(current x ratio), a tolerance of 10 %, a scale-down only
-to the highest recommendation of the last five minutes, a scale-up at most to the larger of double and +4.
+After `pkg/controller/podautoscaler`: every 15 s, ceil(current x ratio), a tolerance of 10 %, a scale-down
+only to the highest recommendation of the last five minutes, a scale-up at most to the larger of double and
++4.
 """
 
 import math
@@ -16,6 +17,7 @@ from aiops_lab.world.objects import Key, Obj, is_ready, key_of, merge_conditions
 
 PERIOD_S, STABLE_S, TOLERANCE = 15.0, 300.0, 0.1
 BY = "horizontal-pod-autoscaler"
+_NONE = "unable to get metrics for resource {}: no metrics returned from resource metrics API"
 
 
 class NoMetricsError(Exception):
@@ -74,12 +76,14 @@ class Autoscalers(Controller):
         name, aim = metric["resource"]["name"], metric["resource"]["target"]
         pods = [
             pod
-            for pod in self.cluster.cache.selected("Pod", meta(target)["namespace"], target["spec"]["selector"])
+            for pod in self.cluster.cache.selected(
+                "Pod", meta(target)["namespace"], target["spec"]["selector"]
+            )
             if is_ready(pod)
         ]
         used = [self._used(pod, name) for pod in pods]
         if not used:
-            raise NoMetricsError(f"failed to get {name} utilization: unable to get metrics for resource {name}: no metrics returned from resource metrics API")
+            raise NoMetricsError(f"failed to get {name} utilization: {_NONE.format(name)}")
         if aim["type"] == "AverageValue":
             average = sum(used) / len(used)
             return average / quantity(aim["averageValue"]), 0, average
@@ -97,17 +101,26 @@ class Autoscalers(Controller):
         advice = [each for each in self._advice[key] if each[0] > now - timedelta(seconds=STABLE_S)]
         self._advice[key] = [*advice, (now, wanted)]
         stable = max(wanted, min(current, max([each for _, each in advice], default=wanted)))
+        if _never_shrinks(found):
+            stable = max(stable, current)
         size = min(max(least, min(stable, max(2 * current, current + 4))), most)
         limited = size != stable
         reason = "TooManyReplicas" if stable > size else "TooFewReplicas"
         text = f"the desired count is {'within' if not limited else 'outside'} the acceptable range"
         conditions = [
             _condition("AbleToScale", True, "ReadyForNewScale", "recommended size matches current size"),
-            _condition("ScalingActive", True, "ValidMetricFound", "the HPA was able to compute a replica count"),
+            _condition(
+                "ScalingActive", True, "ValidMetricFound", "the HPA was able to compute a replica count"
+            ),
             _condition("ScalingLimited", limited, reason if limited else "DesiredWithinRange", text),
         ]
         if size != current:
-            conditions[0] = _condition("AbleToScale", True, "SucceededRescale", f"the HPA controller was able to update the target scale to {size}")
+            conditions[0] = _condition(
+                "AbleToScale",
+                True,
+                "SucceededRescale",
+                f"the HPA controller was able to update the target scale to {size}",
+            )
             self._resize(found, target, current, size)
         self._write(found, current, size, conditions, shown)
 
@@ -141,6 +154,11 @@ class Autoscalers(Controller):
         elif "lastScaleTime" in old:
             status["lastScaleTime"] = old["lastScaleTime"]
         self.cluster.write_status(found, status)
+
+
+def _never_shrinks(found: Obj) -> bool:
+    down = (found["spec"].get("behavior") or {}).get("scaleDown") or {}
+    return down.get("selectPolicy") == "Disabled"
 
 
 def _proposal(current: int, ratio: float) -> int:

@@ -1,8 +1,8 @@
 """What every controller of one world holds in its hands, and how a controller is woken.
 
-`Cluster` bundles the Store, the cache of its objects, the clock, chance and the event recorder. A `Controller`
-says which objects concern it; a change of one puts a key into its queue, and the clock plays the queue at the
-next moment, never inside the API request that caused it.
+`Cluster` bundles the Store, the cache of its objects, the clock, chance and the event recorder. A
+`Controller` says which objects concern it; a change of one puts a key into its queue, and the clock plays
+the queue at the next moment, never inside the API request that caused it.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,9 +11,9 @@ from random import Random
 
 from aiops_lab.clock import VirtualClock
 from aiops_lab.kube.store import Store
+from aiops_lab.scenarios.images import Registry
 from aiops_lab.world.cache import Cache
 from aiops_lab.world.events import Recorder, Said
-from aiops_lab.scenarios.images import Registry
 from aiops_lab.world.objects import Key, Obj, controller_of, key_of, stamp
 
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # k8s.io/apimachinery/pkg/util/rand: no vowels, no 0 1 3

@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from aiops_lab.clock import Timer
+from aiops_lab.scenarios.images import Image, PullError, canonical, split
+from aiops_lab.scenarios.programs import Behaviour, Run
 from aiops_lab.world.cluster import Cluster
 from aiops_lab.world.environment import ConfigError, environment
-from aiops_lab.scenarios.images import Image, PullError, canonical, split
 from aiops_lab.world.objects import Obj, meta, quantity, stamp
 from aiops_lab.world.probes import Probing
-from aiops_lab.scenarios.programs import Behaviour, Run
 
 FIRST_BACK_OFF_S, LONGEST_BACK_OFF_S, HEALTHY_RUN_S = 10.0, 300.0, 600.0
 SAID_AGAIN_S = 34.0  # how often a waiting container's BackOff event is counted up
@@ -32,17 +32,29 @@ class Home(Protocol):
     cluster: Cluster
 
     @property
-    def pod(self) -> Obj: ...
+    def pod(self) -> Obj:
+        """The pod's object."""
+        ...
 
-    def say(self, reason: str, message: str, *, warning: bool = False, container: str = "") -> None: ...
+    def say(self, reason: str, message: str, *, warning: bool = False, container: str = "") -> None:
+        """Write an event."""
+        ...
 
-    def changed(self) -> None: ...
+    def changed(self) -> None:
+        """The status must be written anew."""
+        ...
 
-    def image(self, ref: str) -> Image | None: ...
+    def image(self, ref: str) -> Image | None:
+        """The image, if the node holds it."""
+        ...
 
-    def keep_image(self, ref: str, image: Image) -> None: ...
+    def keep_image(self, ref: str, image: Image) -> None:
+        """The node holds it from now on."""
+        ...
 
-    def ended(self, name: str) -> None: ...
+    def ended(self, name: str) -> None:
+        """A container ended."""
+        ...
 
 
 @dataclass(slots=True)
@@ -116,7 +128,9 @@ class ContainerRun:
         if not _REFERENCE.fullmatch(ref):
             self._invalid(ref)
         elif policy == "Never" and self.home.image(ref) is None:
-            self.wait("ErrImageNeverPull", f'Container image "{ref}" is not present with pull policy of Never')
+            self.wait(
+                "ErrImageNeverPull", f'Container image "{ref}" is not present with pull policy of Never'
+            )
         elif policy != "Always" and self.home.image(ref) is not None:
             self.say("Pulled", f'Container image "{ref}" already present on machine')
             self._start()
@@ -270,7 +284,9 @@ class ContainerRun:
         self._crashes = 1 if ran >= HEALTHY_RUN_S else self._crashes + 1
         delay = min(FIRST_BACK_OFF_S * 2 ** min(self._crashes - 1, 9), LONGEST_BACK_OFF_S)
         self.last_state = self.state
-        full = f"{meta(self.home.pod)['name']}_{meta(self.home.pod)['namespace']}({meta(self.home.pod)['uid']})"
+        full = (
+            f"{meta(self.home.pod)['name']}_{meta(self.home.pod)['namespace']}({meta(self.home.pod)['uid']})"
+        )
         words = f"back-off {go_duration(delay)} restarting failed container={self.name} pod={full}"
         self.wait("CrashLoopBackOff", words)
         self._say_back_off(full, self.current.ended_at + timedelta(seconds=delay))

@@ -37,7 +37,9 @@ class DaemonSets(Controller):
     def keys_for(self, change: str, obj: Obj) -> list[Key]:
         """A pod concerns its DaemonSet, a node all of them."""
         if obj["kind"] == "Node":
-            return [] if change == "MODIFIED" else [key_of(each) for each in self.cluster.cache.all("DaemonSet")]
+            return (
+                [] if change == "MODIFIED" else [key_of(each) for each in self.cluster.cache.all("DaemonSet")]
+            )
         owner = controller_of(obj)
         return [(meta(obj)["namespace"], owner["name"])] if owner and owner["kind"] == "DaemonSet" else []
 
@@ -53,7 +55,7 @@ class DaemonSets(Controller):
                 self._create(found, name)
             elif not is_active(pods[name]) and not being_deleted(pods[name]):
                 self.cluster.remove(pods[name])
-        for name in set(pods) - set(nodes):
+        for name in sorted(set(pods) - set(nodes)):
             self.cluster.remove(pods[name])
         self._update(found, list(pods.values()), len(nodes))
         self._write_status(found, len(nodes))

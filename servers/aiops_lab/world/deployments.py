@@ -1,8 +1,8 @@
 """Deployments: roll a new template out through ReplicaSets, and say how it goes.
 
 The arithmetic is that of `pkg/controller/deployment` (rolling.go, recreate.go, progress.go, sync.go):
-maxSurge and maxUnavailable hold at every step, unhealthy old replicas go first, a rollout without progress for
-`progressDeadlineSeconds` is ProgressDeadlineExceeded, old ReplicaSets stay for `revisionHistoryLimit`.
+maxSurge and maxUnavailable hold at every step, unhealthy old replicas go first, a rollout without progress
+for `progressDeadlineSeconds` is ProgressDeadlineExceeded, old ReplicaSets stay for `revisionHistoryLimit`.
 """
 
 import math
@@ -157,7 +157,10 @@ class Deployments(Controller):
                 "replicas": 0,
                 "selector": {
                     **deployment["spec"]["selector"],
-                    "matchLabels": {**(deployment["spec"]["selector"].get("matchLabels") or {}), HASH: digest},
+                    "matchLabels": {
+                        **(deployment["spec"]["selector"].get("matchLabels") or {}),
+                        HASH: digest,
+                    },
                 },
                 "template": {"metadata": {**head, "labels": labels}, "spec": template["spec"]},
             },
@@ -169,7 +172,9 @@ class Deployments(Controller):
             first = 0
         made["spec"]["replicas"] = first  # type: ignore[index]
         created = self.cluster.store.create(made, manager=BY)
-        self._progress(deployment, "NewReplicaSetCreated", f'Created new replica set "{meta(created)["name"]}"')
+        self._progress(
+            deployment, "NewReplicaSetCreated", f'Created new replica set "{meta(created)["name"]}"'
+        )
         if first:
             self._say_scaled(deployment, created, 0, first)
 
@@ -199,7 +204,7 @@ class Deployments(Controller):
         room = total - least - (wanted(new) - _count(new, "availableReplicas"))
         for each in old:
             sick = wanted(each) - _count(each, "availableReplicas")
-            if 0 < (cut := min(sick, room)):
+            if (cut := min(sick, room)) > 0:
                 room -= cut
                 self._scale(deployment, each, wanted(each) - cut)
         fresh, old = self._sets(deployment)
@@ -267,7 +272,9 @@ class Deployments(Controller):
         }
         asked = sum(wanted(each) for each in sets)
         totals["unavailableReplicas"] = max(0, asked - totals["availableReplicas"])
-        current = self.cluster.cache.get("Deployment", meta(deployment)["namespace"], meta(deployment)["name"])
+        current = self.cluster.cache.get(
+            "Deployment", meta(deployment)["namespace"], meta(deployment)["name"]
+        )
         if current is None:
             return
         status: Obj = {name: count for name, count in totals.items() if count}
@@ -303,9 +310,7 @@ class Deployments(Controller):
             return before
         if before is None or before["reason"] == "DeploymentPaused" or self._moved(deployment, totals):
             words = f"{name} is progressing."
-            return self._condition(
-                deployment, "Progressing", True, "ReplicaSetUpdated", words, touched=True
-            )
+            return self._condition(deployment, "Progressing", True, "ReplicaSetUpdated", words, touched=True)
         if self._overdue(deployment, before):
             words = f"{name} has timed out progressing."
             return self._condition(deployment, "Progressing", False, "ProgressDeadlineExceeded", words)
@@ -313,7 +318,9 @@ class Deployments(Controller):
 
     @staticmethod
     def _rolling(deployment: Obj, totals: dict[str, int]) -> bool:
-        return totals["updatedReplicas"] < totals["replicas"] or totals["updatedReplicas"] < wanted(deployment)
+        return totals["updatedReplicas"] < totals["replicas"] or totals["updatedReplicas"] < wanted(
+            deployment
+        )
 
     @staticmethod
     def _moved(deployment: Obj, totals: dict[str, int]) -> bool:
@@ -336,7 +343,9 @@ class Deployments(Controller):
         return left <= 0
 
     def _progress(self, deployment: Obj, reason: str, message: str) -> None:
-        current = self.cluster.cache.get("Deployment", meta(deployment)["namespace"], meta(deployment)["name"])
+        current = self.cluster.cache.get(
+            "Deployment", meta(deployment)["namespace"], meta(deployment)["name"]
+        )
         if current is None:
             return
         status = dict(current.get("status") or {})
@@ -367,4 +376,3 @@ class Deployments(Controller):
             "lastUpdateTime": now,
             "lastTransitionTime": kept,
         }
-

@@ -72,7 +72,11 @@ class DisruptionBudgets(Controller):
         bare = 0
         for pod in pods:
             owner = controller_of(pod)
-            found = self.cluster.cache.get(owner["kind"], meta(pod)["namespace"], owner["name"]) if owner else None
+            found = (
+                self.cluster.cache.get(owner["kind"], meta(pod)["namespace"], owner["name"])
+                if owner
+                else None
+            )
             if owner is None or found is None:
                 bare += 1
                 continue

@@ -59,7 +59,9 @@ def _sources(volume: Obj) -> Iterator[tuple[str, str, bool, list[Obj]]]:
 def _texts(found: Obj) -> dict[str, str]:
     if found["kind"] == "ConfigMap":
         return dict(found.get("data") or {})
-    return {key: b64decode(value).decode(errors="replace") for key, value in (found.get("data") or {}).items()}
+    return {
+        key: b64decode(value).decode(errors="replace") for key, value in (found.get("data") or {}).items()
+    }
 
 
 def _from_all(source: Obj, namespace: str, find: Lookup) -> dict[str, str]:
@@ -100,7 +102,7 @@ def _one(kind: str, ref: Obj, namespace: str, find: Lookup) -> str | None:
 
 
 def _field(path: str, pod: Obj) -> str:
-    known = {
+    known: dict[str, str] = {
         "metadata.name": meta(pod)["name"],
         "metadata.namespace": meta(pod)["namespace"],
         "spec.nodeName": pod["spec"].get("nodeName") or "",

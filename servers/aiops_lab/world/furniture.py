@@ -7,7 +7,7 @@ project's page of faults (recovered, old, on-purpose and in-progress things are 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiops_lab.kube.wire import Obj
 from aiops_lab.scenarios.images import Image
@@ -74,7 +74,7 @@ class _Room:
         published = Image(program or serving(subject, memory_mi=self.rng.randint(50, 140), cpu_m=45))
         return self.world.publish(self.names.image(subject, tag), published)
 
-    def _app(self, home: str, replicas: int, program: Program | None = None, **main: object) -> str:
+    def _app(self, home: str, replicas: int, program: Program | None = None, **main: Any) -> str:
         """An ordinary workload with its Service; returns its name."""
         subject = next(self.subjects)
         one = container("app", self._image(subject, program), readinessProbe=http_probe(), **main)
@@ -88,8 +88,10 @@ class _Room:
     ) -> None:
         """Nothing odd, or an HPA at rest, or an optional ConfigMap that was never there."""
         literals = env(LOG_LEVEL="info", REGION="us-east-1")
-        ref = {"configMapRef": {"name": f"{self.rng.choice(('tuning', 'overrides'))}-extra", "optional": True}}
-        more = {"env": literals} | ({"envFrom": [ref]} if optional_config else {})
+        ref = {
+            "configMapRef": {"name": f"{self.rng.choice(('tuning', 'overrides'))}-extra", "optional": True}
+        }
+        more: dict[str, Any] = {"env": literals} | ({"envFrom": [ref]} if optional_config else {})
         subject = self._app(home, replicas, **more)
         self.world.put_at(DAY_S, config_map(home, f"{subject}-features", {"beta": "false"}))
         if autoscaled:
@@ -102,7 +104,7 @@ class _Room:
 
         def run(start: Run) -> Behaviour:
             calm = serving(start.container, cpu_m=35)(start)
-            if fallen and start.pod not in fallen or start.restart:
+            if (fallen and start.pod not in fallen) or start.restart:
                 return calm
             fallen.add(start.pod)
             last = (after_s - 0.5, logfmt("error", "lost connection to broker, exiting"))
@@ -119,7 +121,11 @@ class _Room:
         self.world.put_at(2 * DAY_S, leading)
 
         def elect() -> None:
-            pods = [each for each in self.world.cluster.cache.all("Pod", home) if labels_of(each).get("app") == subject]
+            pods = [
+                each
+                for each in self.world.cluster.cache.all("Pod", home)
+                if labels_of(each).get("app") == subject
+            ]
             if pods and not any(labels_of(pod).get("role") == "leader" for pod in pods):
                 ready = [pod for pod in pods if is_ready(pod)]
                 for pod in ready[:1]:
@@ -164,7 +170,10 @@ class _Room:
 
         def note(obj: Obj) -> None:
             why = f"scaled to zero until the winter campaign, owner team-{subject}"
-            meta(obj)["annotations"] = {"kubernetes.io/change-cause": why, "example.com/owner": f"team-{subject}"}
+            meta(obj)["annotations"] = {
+                "kubernetes.io/change-cause": why,
+                "example.com/owner": f"team-{subject}",
+            }
 
         self.world.change_at(3 * DAY_S, "Deployment", home, subject, note)
 
@@ -206,7 +215,7 @@ class _Room:
         return act
 
     def elsewhere(self, home: str) -> None:
-        """Services without pods of their own: an ExternalName, and one whose endpoints are written by hand."""
+        """Services without pods: an ExternalName, and one whose endpoints are written by hand."""
         outside, legacy = next(self.subjects), next(self.subjects)
         alias = service(home, f"{outside}-partner", None)
         alias["spec"] = {"type": "ExternalName", "externalName": f"{outside}.partner.example.com"}

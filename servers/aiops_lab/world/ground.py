@@ -86,9 +86,13 @@ def _front_door() -> list[Obj]:
 
 def _add_ons(world: "World") -> None:
     vpc = world.publish(f"{_ECR}/amazon-k8s-cni:v1.20.4", Image(_talking("aws-node", "IPAM ok", 80)))
-    proxy = world.publish(f"{_ECR}/kube-proxy:v1.35.0-eksbuild.2", Image(_talking("kube-proxy", "synced", 30)))
+    proxy = world.publish(
+        f"{_ECR}/kube-proxy:v1.35.0-eksbuild.2", Image(_talking("kube-proxy", "synced", 30))
+    )
     dns = world.publish(f"{_ECR}/coredns:v1.12.4-eksbuild.1", Image(_talking("coredns", "reloaded", 25)))
-    meter = world.publish(f"{_ECR}/metrics-server:v0.8.0-eksbuild.5", Image(_talking("metrics-server", "ok", 40)))
+    meter = world.publish(
+        f"{_ECR}/metrics-server:v0.8.0-eksbuild.5", Image(_talking("metrics-server", "ok", 40))
+    )
     world.put(
         _daemon("aws-node", vpc, "25m"),
         _daemon("kube-proxy", proxy, "100m"),

@@ -74,7 +74,9 @@ class Jobs(Controller):
             return True
         delay = min(RETRY_S * 2 ** (len(failed) - 1), 360.0)
         ended = max(_ended(pod) for pod in failed)
-        left = (datetime.fromisoformat(ended) + timedelta(seconds=delay) - self.cluster.clock.now()).total_seconds()
+        left = (
+            datetime.fromisoformat(ended) + timedelta(seconds=delay) - self.cluster.clock.now()
+        ).total_seconds()
         if left > 0:
             self.wake(key, after_s=left)
         return left <= 0

@@ -7,9 +7,9 @@ of time, what it wrote and what it used.
 from collections import defaultdict
 from datetime import datetime, timedelta
 
+from aiops_lab.scenarios.images import Image, PullError
 from aiops_lab.world.cluster import Cluster, Controller
 from aiops_lab.world.container_run import ContainerRun, Record
-from aiops_lab.scenarios.images import Image, PullError
 from aiops_lab.world.objects import Key, Obj, being_deleted, condition, key_of, meta
 from aiops_lab.world.pod_run import PodRun
 
@@ -113,7 +113,9 @@ class Kubelets(Controller):
             return host
         subnet = host.rpartition(".")[0]
         used = set().union(*self._addresses.values())
-        last = next(each for each in range(10, 100_000) if f"{subnet}.{each}" not in used and each not in _HOSTS)
+        last = next(
+            each for each in range(10, 100_000) if f"{subnet}.{each}" not in used and each not in _HOSTS
+        )
         self._addresses[node].add(f"{subnet}.{last}")
         return f"{subnet}.{last}"
 
@@ -184,6 +186,10 @@ def written(record: Record, now: datetime) -> list[tuple[datetime, str]]:
     if (chatter := record.behaviour.chatter) is not None:
         first = (record.behaviour.lines[-1][0] if record.behaviour.lines else 0.0) + chatter.every_s
         count = int((lasted - first) // chatter.every_s) + 1 if lasted >= first else 0
-        for place in range(max(0, count - MOST_LINES), count):
-            said.append((first + place * chatter.every_s, chatter.lines[place % len(chatter.lines)]))
-    return [(record.started_at + timedelta(seconds=t), line) for t, line in sorted(said, key=lambda each: each[0])]
+        said += [
+            (first + place * chatter.every_s, chatter.lines[place % len(chatter.lines)])
+            for place in range(max(0, count - MOST_LINES), count)
+        ]
+    return [
+        (record.started_at + timedelta(seconds=t), line) for t, line in sorted(said, key=lambda each: each[0])
+    ]

@@ -140,8 +140,10 @@ class Nodes(Controller):
         ready = condition(found, "Ready")
         wanted = {
             ("node.kubernetes.io/unschedulable", "NoSchedule"): bool(found["spec"].get("unschedulable")),
-            ("node.kubernetes.io/unreachable", "NoSchedule"): ready is not None and ready["status"] == "Unknown",
-            ("node.kubernetes.io/unreachable", "NoExecute"): ready is not None and ready["status"] == "Unknown",
+            ("node.kubernetes.io/unreachable", "NoSchedule"): ready is not None
+            and ready["status"] == "Unknown",
+            ("node.kubernetes.io/unreachable", "NoExecute"): ready is not None
+            and ready["status"] == "Unknown",
         }
         taints = found["spec"].get("taints") or []
         kept = [each for each in taints if wanted.get((each["key"], each["effect"]), True)]
@@ -157,4 +159,3 @@ class Nodes(Controller):
                     del fresh["spec"]["taints"]
 
             self.cluster.edit(found, change, "kube-controller-manager")
-

@@ -6,11 +6,11 @@ Kept by the kubelet, one per bound pod; writes the pod's status whenever somethi
 from datetime import datetime
 from typing import Protocol
 
+from aiops_lab.scenarios.images import Image
 from aiops_lab.world.cluster import Cluster
 from aiops_lab.world.container_run import ContainerRun
 from aiops_lab.world.environment import MountError, check_volumes
 from aiops_lab.world.events import Said
-from aiops_lab.scenarios.images import Image
 from aiops_lab.world.objects import Obj, being_deleted, key_of, merge_conditions, meta
 
 SANDBOX_S = 0.5
@@ -22,13 +22,21 @@ class Node(Protocol):
 
     cluster: Cluster
 
-    def image(self, node: str, ref: str) -> Image | None: ...
+    def image(self, node: str, ref: str) -> Image | None:
+        """The image, if the node holds it."""
+        ...
 
-    def keep_image(self, node: str, ref: str, image: Image) -> None: ...
+    def keep_image(self, node: str, ref: str, image: Image) -> None:
+        """The node holds it from now on."""
+        ...
 
-    def address(self, pod: Obj) -> str: ...
+    def address(self, pod: Obj) -> str:
+        """A free address for a pod."""
+        ...
 
-    def host_address(self, node: str) -> str: ...
+    def host_address(self, node: str) -> str:
+        """The node's own address."""
+        ...
 
 
 class PodRun:
@@ -239,5 +247,3 @@ def quality_of_service(spec: Obj) -> str:
     if not seen:
         return "BestEffort"
     return "Guaranteed" if guaranteed else "Burstable"
-
-

@@ -6,8 +6,8 @@ failure texts are the kubelet's (`pkg/kubelet/prober`, `pkg/probe/http`).
 
 from typing import TYPE_CHECKING
 
-from aiops_lab.world.objects import Obj, meta
 from aiops_lab.scenarios.programs import Behaviour
+from aiops_lab.world.objects import Obj, meta
 
 if TYPE_CHECKING:
     from aiops_lab.world.container_run import ContainerRun
@@ -92,7 +92,9 @@ class Probing:
         for attempt in range(tries):
             at = first_s - since_s + attempt * period
             self._container.later(at, lambda: self._unhealthy(what.capitalize(), probe, behaviour))
-        self._container.later(first_s - since_s + (tries - 1) * period + 0.01, lambda: self._kill(what, probe))
+        self._container.later(
+            first_s - since_s + (tries - 1) * period + 0.01, lambda: self._kill(what, probe)
+        )
 
     def _kill(self, what: str, probe: Obj) -> None:
         container = self._container
@@ -105,7 +107,9 @@ class Probing:
 
     def _unhealthy(self, what: str, probe: Obj, behaviour: Behaviour) -> None:
         if self._container.running and not self._container.stopping:
-            words = self._refusal(probe) if self._refused(probe, behaviour) else self._failure(probe, behaviour)
+            words = (
+                self._refusal(probe) if self._refused(probe, behaviour) else self._failure(probe, behaviour)
+            )
             self._container.say("Unhealthy", f"{what} probe failed: {words}", warning=True)
 
     def _answers_from(self, probe: Obj, behaviour: Behaviour) -> float | None:

@@ -81,7 +81,12 @@ class Scheduler(Controller):
     def reconcile(self, key: Key) -> None:
         """Bind one pod, or say why not and try again."""
         pod = self.cluster.cache.get("Pod", *key)
-        if pod is None or pod["spec"].get("nodeName") or being_deleted(pod) or pod["spec"].get("schedulingGates"):
+        if (
+            pod is None
+            or pod["spec"].get("nodeName")
+            or being_deleted(pod)
+            or pod["spec"].get("schedulingGates")
+        ):
             return
         nodes = self.cluster.cache.all("Node")
         refusals = {meta(node)["name"]: self._refusals(pod, node) for node in nodes}
@@ -152,7 +157,8 @@ class Scheduler(Controller):
         conditions = merge_conditions(old.get("conditions") or (), [made], self.cluster.clock.now())
         if [each.get("message") for each in old.get("conditions") or ()] != [words]:
             self.cluster.write_status(
-                pod, {"phase": "Pending", "conditions": conditions, "qosClass": old.get("qosClass", "Burstable")}
+                pod,
+                {"phase": "Pending", "conditions": conditions, "qosClass": old.get("qosClass", "Burstable")},
             )
         self.cluster.say(Said(pod, "FailedScheduling", words, BY, warning=True))
         self.wake(key_of(pod), after_s=RETRY_S)
@@ -170,7 +176,9 @@ def fit_error(refusals: dict[str, list[str]]) -> str:
         return "no nodes available to schedule pods"
     counts = Counter(reason for reasons in refusals.values() for reason in reasons)
     said = ", ".join(sorted(f"{count} {reason}" for reason, count in counts.items()))
-    hopeless = sum(any(word in each for word in _HOPELESS for each in reasons) for reasons in refusals.values())
+    hopeless = sum(
+        any(word in each for word in _HOPELESS for each in reasons) for reasons in refusals.values()
+    )
     tail = []
     if total - hopeless:
         tail.append(f"{total - hopeless} No preemption victims found for incoming pod")

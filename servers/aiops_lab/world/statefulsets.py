@@ -78,10 +78,26 @@ class StatefulSets(Controller):
             "statefulset.kubernetes.io/pod-name": name,
             "apps.kubernetes.io/pod-index": str(number),
         }
+        for claim in found["spec"].get("volumeClaimTemplates") or ():
+            self._claim(found, pod, claim)
         pod["spec"]["hostname"], pod["spec"]["subdomain"] = name, found["spec"].get("serviceName", "")
         self.cluster.store.create(pod, manager="kube-controller-manager")
         words = f"create Pod {name} in StatefulSet {meta(found)['name']} successful"
         self.cluster.say(Said(found, "SuccessfulCreate", words, BY))
+
+    def _claim(self, found: Obj, pod: Obj, template: Obj) -> None:
+        name, home = f"{meta(template)['name']}-{meta(pod)['name']}", meta(found)["namespace"]
+        volume = {"name": meta(template)["name"], "persistentVolumeClaim": {"claimName": name}}
+        pod["spec"]["volumes"] = [*(pod["spec"].get("volumes") or ()), volume]
+        if self.cluster.cache.get("PersistentVolumeClaim", home, name) is None:
+            labels = dict(found["spec"]["selector"].get("matchLabels") or {})
+            made = {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "metadata": {"name": name, "namespace": home, "labels": labels},
+                "spec": template["spec"],
+            }
+            self.cluster.store.create(made, manager="kube-controller-manager")
 
     def _delete(self, found: Obj, pod: Obj) -> None:
         if being_deleted(pod):
@@ -127,4 +143,3 @@ class StatefulSets(Controller):
 def number_of(pod: Obj) -> int:
     """The number at the end of a StatefulSet's pod's name."""
     return int(key_of(pod)[1].rpartition("-")[2])
-

@@ -15,7 +15,7 @@ from aiops_lab.kube.store import Store
 from aiops_lab.scenarios import SCENARIOS
 from aiops_lab.scenarios.base import Expected, Scenario
 from aiops_lab.scenarios.images import Image
-from aiops_lab.scenarios.names import cast
+from aiops_lab.scenarios.names import Names, cast
 from aiops_lab.world.autoscaling import Autoscalers
 from aiops_lab.world.cache import Cache
 from aiops_lab.world.cluster import Cluster, Controller
@@ -23,20 +23,22 @@ from aiops_lab.world.daemonsets import DaemonSets
 from aiops_lab.world.deployments import Deployments
 from aiops_lab.world.disruption import DisruptionBudgets
 from aiops_lab.world.endpoints import Endpoints
+from aiops_lab.world.events import Said
 from aiops_lab.world.furniture import furnish
 from aiops_lab.world.ground import lay_ground
 from aiops_lab.world.jobs import CronJobs, Jobs
 from aiops_lab.world.kubelet import Kubelets
-from aiops_lab.scenarios.names import cast
 from aiops_lab.world.namespaces import Namespaces
 from aiops_lab.world.nodes import Nodes
 from aiops_lab.world.objects import Obj, meta
 from aiops_lab.world.replicas import ReplicaSets
 from aiops_lab.world.scheduling import Scheduler
 from aiops_lab.world.statefulsets import StatefulSets
+from aiops_lab.world.storage import Claims
 
 PAST = timedelta(days=30)
 REMEMBERED_S = 4200.0  # events older than this are gone by T0: not even written
+_ANOTHER_CAST, _MOST_CASTS = 1000, 20
 _STEP_S, _IDLE_S, _QUIET_S = 0.5, 900.0, 5.0
 
 
@@ -71,6 +73,7 @@ class World:
             DaemonSets(self.cluster),
             Jobs(self.cluster),
             self.cronjobs,
+            Claims(self.cluster),
             Endpoints(self.cluster),
             DisruptionBudgets(self.cluster),
             self.autoscalers,
@@ -101,38 +104,40 @@ class World:
         self.clock.call_at(now - timedelta(seconds=REMEMBERED_S), self._go_live)
         lay_ground(self)
         self.clock.advance(60)
-        furnish(self, cast(self.seed), self._chance("furniture"))
-        self._tell(story)
+        names = cast(self.seed)
+        furnish(self, names, Random(f"furniture/{self.seed}"))
+        self._tell(story, names)
         self._play_until(now)
         if running:
             self.clock.resume()
 
     def inject(self, scenario: str) -> None:
-        """Let a scenario happen in the running world, and stand at its T0.
+        """Let a scenario happen in the running world, and stand at its T0; raises KeyError for an unknown
+        name.
 
-        Raises KeyError for an unknown name and ValueError when its objects are already there.
+        A cast that already plays here makes room for another one, so the same story can happen twice.
         """
         story = SCENARIOS[scenario]
-        for target in story.expect(cast(self.seed)):
-            if self.cluster.cache.get(target.kind, target.namespace, target.name) is not None:
-                raise ValueError(f"scenario {scenario}: {target.name} is already there; reset the lab first")
+        casts = (cast(self.seed + again * _ANOTHER_CAST) for again in range(_MOST_CASTS))
+        names = next((each for each in casts if not self._plays(each)), None)
+        if names is None:
+            raise ValueError(f"scenario {scenario}: too many stories in one world; reset the lab first")
         self._earliest = self.clock.now()
         self._story_now = self._earliest + timedelta(seconds=story.lead_s)
-        self._tell(story, further=True)
+        self._tell(story, names)
         self._play_until(self._story_now)
+
+    def _plays(self, names: Names) -> bool:
+        found = self.cluster.cache.all("Deployment")
+        return any(meta(each)["name"] in (names.api, names.worker) for each in found)
 
     def reset(self) -> None:
         """Load the same scenario anew, at this moment."""
         self.load(self.scenario)
 
-    def _tell(self, story: Scenario, *, further: bool = False) -> None:
-        names = cast(self.seed)
-        told = story.expect(names)
-        self.expected = (*self.expected, *told) if further else told
-        story.build(self, names, self._chance(story.name))
-
-    def _chance(self, what: str) -> Random:
-        return Random(f"{what}/{self.seed}")
+    def _tell(self, story: Scenario, names: Names) -> None:
+        self.expected = (*self.expected, *story.expect(names))
+        story.build(self, names, Random(f"{story.name}/{names.seed}"))
 
     def _clear(self, to: datetime) -> None:
         self.store.restore({**self._blank, "resources": self.store.registry.all()})
@@ -140,6 +145,7 @@ class World:
         self.cluster.reset(self.seed, self.scenario)
         self.cluster.cache.clear()
         self.changes.clear()
+        self.expected = ()
         for controller in self.controllers:
             controller.reset()
         for obj in self.store.list("Namespace"):
@@ -199,12 +205,17 @@ class World:
 
         self.at(before_s, act)
 
-    def status_at(self, before_s: float, kind: str, namespace: str, name: str, status: Obj) -> None:
-        """Write the status of an object that no controller here keeps."""
-        self.at(before_s, lambda: self._set_status(kind, namespace, name, status))
+    def say_at(
+        self, before_s: float, kind: str, namespace: str, name: str, reason: str, message: str
+    ) -> None:
+        """A Warning event about an object at T0 minus `before_s`, by a component outside this world."""
 
-    def _set_status(self, kind: str, namespace: str, name: str, status: Obj) -> None:
-        self.store.set_status(kind, namespace or None, name, status)
+        def act() -> None:
+            found = self.cluster.cache.get(kind, namespace, name)
+            if found is not None:
+                self.cluster.say(Said(found, reason, message, "external-controller", warning=True))
+
+        self.at(before_s, act)
 
     def publish(self, ref: str, image: Image | None = None) -> str:
         """Make an image exist in the registry; returns its name."""
@@ -255,4 +266,3 @@ class World:
     def node(self, name: str) -> tuple[int, int] | None:
         """(cpu millicores, memory bytes) of a node; None when there is no such node."""
         return self.kubelets.node(name)
-
