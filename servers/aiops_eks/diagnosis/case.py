@@ -7,15 +7,16 @@ references are worth a request.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
-from aiops_eks.diagnosis.facts import Container, Event, Facts, Lookup, Need, Pod, Ref
+from aiops_eks.diagnosis.facts import Container, Event, Facts, Lookup, Need, Pod, Ref, Workload
 from aiops_eks.diagnosis.quantities import duration_text
 from aiops_eks.diagnosis.quoting import quoted
 from aiops_shared.results import Evidence
 
 RECENT_S = 600.0  # the kubelet forgets its back-off after ten minutes of running (`pkg/kubelet/kuberuntime`)
 EVENT_RECENT_S = 900.0
+FAILED_RECENT_S = 3600.0
+JOB_RECENT_S = 86_400.0
 START_GRACE_S = 90.0  # how long a container may be creating before that is worth a question
 FEW_RESTARTS = 3
 STARTING = frozenset({"", "ContainerCreating", "PodInitializing"})
@@ -141,21 +142,15 @@ def is_stuck(facts: Facts, pod: Pod) -> bool:
     if pod.deleted_at is not None:
         return facts.age_s(pod.deleted_at) > 0  # the timestamp already holds the grace period
     if pod.phase == "Failed":
-        return (
-            bool(pod.reason)
-            and not _is_retried(facts, pod)
-            and facts.age_s(_last_change(pod)) <= EVENT_RECENT_S * 4
-        )
+        return bool(pod.reason) and _failed_for_good(facts, pod)
     waits = pod.phase == "Pending" and not any(c.waiting_reason not in STARTING for c in pod.containers)
     return waits and facts.age_s(pod.created_at) > START_GRACE_S
 
 
-def _last_change(pod: Pod) -> datetime | None:
-    return max((c.since for c in pod.conditions if c.since), default=pod.created_at)
-
-
 def _is_broken(facts: Facts, pod: Pod, container: Container) -> bool:
-    if pod.phase == "Succeeded" or pod.deleted_at is not None or _is_retried(facts, pod):
+    if pod.phase == "Succeeded" or pod.deleted_at is not None:
+        return False
+    if pod.phase == "Failed" and not _failed_for_good(facts, pod):
         return False
     if container.waiting_reason not in STARTING:
         return True
@@ -164,12 +159,24 @@ def _is_broken(facts: Facts, pod: Pod, container: Container) -> bool:
     return _restarts_again_and_again(facts, container) or _never_ready(facts, pod, container)
 
 
-def _is_retried(facts: Facts, pod: Pod) -> bool:
-    """A failed pod of a Job that finished since, or that has not failed twice, is what retries are for."""
-    if pod.phase != "Failed" or pod.parent is None or pod.parent.kind != "Job":
+def given_up(facts: Facts, job: Workload) -> bool:
+    """Whether a Job failed within the last day and no later run of the same owner succeeded."""
+    failed = job.condition("Failed")
+    if failed is None or failed.status != "True" or facts.age_s(failed.since) > JOB_RECENT_S:
         return False
-    job = facts.workload(pod.parent)
-    return job is not None and (job.finished or (job.failed < 2 and job.condition("Failed") is None))
+    later = (w for w in facts.workloads if w.ref.kind == "Job" and w.parent == job.parent and w.finished)
+    return job.parent is None or all(facts.age_s(w.created_at) >= facts.age_s(job.created_at) for w in later)
+
+
+def _failed_for_good(facts: Facts, pod: Pod) -> bool:
+    """Whether a pod in phase Failed matters: its Job gave up or keeps failing, or it ended just now."""
+    job = facts.workload(pod.parent) if pod.parent and pod.parent.kind == "Job" else None
+    if job is None:
+        ends = [c.ended.finished_at for c in pod.containers if c.ended and c.ended.finished_at]
+        last = max((*ends, *(c.since for c in pod.conditions if c.since)), default=pod.created_at)
+        return facts.age_s(last) <= FAILED_RECENT_S
+    running = not job.finished and job.condition("Failed") is None
+    return given_up(facts, job) or (running and job.failed >= FEW_RESTARTS)
 
 
 def _ended_badly(facts: Facts, pod: Pod, container: Container) -> bool:
@@ -179,7 +186,8 @@ def _ended_badly(facts: Facts, pod: Pod, container: Container) -> bool:
         ended.exit_code == 0 and (container.role == "init" or pod.restart_policy != "Always")
     ):
         return False
-    return container.restarts > 0 or facts.age_s(ended.finished_at) <= EVENT_RECENT_S or pod.phase == "Failed"
+    recent = facts.age_s(ended.finished_at) <= EVENT_RECENT_S
+    return container.restarts > 0 or recent or pod.phase == "Failed"
 
 
 def _restarts_again_and_again(facts: Facts, container: Container) -> bool:

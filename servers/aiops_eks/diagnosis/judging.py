@@ -126,7 +126,9 @@ def _severity(facts: Facts, judged: Judgement) -> Severity:
     services = [s for s in facts.services if s.ref in judged.symptoms and s.ready_addresses == 0]
     if services or any(w.desired and not w.available for w in owners):
         return "critical"
-    return "medium" if owners and all(w.available >= w.desired for w in owners) else base
+    spare = owners and all(w.available >= w.desired for w in owners)
+    hurt = [p for p in facts.pods if p.ref in judged.hurts]
+    return "medium" if spare and hurt and not any(p.ready for p in hurt) else base
 
 
 def _rank(judged: Judgement) -> tuple[int, int, float, str]:

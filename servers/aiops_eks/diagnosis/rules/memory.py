@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from aiops_eks.diagnosis.blame import telling_line
-from aiops_eks.diagnosis.case import Case
+from aiops_eks.diagnosis.case import FEW_RESTARTS, Case
 from aiops_eks.diagnosis.facts import Container, Facts, Ref, UsageHistory
 from aiops_eks.diagnosis.findings import CaseRule, Cause, Told
 from aiops_eks.diagnosis.quantities import duration_text, memory_text, raised_memory_bytes
@@ -203,12 +203,13 @@ def _usage(facts: Facts, case: Case) -> int | None:
 
 
 def _agreeing(case: Case) -> int:
-    """Status and limit, how long the runs lived, a log that ends without an error, usage near the limit."""
+    """Status with limit, lifetimes, a log without an error, usage near the limit, history, repetition."""
     limit = case.container.memory_limit_bytes if case.container else None
     use = _usage(case.facts, case)
     quiet = bool(case.lines) and not telling_line(case.lines)
     near = bool(use and limit and use >= CLOSE_TO_LIMIT * limit)
-    return 1 + bool(_lives(case)) + quiet + near + (_history(case) is not None) + (len(_lives(case)) > 1)
+    again = case.container is not None and case.container.restarts >= FEW_RESTARTS
+    return 1 + bool(_lives(case)) + quiet + near + (_history(case) is not None) + again
 
 
 def _ruled_out(case: Case) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ Sources: `pkg/controller/deployment/progress.go`, `pkg/controller/replicaset`, `
 import re
 from collections.abc import Iterator
 
-from aiops_eks.diagnosis.case import EVENT_RECENT_S, event_evidence
+from aiops_eks.diagnosis.case import EVENT_RECENT_S, event_evidence, given_up
 from aiops_eks.diagnosis.facts import Event, Facts, Ref, Workload
 from aiops_eks.diagnosis.findings import Cause, Told, WorldRule
 from aiops_eks.diagnosis.quoting import quoted
@@ -90,7 +90,7 @@ JOB_FAILED = Cause(
     code="JOB_FAILED",
     severity="medium",
     means="A Job gave up.",
-    told_by="Condition Failed within the last hour: BackoffLimitExceeded or DeadlineExceeded.",
+    told_by="Condition Failed within the last day and no later run of its CronJob succeeded.",
     source="pkg/controller/job/job_controller.go",
     next_step="get_pod_logs of its last pod",
 )
@@ -180,7 +180,7 @@ def jobs(facts: Facts) -> Iterator[Told]:
     """JOB_FAILED, as a symptom of its pods where they have a finding."""
     for job in facts.workloads:
         failed = job.condition("Failed") if job.ref.kind == "Job" else None
-        if failed is None or failed.status != "True" or facts.age_s(failed.since) > 3600:
+        if failed is None or not given_up(facts, job):
             continue
         query = f"{job.ref} condition Failed"
         says = f"{failed.reason}: {quoted(failed.message)}"
