@@ -75,7 +75,7 @@ def _on_sqlite_begin(conn: Connection) -> None:
 def _on_postgres_begin(conn: Connection) -> None:
     options = conn.get_execution_options()
     if not options.get(WRITE):
-        conn.exec_driver_sql("SET TRANSACTION READ ONLY")
+        conn.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         return
     conn.exec_driver_sql(f"SET LOCAL synchronous_commit = {'on' if options.get(DURABLE) else 'off'}")
 
