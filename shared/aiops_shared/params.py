@@ -53,6 +53,14 @@ def _name(value: str) -> str:
     return names.object_name("role" if ":" in value else "pod", value)
 
 
+def _reason(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]{0,127}", value):
+        raise InvalidInputError(
+            "reason", f"{shown(value)} is no event reason", "one CamelCase word, as BackOff"
+        )
+    return value
+
+
 def _workload(value: str) -> str:
     kind, slash, name = value.partition("/")
     if not slash:
@@ -171,8 +179,15 @@ Selector = Annotated[str | None, _OPTIONAL, _SELECTOR_FORM, Field(description="L
 Since = Annotated[
     str | None, _OPTIONAL, AfterValidator(_a_time), Field(description="From: -30m, -1h, -2d or RFC 3339")
 ]
+SinceHour = Annotated[
+    str,
+    BeforeValidator(lambda value: "-1h" if value in {None, ""} else value),
+    AfterValidator(_a_time),
+    Field(description="From: -30m, -1h, -2d or RFC 3339"),
+]
 Until = Annotated[str | None, _OPTIONAL, AfterValidator(_a_time), Field(description="To, as since")]
 Limit = Annotated[int, Field(ge=1, le=500, description="Rows")]
+Reason = Annotated[str | None, _OPTIONAL, _given(_reason), Field(description="Event reason, e.g. BackOff")]
 Tail = Annotated[int, Field(ge=1, le=5000, description="Newest lines")]
 Grep = Annotated[
     str | None,

@@ -1,34 +1,44 @@
-"""The read tools wired to a fake cluster, as a client sees them."""
+"""The read tools wired to a cluster, as a client sees them."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from fastmcp import Client, FastMCP
+from fastmcp import Client
 from fastmcp.client.transports import FastMCPTransport
+from fastmcp.tools.function_tool import FunctionTool
 
+from aiops_eks.clients.dossiers import DossierReader
 from aiops_eks.clients.inventory import InventoryReader
+from aiops_eks.clients.journal import JournalReader
 from aiops_eks.clients.logs import LogReader
 from aiops_eks.ports import Clusters
 from aiops_eks.tools.clusters import ClusterTools
+from aiops_eks.tools.events import EventTools
 from aiops_eks.tools.logs import LogTools
 from aiops_eks.tools.resources import ResourceTools
+from aiops_shared.app import build
+from aiops_shared.clock import Clock
+from aiops_shared.settings import Settings
 from tests.fakes.kube import FakeClock, FakeSensitive
 
 Answered = dict[str, Any]
 
 
-def connect(clusters: Clusters, sensitive: FakeSensitive | None = None) -> Client[FastMCPTransport]:
-    gate, clock = sensitive or FakeSensitive(), FakeClock()
+def read_tools(clusters: Clusters, clock: Clock, gate: FakeSensitive) -> list[FunctionTool]:
     inventory = InventoryReader(clusters, clock, gate)
-    server = FastMCP("eks", mask_error_details=True)
-    logs = LogReader(clusters, clock, gate, lambda text: text)
-    for tool in [
+    return [
         *ClusterTools(inventory).tools(),
-        *ResourceTools(inventory, None).tools(),
-        *LogTools(logs).tools(),
-    ]:
-        server.add_tool(tool)
-    return Client(server)
+        *ResourceTools(inventory, DossierReader(clusters, clock, gate)).tools(),
+        *LogTools(LogReader(clusters, clock, gate)).tools(),
+        *EventTools(JournalReader(clusters, clock, gate)).tools(),
+    ]
+
+
+def connect(
+    clusters: Clusters, gate: FakeSensitive | None = None, clock: Clock | None = None
+) -> Client[FastMCPTransport]:
+    tools = read_tools(clusters, clock or FakeClock(), gate or FakeSensitive())
+    return Client(build("eks", tools, settings=Settings(sensitive_reads=True), instructions="EKS."))
 
 
 async def ask(clusters: Clusters, tool: str, **arguments: Any) -> Answered:

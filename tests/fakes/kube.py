@@ -116,7 +116,9 @@ class FakeKube:
     requests: list[str] = field(default_factory=list)
 
     async def kind(self, word: str) -> Kind:
-        wanted, _, group = names.kind_word(word).lower().partition(".")
+        path, slash, last = names.kind_word(word).lower().rpartition("/")
+        wanted, _, group = last.partition(".")
+        group = path.split("/")[0] if "/" in path else group
         self.requests.append("discovery")
         for kind in KINDS:
             if wanted in {kind.kind.lower(), kind.plural, *kind.short_names} and group in {"", kind.group}:

@@ -64,6 +64,7 @@ class EventAsk:
     reason: str = ""
     since: str = "-1h"
     limit: int = 50
+    cursor: str = ""
 
 
 class ClusterList(Answer):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fastmcp.tools import Tool
+from fastmcp.tools.function_tool import FunctionTool
 
 from aiops_eks.models.answers import ClusterList
 from aiops_eks.ports import Inventory
@@ -22,6 +22,6 @@ class ClusterTools:
         """
         return await self.inventory.clusters()
 
-    def tools(self) -> list[Tool]:
+    def tools(self) -> list[FunctionTool]:
         """The tools of this module."""
-        return [Tool.from_function(self.list_clusters, annotations=READS, tags={"read"})]
+        return [FunctionTool.from_function(self.list_clusters, annotations=READS, tags={"read"})]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastmcp.tools import Tool
+from fastmcp.tools.function_tool import FunctionTool
 from pydantic import Field
 
 from aiops_eks.models.answers import LogAsk, PodLogs, Previous
@@ -62,6 +62,6 @@ class LogTools:
         )
         return await self.logs.read(ask)
 
-    def tools(self) -> list[Tool]:
+    def tools(self) -> list[FunctionTool]:
         """The tools of this module."""
-        return [Tool.from_function(self.get_pod_logs, annotations=READS, tags={"read", "sensitive"})]
+        return [FunctionTool.from_function(self.get_pod_logs, annotations=READS, tags={"read", "sensitive"})]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastmcp.tools import Tool
+from fastmcp.tools.function_tool import FunctionTool
 from pydantic import Field
 
 from aiops_eks.models.answers import ListAsk, ObjectAsk, ResourceList, ResourceView, View
@@ -59,9 +59,9 @@ class ResourceTools:
         """
         return await self.dossiers.resource(ObjectAsk(kind, name, cluster, namespace or "", view))
 
-    def tools(self) -> list[Tool]:
+    def tools(self) -> list[FunctionTool]:
         """The tools of this module."""
         return [
-            Tool.from_function(self.list_resources, annotations=READS, tags={"read"}),
-            Tool.from_function(self.get_resource, annotations=READS, tags={"read"}),
+            FunctionTool.from_function(self.list_resources, annotations=READS, tags={"read"}),
+            FunctionTool.from_function(self.get_resource, annotations=READS, tags={"read"}),
         ]
