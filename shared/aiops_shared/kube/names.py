@@ -40,7 +40,7 @@ def _check(rule: re.Pattern[str], what: str, value: str, must: str) -> str:
 def _shown(value: str) -> str:
     """The value as it may stand in a message: ASCII only, so that a look-alike shows itself, and short."""
     text = ascii(value)
-    return text if len(text) <= 80 else text[:76] + "…'"
+    return text if len(text) <= 80 else text[:75] + "...'"
 
 
 def namespace(value: str) -> str:
