@@ -8,8 +8,8 @@ from fastmcp.client.transports import FastMCPTransport
 from fastmcp.tools.function_tool import FunctionTool
 
 from aiops_eks.clients.dossiers import DossierReader
+from aiops_eks.clients.events import EventReader
 from aiops_eks.clients.inventory import InventoryReader
-from aiops_eks.clients.journal import JournalReader
 from aiops_eks.clients.logs import LogReader
 from aiops_eks.ports import Clusters
 from aiops_eks.tools.clusters import ClusterTools
@@ -18,6 +18,7 @@ from aiops_eks.tools.logs import LogTools
 from aiops_eks.tools.resources import ResourceTools
 from aiops_shared.app import build
 from aiops_shared.clock import Clock
+from aiops_shared.guardrails.redacting import redact
 from aiops_shared.settings import Settings
 from tests.fakes.kube import FakeClock, FakeSensitive
 
@@ -29,8 +30,8 @@ def read_tools(clusters: Clusters, clock: Clock, gate: FakeSensitive) -> list[Fu
     return [
         *ClusterTools(inventory).tools(),
         *ResourceTools(inventory, DossierReader(clusters, clock, gate)).tools(),
-        *LogTools(LogReader(clusters, clock, gate)).tools(),
-        *EventTools(JournalReader(clusters, clock, gate)).tools(),
+        *LogTools(LogReader(clusters, clock, gate, redact)).tools(),
+        *EventTools(EventReader(clusters, clock, gate)).tools(),
     ]
 
 

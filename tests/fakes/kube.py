@@ -116,7 +116,7 @@ class FakeKube:
     requests: list[str] = field(default_factory=list)
 
     async def kind(self, word: str) -> Kind:
-        path, slash, last = names.kind_word(word).lower().rpartition("/")
+        path, _, last = names.kind_word(word).lower().rpartition("/")
         wanted, _, group = last.partition(".")
         group = path.split("/")[0] if "/" in path else group
         self.requests.append("discovery")

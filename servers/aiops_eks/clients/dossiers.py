@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from aiops_eks.clients.journal import EVENT_TTL_S, events_of
+from aiops_eks.clients.events import EVENT_TTL_S, events_of
 from aiops_eks.clients.masking import shown
 from aiops_eks.clients.related import Surroundings, surroundings
 from aiops_eks.clients.wording import cut

@@ -4,7 +4,7 @@ Called by the log tool through `ports.Logs`. Everything that can be refused is r
 request; the newest lines win when not all fit; the text is redacted before it is counted or cut.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -22,7 +22,6 @@ from aiops_eks.models.searching import Search, compiled
 from aiops_eks.ports import Clusters, Kube, Obj, SensitiveReads
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, InvalidInputError
-from aiops_shared.guardrails.redacting import redact
 from aiops_shared.kube.models import LogLine
 from aiops_shared.params import since_to_datetime
 from aiops_shared.results import Evidence, Table
@@ -67,6 +66,7 @@ class LogReader:
     known: Clusters
     clock: Clock
     sensitive: SensitiveReads
+    redact: Callable[[str], str]
 
     async def read(self, ask: LogAsk) -> PodLogs:
         """Lines of all matching pods. Raises InvalidInputError, ActionRefusedError before any request."""
@@ -112,7 +112,7 @@ class LogReader:
             since=plan.since,
             limit_bytes=READ_BYTES,
         )
-        clean = [redact(each) for each in without_keys(line.text for line in found)]
+        clean = [self.redact(each) for each in without_keys(line.text for line in found)]
         return [line.model_copy(update={"text": each}) for line, each in zip(found, clean, strict=True)]
 
 

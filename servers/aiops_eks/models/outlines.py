@@ -162,8 +162,8 @@ def _env_sources(container: Obj) -> Iterator[str]:
         for key, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
             ref = part(variable, "valueFrom", key)
             if ref:
-                source = f"{kind} {text(ref, 'name')}.{text(ref, 'key')}"
-                yield f"{text(variable, 'name')} ← {source}{_optional(ref)}"
+                place = f"{kind} {text(ref, 'name')}.{text(ref, 'key')}"
+                yield f"{text(variable, 'name')} ← {place}{_optional(ref)}"
 
 
 def _optional(ref: Obj) -> str:

@@ -49,7 +49,7 @@ async def events_of(
 
 
 @dataclass(frozen=True)
-class JournalReader:
+class EventReader:
     """Fulfils `ports.Journal`."""
 
     known: Clusters
