@@ -1,17 +1,19 @@
 """How often the same change happened already, over all servers and processes and through restarts (D9).
 
-The policy holds the numbers (3 an hour, 5 a day, ...); this room only counts. The gate counts, judges and
-reserves in the one transaction that starts an action, so that two processes cannot both be the third.
+The policy holds the numbers (3 an hour, 5 a day, ...); this room only counts. `reserve` runs in the
+transaction that starts the action: the gate judges with what is counted there and rolls back when the answer
+is no, so that two processes cannot both be the third.
 
 Windows are world time. A clock that jumps back never lowers a count (D19): an occurrence is counted at the
 latest time seen for its key, and windows end there.
 """
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from aiops_shared.guardrails.models import Limits
+from aiops_shared.clock import Clock
+from aiops_shared.guardrails.models import ActionName, Limits
 from aiops_shared.state import StateStore
 
 if TYPE_CHECKING:
@@ -23,82 +25,107 @@ DAY: Final = timedelta(days=1)
 KEPT: Final = timedelta(days=8)
 
 
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One action as the limits see it. `owners`: top controllers of pods, pools of nodes, of all targets."""
+
+    action: ActionName
+    cluster: str
+    owners: tuple[str, ...]
+    caller: str
+    action_id: str = ""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The owners, told apart by cluster."""
+        return tuple(dict.fromkeys(f"{self.cluster}/{owner}" for owner in self.owners))
+
+
 class LimitCounter:
-    """Counts occurrences of (action, owner) and of the caller. `owner` leads with its cluster."""
+    """Counts outside of a transaction, for planning; the count that binds is `reserve`'s."""
 
-    async def counted(
-        self, store: StateStore, action: str, owner: str, caller: str, world_now: datetime
-    ) -> Limits:
-        """The counts so far, in a transaction of their own."""
-        return await store.read(lambda conn: self.counted_in(conn, action, owner, caller, world_now))
+    def __init__(self, store: StateStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
 
-    def counted_in(
-        self, conn: "Connection", action: str, owner: str, caller: str, world_now: datetime
-    ) -> Limits:
-        """The counts so far, in the windows that end at `world_now`.
-
-        In a write transaction no other process can count until it ends.
-        """
-        _alone(conn)
-        same, by = _same(action, owner), _by(caller)
-        end, caller_end = _latest(conn, same, world_now), _latest(conn, by, world_now)
-        return Limits(
-            same_1h=_actions_since(conn, same, end - HOUR),
-            same_24h=_actions_since(conn, same, end - DAY),
-            caller_1m=_actions_since(conn, by, caller_end - MINUTE),
-            caller_1h=_actions_since(conn, by, caller_end - HOUR),
-        )
-
-    def reserve_in(
-        self,
-        conn: "Connection",
-        action: str,
-        owners: Iterable[str],
-        caller: str,
-        action_id: str,
-        world_now: datetime,
-    ) -> None:
-        """Count one more, once per owner; `conn` is the transaction that starts the action.
-
-        An action that is resumed is not counted again.
-        """
-        from aiops_shared.state.schema import limits
-
-        _alone(conn)
-        for owner in dict.fromkeys(owners):
-            same = _same(action, owner)
-            if action_id and _known(conn, same & (limits.c.action_id == action_id)):
-                continue
-            counted_at = max(_latest(conn, same, world_now), _latest(conn, _by(caller), world_now))
-            conn.execute(limits.delete().where(same & (limits.c.counted_at < counted_at - KEPT)))
-            row = {"action": action, "owner": owner, "caller": caller, "action_id": action_id}
-            conn.execute(limits.insert().values(**row, world_at=world_now, counted_at=counted_at))
+    async def counted(self, occurrence: Occurrence) -> Limits:
+        """How often it happened until now; the worst of all owners."""
+        now = await self._clock.now()
+        return await self._store.read(lambda conn: count(conn, occurrence, now))
 
 
-def _alone(conn: "Connection") -> None:
-    """PostgreSQL: one start at a time. SQLite's write transactions exclude each other anyway."""
+def count(conn: "Connection", occurrence: Occurrence, now: datetime) -> Limits:
+    """Earlier occurrences in the windows that end now; the occurrence's own action is left out."""
+    same_1h = same_24h = 0
+    for key in occurrence.keys:
+        same = _same(occurrence, key)
+        end = _latest(conn, same, now)
+        same_1h = max(same_1h, _actions_since(conn, same & _others(occurrence), end - HOUR))
+        same_24h = max(same_24h, _actions_since(conn, same & _others(occurrence), end - DAY))
+    by = _by(occurrence)
+    end = _latest(conn, by, now)
+    return Limits(
+        same_1h=same_1h,
+        same_24h=same_24h,
+        caller_1m=_actions_since(conn, by & _others(occurrence), end - MINUTE),
+        caller_1h=_actions_since(conn, by & _others(occurrence), end - HOUR),
+    )
+
+
+def reserve(conn: "Connection", occurrence: Occurrence, now: datetime) -> Limits:
+    """Count the action from now on, once per owner; returns what was counted before it.
+
+    `conn` is the write transaction that starts the action: nobody else counts until it ends. An action that
+    is resumed is not counted again.
+    """
     from aiops_shared.state.times import exclusive
 
-    if conn.get_execution_options().get("aiops_write"):
-        exclusive(conn, "limits")
+    exclusive(conn, "limits")
+    before = count(conn, occurrence, now)
+    for key in occurrence.keys:
+        _insert(conn, occurrence, key, now)
+    return before
 
 
-def _same(action: str, owner: str) -> "ColumnElement[bool]":
+def _insert(conn: "Connection", occurrence: Occurrence, key: str, now: datetime) -> None:
     from aiops_shared.state.schema import limits
 
-    return (limits.c.action == action) & (limits.c.owner == owner)
+    same = _same(occurrence, key)
+    if occurrence.action_id:
+        known = limits.select().where(same & (limits.c.action_id == occurrence.action_id)).limit(1)
+        if conn.execute(known).first() is not None:
+            return
+    counted_at = max(_latest(conn, same, now), _latest(conn, _by(occurrence), now))
+    conn.execute(limits.delete().where(same & (limits.c.counted_at < counted_at - KEPT)))
+    conn.execute(
+        limits.insert().values(
+            action=occurrence.action,
+            owner=key,
+            caller=occurrence.caller,
+            action_id=occurrence.action_id,
+            world_at=now,
+            counted_at=counted_at,
+        )
+    )
 
 
-def _by(caller: str) -> "ColumnElement[bool]":
+def _same(occurrence: Occurrence, key: str) -> "ColumnElement[bool]":
     from aiops_shared.state.schema import limits
 
-    return limits.c.caller == caller
+    return (limits.c.action == occurrence.action) & (limits.c.owner == key)
 
 
-def _known(conn: "Connection", which: "ColumnElement[bool]") -> bool:
+def _by(occurrence: Occurrence) -> "ColumnElement[bool]":
     from aiops_shared.state.schema import limits
 
-    return conn.execute(limits.select().where(which).limit(1)).first() is not None
+    return limits.c.caller == occurrence.caller
+
+
+def _others(occurrence: Occurrence) -> "ColumnElement[bool]":
+    from aiops_shared.state.schema import limits
+
+    mine = limits.c.action_id == occurrence.action_id
+    return ~mine if occurrence.action_id else limits.c.id.is_not(None)
 
 
 def _latest(conn: "Connection", which: "ColumnElement[bool]", now: datetime) -> datetime:
@@ -113,13 +140,11 @@ def _latest(conn: "Connection", which: "ColumnElement[bool]", now: datetime) -> 
 
 def _actions_since(conn: "Connection", which: "ColumnElement[bool]", start: datetime) -> int:
     """Actions, not targets: one action on ten owners is one call of its caller."""
-    from sqlalchemy import case, cast, func, select
-    from sqlalchemy.types import String
+    from sqlalchemy import String, case, cast, func, select
 
     from aiops_shared.state.schema import limits
 
-    row = cast(limits.c.id, String)
-    action = case((limits.c.action_id == "", row), else_=limits.c.action_id)
+    action = case((limits.c.action_id == "", cast(limits.c.id, String)), else_=limits.c.action_id)
     query = select(func.count(func.distinct(action))).where(which & (limits.c.counted_at > start))
     found: int = conn.execute(query).scalar_one()
     return found
