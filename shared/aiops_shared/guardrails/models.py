@@ -264,3 +264,36 @@ class GateResult(Frozen):
 
     state: Literal["met", "waiting", "failed"]
     says: str = ""
+
+
+class Approval(Frozen):
+    """A pending or given approval, as the tools and the command line show it."""
+
+    approval_id: str
+    plan_id: str
+    approver_class: Approver
+    requester: str
+    state: str
+    approver: str = ""
+    created_at: datetime
+    expires_at: datetime
+
+
+class PendingApproval(Frozen):
+    """What waits for a person, with all that the person should see before saying yes. Redacted."""
+
+    approval_id: str
+    plan_id: str
+    plan_digest: str
+    requester: str
+    needs: Approver
+    requester_may: bool
+    confirm: str
+    diff: tuple[FieldChange, ...] = ()
+    blast_radius: str = ""
+    reversible: Reversible
+    lost: tuple[str, ...] = ()
+    rule: str
+    reason: str = ""
+    created_at: datetime
+    expires_at: datetime

@@ -1,11 +1,32 @@
-"""What the executor needs from a server's adapter: read, one effect, one look at the result.
+"""What the executor needs from others, said by the executor.
 
-`aiops_eks.clients` fulfils it over the Kubernetes API; tests fulfil it with a fake world.
+`Effects` is a server's adapter: `aiops_eks.clients` fulfils it over the Kubernetes API, tests with a fake
+world. `Trail` and `Brake` are the audit and the freezes as a run sees them.
 """
 
-from typing import Protocol
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from aiops_shared.guardrails.models import Facts, GateCheck, GateResult, Json, ObjectRef, Plan, Step
+from aiops_shared.guardrails.models import (
+    Approval,
+    Caller,
+    Facts,
+    GateCheck,
+    GateResult,
+    Json,
+    Limits,
+    ObjectRef,
+    Plan,
+    Request,
+    Step,
+    Verdict,
+)
+from aiops_shared.guardrails.permits import Permit
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+Answer = Literal["accepted", "declined", "unavailable"]
 
 
 class Effects(Protocol):
@@ -18,7 +39,7 @@ class Effects(Protocol):
         ...
 
     async def apply_step(
-        self, ref: ObjectRef, step: Step, current: Json | None, permit: "object"
+        self, ref: ObjectRef, step: Step, current: Json | None, permit: Permit
     ) -> Json | None:
         """Carry out one step on the object read as `current` (uid and resourceVersion are preconditions).
 
@@ -26,15 +47,15 @@ class Effects(Protocol):
         """
         ...
 
-    async def replace(self, ref: ObjectRef, body: Json, permit: "object") -> Json:
+    async def replace(self, ref: ObjectRef, body: Json, permit: Permit) -> Json:
         """Put `body` (with its resourceVersion) in place; the way back of an undo."""
         ...
 
-    async def create(self, ref: ObjectRef, body: Json, permit: "object") -> Json:
+    async def create(self, ref: ObjectRef, body: Json, permit: Permit) -> Json:
         """Create again what an action deleted."""
         ...
 
-    async def delete(self, ref: ObjectRef, uid: str, permit: "object") -> None:
+    async def delete(self, ref: ObjectRef, uid: str, permit: Permit) -> None:
         """Delete what an action created, only if it still is that object."""
         ...
 
@@ -44,4 +65,81 @@ class Effects(Protocol):
 
     async def measure(self, plan: Plan) -> Facts:
         """Measure the plan's facts again, now (D3)."""
+        ...
+
+
+class Trail(Protocol):
+    """The audit inside a transaction: raises AuditDownError, so that nothing commits without it."""
+
+    def intent_in(self, conn: "Connection", caller: Caller, action_id: str, says: dict[str, Any]) -> int:
+        """Record what is about to happen; returns the record's number."""
+        ...
+
+    def outcome_in(
+        self, conn: "Connection", caller: Caller, action_id: str, intent: int, says: dict[str, Any]
+    ) -> None:
+        """Record how that intent ended."""
+        ...
+
+    def note_in(
+        self, conn: "Connection", caller: Caller, about: str, event: str, says: dict[str, Any]
+    ) -> None:
+        """Record a refusal or another event that is no effect."""
+        ...
+
+
+class Brake(Protocol):
+    """Freeze windows, the kill switch and frozen keys, asked before every effect."""
+
+    def reason_in(
+        self, conn: "Connection", action: str, owners: frozenset[str], world_now: datetime, kill_only: bool
+    ) -> str:
+        """Why nothing may be written now; empty when it may. An owner leads with its cluster."""
+        ...
+
+    def freeze_key_in(self, conn: "Connection", action: str, owner: str, reason: str) -> None:
+        """No more `action` on `owner` until a person lifts it."""
+        ...
+
+
+class Judge(Protocol):
+    """The policies: pure, the same request always gets the same verdict."""
+
+    @property
+    def digest(self) -> str:
+        """Digest of the bundle in force."""
+        ...
+
+    def decide(self, request: Request) -> Verdict:
+        """The verdict; a failure is a deny."""
+        ...
+
+
+class Counter(Protocol):
+    """How often it happened already, over all servers and processes (D9)."""
+
+    def counted_in(
+        self, conn: "Connection", action: str, owner: str, caller: str, world_now: datetime
+    ) -> Limits:
+        """The counts so far."""
+        ...
+
+    def reserve_in(
+        self,
+        conn: "Connection",
+        action: str,
+        owners: list[str],
+        caller: str,
+        action_id: str,
+        world_now: datetime,
+    ) -> None:
+        """Count one more, once per owner."""
+        ...
+
+
+class Asker(Protocol):
+    """The client's person, where the client can ask (elicitation or an input-required round trip)."""
+
+    async def ask(self, approval: Approval, plan: Plan, nonce: str) -> Answer:
+        """Show the diff and ask; `accepted` only if the answer carried the nonce."""
         ...

@@ -1,0 +1,76 @@
+"""Where runs live: a task group of the server's lifespan, so that they outlive the call that began them.
+
+At the end of the lifespan no new step begins; the steps under way finish, waits end at once, and what is
+left is handed over to whichever process takes it (R22).
+"""
+
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+from anyio.abc import TaskGroup
+
+from aiops_shared.clock import Clock
+from aiops_shared.errors import NotConfiguredError
+
+
+class HandOverError(Exception):
+    """This process stops; another one carries the action on."""
+
+
+class Lifetime:
+    """The span in which this process may carry actions on."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._tasks: TaskGroup | None = None
+        self._stopping = anyio.Event()
+        self._waits: set[anyio.CancelScope] = set()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["Lifetime"]:
+        """Runs may be launched inside of this block; it ends when their current steps did."""
+        self._stopping = anyio.Event()
+        async with anyio.create_task_group() as self._tasks:
+            try:
+                yield self
+            finally:
+                self.stop()
+
+    def stop(self) -> None:
+        """Begin no step any more; end every wait. Callable from a signal handler's task."""
+        self._stopping.set()
+        for scope in self._waits:
+            scope.cancel()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the end began."""
+        return self._stopping.is_set()
+
+    def launch(self, work: Callable[..., Coroutine[Any, Any, Any]], *args: object) -> None:
+        """Start a run in the background. Raises NotConfiguredError outside of `open`."""
+        if self._tasks is None:
+            raise NotConfiguredError(
+                "executor", "no server lifespan carries its runs", "use Guardrails.running"
+            )
+        self._tasks.start_soon(work, *args)
+
+    async def wait(self, seconds: float) -> None:
+        """Wait in world time. Raises HandOverError when the process stops, also for zero seconds."""
+        if seconds > 0 and not self.stopping:
+            with anyio.CancelScope() as scope:
+                self._waits.add(scope)
+                try:
+                    await self._clock.sleep(seconds)
+                finally:
+                    self._waits.discard(scope)
+        if self.stopping:
+            raise HandOverError
+
+    async def rest(self, seconds: float) -> bool:
+        """Wait in real time or until the process stops; whether it goes on."""
+        with anyio.move_on_after(seconds):
+            await self._stopping.wait()
+        return not self.stopping
