@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,9 +19,10 @@ from aiops_lab.kube.calls import Call, answer, refuse
 from aiops_lab.kube.changing import Changing
 from aiops_lab.kube.discovery import Discovery
 from aiops_lab.kube.errors import ApiError, no_such_path, unauthorized
-from aiops_lab.kube.faults import Faults
+from aiops_lab.kube.faults import Dropped, Faults, played
 from aiops_lab.kube.impersonation import impersonated
 from aiops_lab.kube.metrics import Metrics
+from aiops_lab.kube.openapi import openapi_answer
 from aiops_lab.kube.ports import Authenticator, LogSource, UsageSource, UserInfo
 from aiops_lab.kube.rbac import Attributes, Rbac
 from aiops_lab.kube.reading import Reading
@@ -32,6 +34,7 @@ from aiops_lab.kube.subresources import Subresources
 from aiops_lab.kube.targets import Target, segments, target_of, verb_of
 from aiops_lab.kube.watching import Watching
 
+_LOG = logging.getLogger(__name__)
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _OPEN = frozenset({"healthz", "livez", "readyz", "version"})
 _DISCOVERY = frozenset({"api", "apis", "version"})
@@ -63,6 +66,7 @@ class _Api:
     requests: RequestLog
     now: Callable[[], datetime]
     store: Store
+    faults: Faults
 
     async def handle(self, request: Request) -> Response:
         """Answer one request and log it, whatever came of it."""
@@ -71,6 +75,12 @@ class _Api:
             response = await self._answer(request, noted)
         except ApiError as error:
             response = refuse(error)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            # A bug of the simulator: answered as a real server answers a panic, and seen by tests as 500.
+            _LOG.exception("unexpected failure on %s %s", request.method, request.url.path)
+            response = refuse(
+                ApiError(500, "InternalError", f"Internal error occurred: {type(error).__name__}")
+            )
         self._log(request, noted, response.status_code)
         return response
 
@@ -85,6 +95,10 @@ class _Api:
         if request.method not in {"GET", "HEAD"}:
             raise no_such_path()
         noted.verb = "get"
+        if fault := self.faults.next("get", request.url.path):
+            return await played(fault)
+        if parts[:1] == ["openapi"]:
+            return answer(openapi_answer(self.store, parts))
         if not parts:
             return answer({"paths": self.discovery.paths()})
         return answer(self.discovery.answer(parts))
@@ -107,6 +121,9 @@ class _Api:
         watching = request.query_params.get("watch", "").lower() in {"true", "1"}
         noted.verb = verb = verb_of(request.method, target, watching=watching)
         call = Call(request, user, verb, target, noted.body)
+        fault = self.faults.next(verb, request.url.path)
+        if fault and fault.kind != "reset_after":
+            return await played(fault)
         name = (
             target.name
             or (exact_name(call.query("fieldSelector")) if verb in {"list", "watch"} else "")
@@ -118,9 +135,10 @@ class _Api:
         self.rbac.require(user, target.resource, wanted)
         if verb not in {"get", "list", "watch"}:
             noted.dry_run = call.dry_run
-        return await self._dispatch(call)
+        response = self._dispatch(call)
+        return Dropped() if fault else response
 
-    async def _dispatch(self, call: Call) -> Response:
+    def _dispatch(self, call: Call) -> Response:
         group = call.target.resource.group
         if group == "metrics.k8s.io":
             return self.metrics.answer(call)
@@ -193,5 +211,6 @@ def build_app(
         requests=requests,
         now=now,
         store=store,
+        faults=faults or Faults(),
     )
     return Starlette(routes=[Route("/{path:path}", api.handle, methods=_METHODS)])

@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from aiops_lab.kube.admission.unknown import settle_unknown
 from aiops_lab.kube.bodies import PATCH_TYPES, decode_object, decode_options, decode_value, media_type
 from aiops_lab.kube.calls import Call, answer, success
 from aiops_lab.kube.deletion import DeletionOptions
@@ -28,13 +29,15 @@ class Changing:
     def create(self, call: Call) -> Response:
         """POST to a collection. Raises what `Store.create` raises."""
         sent = self._addressed(call, decode_object(call.body, call.content_type))
+        warnings = settle_unknown(call.target.resource, sent, call.query("fieldValidation"))
         made = self.store.create(sent, **self._options(call))
-        return self._show(call, made, 201)
+        return _warned(self._show(call, made, 201), warnings)
 
     def update(self, call: Call) -> Response:
         """PUT an object or its status."""
         sent = self._addressed(call, decode_object(call.body, call.content_type))
-        return self._show(call, self.store.update(sent, **self._options(call)))
+        warnings = settle_unknown(call.target.resource, sent, call.query("fieldValidation"))
+        return _warned(self._show(call, self.store.update(sent, **self._options(call))), warnings)
 
     def patch(self, call: Call) -> Response:
         """PATCH an object or its status; an apply may create it, which needs that right too."""
@@ -50,10 +53,13 @@ class Changing:
         existed = self.store.shelf.find(target.resource, target.namespace, target.name) is not None
         if patch_type == "apply":
             patch = self._applied(call, patch, existed=existed)
+        # A JSON patch names paths, not fields; what it adds is not looked at.
+        named = patch if isinstance(patch, dict) else {}
+        warnings = settle_unknown(target.resource, named, call.query("fieldValidation"))
         kind_name = f"{target.resource.kind}.{target.resource.group}"
         options = self._options(call)
         made = self.store.patch(kind_name, target.namespace, target.name, patch, patch_type, **options)
-        return self._show(call, made, 200 if existed else 201)
+        return _warned(self._show(call, made, 200 if existed else 201), warnings)
 
     def _applied(self, call: Call, patch: Any, *, existed: bool) -> Obj:
         if not isinstance(patch, dict):
@@ -153,6 +159,14 @@ class Changing:
             "grace_s": grace_s,
             "dry_run": call.dry_run,
         }
+
+
+def _warned(response: Response, paths: list[str]) -> Response:
+    for path in paths[:10]:
+        text = path.encode("ascii", "backslashreplace").decode().replace('"', "'")[:200]
+        if text.isprintable():
+            response.headers.append("Warning", f'299 - "unknown field \\"{text}\\""')
+    return response
 
 
 def _settle(meta: Obj, field: str, in_path: str) -> None:

@@ -1,4 +1,4 @@
-"""Decodes the protobuf envelope of Kubernetes for SelfSubjectAccessReview, which typed clients send so.
+"""Decodes the protobuf envelope of Kubernetes for the self reviews, which typed clients send so.
 
 Wire format after `runtime.Unknown` (prefix `k8s\\0`) and k8s.io/api/authorization/v1/generated.proto.
 Everything else is refused with a sentence: the lab speaks JSON.
@@ -25,6 +25,9 @@ def access_review(body: bytes) -> Obj:
     kind = _text(meta.get(2, b""))
     if kind == "SelfSubjectReview":
         return {"apiVersion": _text(meta.get(1, b"")), "kind": kind}
+    if kind == "SelfSubjectRulesReview":
+        asked = _messages(_messages(envelope.get(2, b"")).get(2, b""))
+        return {"apiVersion": _text(meta.get(1, b"")), "kind": kind, "spec": _named(asked, ("namespace",))}
     if kind != "SelfSubjectAccessReview":
         raise unsupported_media(
             f"the lab's Kubernetes API reads JSON and YAML, not protobuf ({kind or 'unknown kind'}): "

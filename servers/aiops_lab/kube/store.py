@@ -15,17 +15,20 @@ from datetime import datetime
 from random import Random
 from typing import Any, Unpack
 
-from aiops_lab.kube.defaulting import with_defaults
+from aiops_lab.kube.admission.defaulting import with_defaults
+from aiops_lab.kube.admission.shapes import check_shape
+from aiops_lab.kube.admission.validation import validate
 from aiops_lab.kube.deletion import Deletion, DeletionOptions
 from aiops_lab.kube.errors import (
     ApiError,
     already_exists,
     bad_request,
+    conflict,
     forbidden,
     not_found,
     unsupported_media,
 )
-from aiops_lab.kube.patching.apply import apply_patch, record_apply, required_manager
+from aiops_lab.kube.patching.apply import applied_part, apply_patch, record_apply, required_manager
 from aiops_lab.kube.patching.jsonpatch import json_patch
 from aiops_lab.kube.patching.managers import Manager, track_update
 from aiops_lab.kube.patching.merge import merge_patch
@@ -35,7 +38,6 @@ from aiops_lab.kube.registry import Registry
 from aiops_lab.kube.resources import BUILT_IN, LAB_CRDS, Resource
 from aiops_lab.kube.selectors import parse_fields, parse_labels
 from aiops_lab.kube.shelf import Shelf
-from aiops_lab.kube.validation import validate
 from aiops_lab.kube.wire import Obj, clone, dig, name_of, namespace_of, timestamp
 from aiops_lab.kube.writing import Write, WriteOptions, changed_object, new_object, same
 
@@ -99,6 +101,7 @@ class Store:
         """Store a new object. Raises ApiError 400, 403, 404 (namespace), 409 or 422."""
         write = Write(**options)
         resource = self.registry.of(obj)
+        check_shape(resource, obj)
         new = with_defaults(resource, new_object(resource, obj, self.now(), self._rng))
         self._check_namespace(resource, new)
         if self.shelf.find(resource, namespace_of(new), name_of(new)):
@@ -205,48 +208,57 @@ class Store:
         return found
 
     def _replace(self, resource: Resource, live: Obj, sent: Obj, write: Write) -> Obj:
-        new = changed_object(resource, live, sent, write.subresource)
-        if write.subresource is None:
-            new = with_defaults(resource, new)
-        validate(resource, new, live)
+        new = self._admitted(resource, live, sent, write)
         if same(live, new):
             return clone(live)
         manager = Manager(write.manager, subresource=write.subresource or "")
         track_update(live, new, manager, self._schema(resource), self._stamp())
         return self._put(resource, new, write)
 
-    def _apply(self, resource: Resource, namespace: str, name: str, config: Any, write: Write) -> Obj:
-        if not isinstance(config, dict):
+    def _apply(self, resource: Resource, namespace: str, name: str, sent: Any, write: Write) -> Obj:
+        if not isinstance(sent, dict):
             raise bad_request("error decoding patch: an applied configuration is an object")
-        manager = Manager(required_manager(write.manager), "Apply", write.subresource or "")
+        check_shape(resource, sent)
+        subresource = write.subresource or ""
+        config = applied_part(sent, status_apart=resource.has_status, subresource=subresource)
+        manager = Manager(required_manager(write.manager), "Apply", subresource)
         live = self.shelf.find(resource, namespace, name)
-        schema = self._schema(resource)
         if live is None:
-            return self._apply_new(resource, namespace, name, config, write)
-        base = live
-        merged = apply_patch(base, config, manager, schema, force=write.force)
-        new = changed_object(resource, live, merged, write.subresource)
-        if write.subresource is None:
-            new = with_defaults(resource, new)
-        validate(resource, new, live)
+            return self._apply_new(resource, (namespace, name), config, manager, write)
+        schema = self._schema(resource)
+        merged = apply_patch(live, config, manager, schema, force=write.force)
+        new = self._admitted(resource, live, merged, write)
         record_apply(live, new, config, manager, schema, self._stamp())
         if same(live, new) and new["metadata"]["managedFields"] == live["metadata"].get("managedFields"):
             return clone(live)
         return self._put(resource, new, write)
 
-    def _apply_new(self, resource: Resource, namespace: str, name: str, config: Obj, write: Write) -> Obj:
-        if dig(config, "metadata", "uid") or write.subresource:
+    def _apply_new(
+        self, resource: Resource, key: tuple[str, str], config: Obj, manager: Manager, write: Write
+    ) -> Obj:
+        namespace, name = key
+        if write.subresource:
             raise not_found(resource, name)
-        meta = {**config.get("metadata", {}), "name": name}
-        if resource.namespaced:
-            meta["namespace"] = namespace
-        sent = {**config, "metadata": meta}
-        new = with_defaults(resource, new_object(resource, sent, self.now(), self._rng))
+        if dig(config, "metadata", "uid"):
+            raise conflict(
+                resource, name, "uid mismatch: the provided object specified a uid, and no object exists"
+            )
+        meta = {**config.get("metadata", {}), "name": name, "namespace": namespace}
+        new = new_object(resource, {**config, "metadata": meta}, self.now(), self._rng)
+        new = with_defaults(resource, new)
         self._check_namespace(resource, new)
         validate(resource, new, None)
-        manager = Manager(write.manager, "Apply")
         record_apply({"metadata": {}}, new, config, manager, self._schema(resource), self._stamp())
         return self._put(resource, new, write)
+
+    def _admitted(self, resource: Resource, live: Obj, sent: Obj, write: Write) -> Obj:
+        """What `live` becomes: server-owned fields kept, defaults filled, rules checked."""
+        check_shape(resource, sent)
+        new = changed_object(resource, live, sent, write.subresource)
+        if write.subresource != "status":
+            new = with_defaults(resource, new)
+            validate(resource, new, live)
+        return new
 
     def _put(self, resource: Resource, new: Obj, write: Write) -> Obj:
         if write.dry_run:

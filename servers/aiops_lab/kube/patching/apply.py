@@ -3,7 +3,7 @@
 from typing import Any
 
 from aiops_lab.kube.errors import ApiError, bad_request
-from aiops_lab.kube.patching.fields import Fields, element_id, elements
+from aiops_lab.kube.patching.fields import Fields, elements
 from aiops_lab.kube.patching.managers import Manager, check_conflicts, dropped_fields, own_applied
 from aiops_lab.kube.patching.schema import Path, Schema
 from aiops_lab.kube.wire import Obj, clone, dig
@@ -28,13 +28,34 @@ def record_apply(live: Obj, stored: Obj, config: Obj, manager: Manager, schema: 
     own_applied(live, stored, config, manager, at, schema=schema)
 
 
+def applied_part(config: Obj, *, status_apart: bool, subresource: str) -> Obj:
+    """What of a configuration this endpoint applies: nulls count as absent, status has its own endpoint."""
+    kept: Obj = _without_nulls(config)
+    if subresource == "status":
+        return {
+            key: value for key, value in kept.items() if key in {"apiVersion", "kind", "metadata", "status"}
+        }
+    if status_apart:
+        kept.pop("status", None)
+    return kept
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(held) for key, held in value.items() if held is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    return value
+
+
 def required_manager(name: str) -> str:
     """An apply needs a field manager. Raises ApiError 422."""
     if not name:
         raise ApiError(
             422,
             "Invalid",
-            'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+            'PatchOptions.meta.k8s.io "" is invalid: '
+            "fieldManager: Required value: is required for apply patch",
         )
     return name
 
@@ -97,6 +118,3 @@ def _prune_list(items: list[Any], gone: Fields, path: Path, schema: Schema) -> l
         elif gone[name] and "." not in gone[name] and keys:
             left.append(_prune(item, gone[name], path, schema))
     return left
-
-
-__all__ = ["apply_patch", "element_id", "record_apply", "required_manager"]

@@ -66,65 +66,52 @@ def children(value: Any, path: Path, schema: Schema) -> dict[str, tuple[Any, Pat
 
 def fields_of(obj: Obj, schema: Schema) -> Fields:
     """Every field that an object sets."""
-    return _fields(obj, (), schema, element=False)
+    found = _fields(obj, (), schema, element=False)
+    return {name: below for name, below in found.items() if below or name != "f:metadata"}
 
 
 def _fields(value: Any, path: Path, schema: Schema, *, element: bool) -> Fields:
-    parts = children(value, () if element and not path else path, schema)
-    if not parts:
-        return {}
     found: Fields = {".": {}} if element else {}
-    for name, (held, at) in parts.items():
+    for name, (held, at) in (children(value, path, schema) or {}).items():
         found[name] = _fields(held, at, schema, element=name.startswith("k:"))
-    if path == ("metadata",) or not path:
-        # an empty metadata would read as "owns metadata"
-        return {name: sub for name, sub in found.items() if sub or name != "f:metadata" or path}
     return found
 
 
 def changed(old: Any, new: Any, schema: Schema, path: Path = ()) -> tuple[Fields, Fields]:
     """Which fields differ: (set or changed in `new`, gone from `new`)."""
-    before, after = children(old, path, schema), children(new, path, schema)
-    if before is None or after is None:
-        return {}, {}
+    before, after = children(old, path, schema) or {}, children(new, path, schema) or {}
     written: Fields = {}
-    gone: Fields = {}
+    gone: Fields = {name: {} for name in before if name not in after}
     for name, (held, at) in after.items():
         if name not in before:
             written[name] = _fields(held, at, schema, element=name.startswith("k:"))
         elif before[name][0] != held:
-            deeper = _changed_inside(before[name][0], held, schema, at)
-            _keep(written, name, deeper[0])
-            _keep(gone, name, deeper[1])
-    for name in before.keys() - after.keys():
-        gone[name] = {}
+            _changed_inside(name, (before[name][0], held, at), schema, (written, gone))
+    if not path and written.get("f:metadata") == {}:
+        del written["f:metadata"]  # a new object whose metadata the server alone writes
     return written, gone
 
 
-def _changed_inside(old: Any, new: Any, schema: Schema, path: Path) -> tuple[Fields | None, Fields | None]:
-    if not children(old, path, schema) or not children(new, path, schema):
-        return _fields(new, path, schema, element=False), None  # one of them is a leaf: all of it changed
-    written, gone = changed(old, new, schema, path)
-    return written or None, gone or None
-
-
-def _keep(into: Fields, name: str, fields: Fields | None) -> None:
-    if fields is not None:
-        into[name] = fields
+def _changed_inside(
+    name: str, pair: tuple[Any, Any, Path], schema: Schema, into: tuple[Fields, Fields]
+) -> None:
+    old, new, path = pair
+    if children(old, path, schema) is None or children(new, path, schema) is None:
+        into[0][name] = _fields(
+            new, path, schema, element=False
+        )  # one side is a single value: all of it changed
+        return
+    for found, whole in zip(changed(old, new, schema, path), into, strict=True):
+        if found:
+            whole[name] = found
 
 
 def union(one: Fields, other: Fields) -> Fields:
     """Fields of either set."""
     if not one or not other:
-        filled = one or other
-        # a leaf joined with a node: the node also owns itself
-        return filled
-    return {
-        name: union(one[name], other[name])
-        if name in one and name in other
-        else one.get(name, other.get(name))
-        for name in [*one, *(name for name in other if name not in one)]
-    }
+        return one or other
+    both = {name: union(below, other[name]) if name in other else below for name, below in one.items()}
+    return both | {name: below for name, below in other.items() if name not in one}
 
 
 def minus(one: Fields, other: Fields) -> Fields:
@@ -133,41 +120,33 @@ def minus(one: Fields, other: Fields) -> Fields:
     for name, below in one.items():
         if name not in other:
             left[name] = below
-        elif below and other[name]:
-            rest = minus(below, other[name])
-            if rest and set(rest) != {"."}:
-                left[name] = rest
-            elif "." in rest and "." not in other[name]:
-                left[name] = rest
         elif other[name] and not below:
             left[name] = below  # `one` owns the whole, `other` only parts of it
+        elif rest := minus(below, other[name]) if other[name] else {}:
+            left[name] = rest
     return left
 
 
 def common(one: Fields, other: Fields) -> Fields:
-    """Fields in both sets; where one side owns a whole value, the other side's parts."""
+    """Fields in both sets; where one side owns a whole value, that value."""
     both: Fields = {}
-    for name in one.keys() & other.keys():
-        if name == ".":
+    for name, below in one.items():
+        if name == "." or name not in other:
             continue
-        if not one[name] or not other[name]:
+        if not below or not other[name]:
             both[name] = {}
-            continue
-        deeper = common(one[name], other[name])
-        if deeper:
+        elif deeper := common(below, other[name]):
             both[name] = deeper
     return both
 
 
 def leaves(fields: Fields, before: str = "") -> list[str]:
     """Say a set as paths, the way a conflict names them: `.spec.containers[name="app"].image`."""
-    if not fields:
-        return [before]
     said: list[str] = []
     for name, below in fields.items():
-        if name != ".":
-            said += leaves(below, before + _spoken(name))
-    return said or [before]
+        path = before + _spoken(name)
+        said += leaves(below, path) if below else [path]
+    return said
 
 
 def _spoken(name: str) -> str:

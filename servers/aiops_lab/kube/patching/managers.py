@@ -42,6 +42,12 @@ class Ownership:
         """Everybody else."""
         return [other for other in self._entries if other != manager]
 
+    def spoken(self, manager: Manager) -> str:
+        """A manager as conflicts name it; one that updates is named with its API version."""
+        using = f" using {self._entries[manager]['apiVersion']}" if manager.operation == "Update" else ""
+        beside = f' with subresource "{manager.subresource}"' if manager.subresource else ""
+        return f'"{manager.name}"{beside}{using}'
+
     def set(self, manager: Manager, fields: Fields, api_version: str, at: str) -> None:
         """Write a manager's entry; its time moves only when its fields do."""
         entry = self._entries.get(manager)
@@ -105,33 +111,29 @@ def check_conflicts(live: Obj, merged: Obj, manager: Manager, schema: Schema) ->
     """Refuse an apply that would change what others own. Raises ApiError 409 with one cause per field."""
     written, _ = changed(live, merged, schema)
     ownership = Ownership(live)
-    causes = []
-    for other in ownership.others(manager):
-        for path in leaves(common(written, ownership.of(other))) if written else []:
-            if path:
-                causes.append((other, path))
-    if not causes:
-        return
-    raise _conflicts(causes)
+    lost = {other: leaves(common(written, ownership.of(other))) for other in ownership.others(manager)}
+    causes = [(ownership.spoken(other), path) for other, paths in lost.items() for path in paths]
+    if causes:
+        raise _conflicts(causes)
 
 
-def _conflicts(causes: list[tuple[Manager, str]]) -> ApiError:
+def _conflicts(causes: list[tuple[str, str]]) -> ApiError:
+    """Worded as apimachinery's `managedfields.NewConflictError`."""
     said = []
-    for other in dict.fromkeys(other for other, _ in causes):
-        using = f' with subresource "{other.subresource}"' if other.subresource else ""
-        verb = " using apps/v1" if False else ""
-        paths = [path for owner, path in causes if owner == other]
-        lines = f": {paths[0]}" if len(paths) == 1 else ":\n- " + "\n- ".join(paths)
-        said.append(f'conflict with "{other.name}"{using}{verb}{lines}')
-    plural = "" if len(causes) == 1 else "s"
-    listed = said[0] if len(said) == 1 else "\n".join(said)
+    for owner in dict.fromkeys(owner for owner, _ in causes):
+        paths = [path for other, path in causes if other == owner]
+        listed = f" {paths[0]}" if len(causes) == 1 else "".join(f"\n- {path}" for path in paths)
+        said.append(
+            f"conflict with {owner}:{listed}" if len(causes) == 1 else f"conflicts with {owner}:{listed}"
+        )
     details = {
         "causes": [
-            {"reason": "FieldManagerConflict", "message": f'conflict with "{owner.name}"', "field": path}
+            {"reason": "FieldManagerConflict", "message": f"conflict with {owner}", "field": path}
             for owner, path in causes
         ]
     }
-    message = f"Apply failed with {len(causes)} conflict{plural}: {listed}"
+    many = "conflict" if len(causes) == 1 else "conflicts"
+    message = f"Apply failed with {len(causes)} {many}: " + "\n".join(said)
     return ApiError(409, "Conflict", message, details)
 
 

@@ -1,0 +1,1 @@
+"""What happens to an object before it is stored: shapes, defaults, validation."""
