@@ -73,7 +73,7 @@ class House:
         self.gate = Gate(
             modes=self.modes,
             policy=self.judge,
-            counter=LimitCounter(),
+            counter=LimitCounter(self.store, self.clock),
             brake=self.brake,
             trail=self.trail,
             store=self.store,

@@ -1,4 +1,4 @@
-"""Joins the parts of the guardrails over one store; imported on first use: SQLAlchemy and Cedar are heavy.
+"""Joins the parts of the guardrails over one store; imported on first use: SQLAlchemy and Cedar are heavy."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ def wire(
     plans, snapshots = PlanStore(store, keys, clock), Snapshots(store, keys, clock)
     ttl_s = settings.policy.approval_ttl_s
     approvals = Approvals(store, keys, clock, plans, audit, ttl_s, lambda: policy.digest)
-    gate = Gate(modes, policy, LimitCounter(), freezer, audit, store, clock)
+    gate = Gate(modes, policy, LimitCounter(store, clock), freezer, audit, store, clock)
     hands = Hands(Journal(store, clock, new_id("wrk_")), audit, freezer, snapshots, clock)
     shadow = modes.effect() == "shadow"
     parts = Parts(store, plans, approvals, gate, hands, effects_for, shadow=shadow)
