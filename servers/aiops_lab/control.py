@@ -146,8 +146,8 @@ async def get_time(lab: SteeredLab, request: Request) -> Mapping[str, Any]:
 async def advance_time(lab: SteeredLab, request: Request) -> Mapping[str, Any]:
     """Play some seconds at once, controllers and all. Raises ControlError 400."""
     seconds = (await _body(request)).get("seconds")
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= MAX_ADVANCE_S:
-        raise ControlError(400, "bad_seconds", f"seconds: a number over 0 and up to {MAX_ADVANCE_S:.0f}")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= MAX_ADVANCE_S:
+        raise ControlError(400, "bad_seconds", f"seconds: a number from 0 to {MAX_ADVANCE_S:.0f}")
     await advance(lab, float(seconds))
     return {"now": stamp(lab.clock.now())}
 
@@ -185,7 +185,7 @@ async def inject(lab: SteeredLab, request: Request) -> Mapping[str, Any]:
     try:
         lab.inject(name)
     except ValueError as error:
-        raise ControlError(409, "already_there", str(error)) from error
+        raise ControlError(409, "does_not_fit", str(error)) from error
     return {"scenario": name, "now": stamp(lab.clock.now())}
 
 

@@ -1,4 +1,4 @@
-"""What the lab's identities may do in the cluster: three ClusterRoles and their bindings (decision D14).
+"""What the lab's identities may do in the cluster: ClusterRoles and their bindings (decision D14).
 
 `read` sees; `plan` adds the write verbs, since a dry run is authorised like the real request; `execute` has
 the same verbs and is another identity, so that one can be given without the other. Secrets may be read, since
@@ -63,7 +63,8 @@ WRITABLE: dict[str, tuple[str, ...]] = {
 
 def grant(store: Store) -> None:
     """Create the ClusterRoles and bind each to its group."""
-    for name, rules in (("read", [*_reading()]), ("plan", _changing()), ("execute", _changing())):
+    rules_of = {"read": [*_reading()], "plan": _changing(), "execute": _changing(), "ci": _pipeline()}
+    for name, rules in rules_of.items():
         role = f"aiops-{name}"
         store.create(
             {
@@ -85,6 +86,13 @@ def _binding(role: str, group: str) -> Obj:
         "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": role},
         "subjects": [{"apiGroup": RBAC, "kind": "Group", "name": group}],
     }
+
+
+def _pipeline() -> list[Obj]:
+    """What the pipeline user of the stories needs: it deploys, and it tidies up too much."""
+    return [
+        {"apiGroups": ["", "apps"], "resources": ["configmaps", "deployments"], "verbs": [*READ, *WRITE]},
+    ]
 
 
 def _reading() -> Iterator[Obj]:

@@ -78,7 +78,7 @@ class Lab:
         wall: Callable[[], float] = time.time,
     ) -> None:
         require_loopback(host)
-        self.scenario, self.seed, self._playing = scenario, seed, [scenario]
+        self.scenario, self.seed = scenario, seed
         self._host, self._ports, self._wall = host, ports or Ports(), wall
         self.clock = VirtualClock(start or self._real_now())
         self.store = Store(self.clock.now, [*BUILT_IN, *LAB_CRDS], seed=seed)
@@ -171,19 +171,16 @@ class Lab:
 
         A story that breaks off in the middle would leave a world nobody meant, so the lab is reset then.
         """
-        if scenario in self._playing:
-            raise ValueError(f"scenario {scenario}: already there; reset the lab first")
         try:
             self.world.inject(scenario)
         except ApiError as error:
             self.reset(self.scenario, self.seed)
             raise ValueError(f"scenario {scenario}: {error}; the lab was reset to {self.scenario}") from error
-        self._playing.append(scenario)
 
     def reset(self, scenario: str, seed: int) -> None:
         """Build the world anew and forget the request logs."""
         self.world.load(scenario, seed)
-        self.scenario, self.seed, self._playing = scenario, seed, [scenario]
+        self.scenario, self.seed = scenario, seed
         self.requests.clear()
         self.faults.clear()
         self._overlay.requests.clear()

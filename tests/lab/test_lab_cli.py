@@ -92,7 +92,7 @@ def test_the_commands_steer_the_lab_that_runs(tmp_path: Path) -> None:
         assert before[:10] <= after[:10]
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\n", after)
         assert lab("inject", "pod-crashloop", url=url).output.startswith("pod-crashloop injected at ")
-        assert "already there" in lab("inject", "pod-crashloop", url=url).output
+        assert "known are healthy" in lab("inject", "nope", url=url).output
         reset = lab("reset", "--scenario", "healthy", "--seed", "2", url=url)
         assert reset.output.startswith("healthy (seed 2) stands at ")
         assert (lab("requests", url=url).exit_code, lab("requests", "--writes", url=url).output) == (0, "")

@@ -12,6 +12,7 @@ COMMON_CODES = (
     "InvalidClientTokenId",
     "MissingAuthenticationToken",
     "NotImplementedByLab",
+    "RequestEntityTooLarge",
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 )

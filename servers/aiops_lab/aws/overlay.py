@@ -101,8 +101,8 @@ class Overlay:
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one request. The body is read once here and laid back for moto, the second reader."""
-        body = environ["wsgi.input"].read(min(int(environ.get("CONTENT_LENGTH") or 0), MAX_BODY_BYTES))
-        environ["wsgi.input"] = io.BytesIO(body)
+        body = _read_body(environ)
+        environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
         message = _message(environ, body)
         seen = _Seen(asked=_asked(message))
         try:
@@ -114,6 +114,8 @@ class Overlay:
 
     def _respond(self, environ: "WSGIEnvironment", message: HttpMessage, seen: _Seen) -> Response:
         """The answer; fills `seen` on the way, since an error needs the protocol and the log needs both."""
+        if len(message.body) > MAX_BODY_BYTES:
+            raise AwsError("RequestEntityTooLarge", f"send at most {MAX_BODY_BYTES} bytes", 413)
         signature = read_signature(message)
         if signature is None:
             raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
@@ -169,6 +171,17 @@ class Overlay:
                 user_agent=user_agent,
             )
         )
+
+
+def _read_body(environ: "WSGIEnvironment") -> bytes:
+    """The body up to one byte over the limit; werkzeug ends a chunked one by itself."""
+    if environ.get("wsgi.input_terminated"):
+        wanted = MAX_BODY_BYTES + 1
+    else:
+        length = str(environ.get("CONTENT_LENGTH") or "0")
+        wanted = min(int(length) if length.isdecimal() else 0, MAX_BODY_BYTES + 1)
+    body: bytes = environ["wsgi.input"].read(wanted)
+    return body
 
 
 def _message(environ: "WSGIEnvironment", body: bytes) -> HttpMessage:

@@ -89,3 +89,16 @@ def test_a_session_ends_at_its_time() -> None:
     moment[0] += 901
     directory.assume(admin, "arn:aws:iam::111122223333:role/aiops-reader", "t", 900)
     assert directory.key(session.access_key_id) is None
+
+
+def test_an_object_put_in_s3_comes_back(aws: RunningAws) -> None:
+    s3 = aws.client("s3")
+    bucket = f"lab-{time.monotonic_ns()}"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="a b/c", Body=b"x" * 100_000)
+    assert len(s3.get_object(Bucket=bucket, Key="a b/c")["Body"].read()) == 100_000
+
+
+def test_a_body_without_end_is_cut_off(aws: RunningAws) -> None:
+    answer = httpx.post(aws.url, content=b"x" * (9 * 1024 * 1024))
+    assert (answer.status_code, answer.headers["x-amzn-errortype"]) == (413, "RequestEntityTooLarge")
