@@ -35,12 +35,17 @@ class FakeBrake:
     frozen_keys: list[tuple[str, str]] = field(default_factory=list)
 
     def reason_in(
-        self, conn: Connection, action: str, owners: frozenset[str], world_now: datetime, kill_only: bool
+        self,
+        conn: Connection,
+        cluster: str,
+        keys: frozenset[tuple[str, str]],
+        world_now: datetime,
+        kill_only: bool,
     ) -> str:
         return self.reason if self.kill or not kill_only else ""
 
-    def freeze_key_in(self, conn: Connection, action: str, owner: str, reason: str) -> None:
-        self.frozen_keys.append((action, owner))
+    def freeze_key_in(self, conn: Connection, cluster: str, key: tuple[str, str], reason: str) -> None:
+        self.frozen_keys.append(key)
 
 
 @dataclass

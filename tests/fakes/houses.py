@@ -12,7 +12,6 @@ from aiops_shared.guardrails.gate import Gate
 from aiops_shared.guardrails.ids import new_id
 from aiops_shared.guardrails.journal import Journal
 from aiops_shared.guardrails.lifetimes import Lifetime
-from aiops_shared.guardrails.limits import LimitCounter
 from aiops_shared.guardrails.models import (
     ActionName,
     BlastRadius,
@@ -73,7 +72,6 @@ class House:
         self.gate = Gate(
             modes=self.modes,
             policy=self.judge,
-            counter=LimitCounter(self.store, self.clock),
             brake=self.brake,
             trail=self.trail,
             store=self.store,

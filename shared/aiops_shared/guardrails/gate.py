@@ -19,6 +19,7 @@ from aiops_shared.errors import (
     ReadOnlyError,
     RepeatLimitError,
 )
+from aiops_shared.guardrails.limits import Occurrence, count, reserve
 from aiops_shared.guardrails.models import (
     Approver,
     Caller,
@@ -31,8 +32,8 @@ from aiops_shared.guardrails.models import (
 )
 from aiops_shared.guardrails.modes import Modes
 from aiops_shared.guardrails.permits import Permit
-from aiops_shared.guardrails.plans import digest_of_plan, owner_key, owner_keys
-from aiops_shared.guardrails.ports import Brake, Counter, Judge, Trail
+from aiops_shared.guardrails.plans import digest_of_plan, owner_of
+from aiops_shared.guardrails.ports import Brake, Judge, Trail
 from aiops_shared.state import StateStore
 
 _STRICTNESS: dict[tuple[str, Approver], int] = {
@@ -68,10 +69,11 @@ class Cleared:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What stands around one question: the repeat limit's owner, world time, and the direction."""
+    """What stands around one question: the repeat limit's owner, world time, the action left out of it."""
 
     owner: str
     world: datetime
+    action_id: str = ""
     undo: bool = False
 
 
@@ -83,6 +85,7 @@ class _Look:
     facts: Facts
     caller: Caller
     world: datetime
+    action_id: str = ""
     undo: bool = False
 
 
@@ -92,7 +95,6 @@ class Gate:
 
     modes: Modes
     policy: Judge
-    counter: Counter
     brake: Brake
     trail: Trail
     store: StateStore
@@ -134,12 +136,14 @@ class Gate:
     def reserve_in(
         self, conn: Connection, cleared: Cleared, action_id: str, world: datetime, approved_by: str
     ) -> None:
-        """Judge once more under the lock that starts the action, then count it. A refusal is not yet audited.
+        """Count the action, then judge it again under that lock. Raises the refusal, not yet audited.
 
         Two processes that were both cleared for the last free place of a limit meet here.
         """
         plan = cleared.plan
-        look = _Look(plan, cleared.facts, cleared.caller, world)
+        owners = tuple(owner_of(target) for target in plan.targets)
+        reserve(conn, Occurrence(plan.action, plan.cluster, owners, cleared.caller.name, action_id), world)
+        look = _Look(plan, cleared.facts, cleared.caller, world, action_id=action_id)
         verdict = self._strictest(conn, look, approved_by, cleared.verdict.approver)
         if strictness(verdict) == _DENIED:
             raise refusal(plan, verdict)
@@ -147,8 +151,6 @@ class Gate:
             raise ApprovalPendingError(
                 f"plan {plan.plan_id}", "the verdict changed meanwhile", "execute it again"
             )
-        owners = sorted(owner_keys(plan))
-        self.counter.reserve_in(conn, plan.action, owners, cleared.caller.name, action_id, world)
 
     def permit(self, cleared: Cleared, action_id: str, fence: int) -> Permit:
         """The proof that a run hands to the adapter."""
@@ -188,14 +190,16 @@ class Gate:
         found = []
         for target in look.plan.targets:
             request = _request(look.plan, target, look.facts, look.caller).model_copy(update=presented)
-            asked = Asked(target.owner or str(target.ref), look.world, look.undo)
+            asked = Asked(owner_of(target), look.world, look.action_id, look.undo)
             found.append(self._verdict(conn, request, asked))
         return max(found, key=strictness)
 
     def _verdict(self, conn: Connection, request: Request, asked: Asked) -> Verdict:
-        owner = owner_key(request.cluster, asked.owner)
-        frozen = self.brake.reason_in(conn, request.action, frozenset({owner}), asked.world, False)
-        limits = self.counter.counted_in(conn, request.action, owner, request.caller.name, asked.world)
+        keys = frozenset({(str(request.action), asked.owner)})
+        frozen = self.brake.reason_in(conn, request.cluster, keys, asked.world, False)
+        who, owners = request.caller.name, (asked.owner,)
+        happened = Occurrence(request.action, request.cluster, owners, who, asked.action_id)
+        limits = count(conn, happened, asked.world)
         if asked.undo:  # an undo is no repetition of the action, but it is a call of this caller
             limits = Limits(caller_1m=limits.caller_1m, caller_1h=limits.caller_1h)
         known = request.model_copy(update={"limits": limits, "frozen": bool(frozen)})

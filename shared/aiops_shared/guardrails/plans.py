@@ -28,14 +28,14 @@ def digest_of_plan(plan: Plan) -> str:
     return sha256_of(plan.model_dump(mode="json", exclude={"created_at", "expires_at"}))
 
 
-def owner_key(cluster: str, owner: str) -> str:
-    """The owner that limits and frozen keys go by (D9), told apart by cluster."""
-    return f"{cluster}:{owner}"
+def owner_of(target: TargetChange) -> str:
+    """The owner that limits and frozen keys go by (D9): the planner's, else the object itself."""
+    return target.owner or str(target.ref)
 
 
-def owner_keys(plan: Plan) -> frozenset[str]:
-    """The owners of a plan's targets: the planner's, else the objects themselves."""
-    return frozenset(owner_key(plan.cluster, target.owner or str(target.ref)) for target in plan.targets)
+def keys_of(plan: Plan) -> frozenset[tuple[str, str]]:
+    """The keys (action, owner) of a plan's targets."""
+    return frozenset((plan.action, owner_of(target)) for target in plan.targets)
 
 
 def may_see(plan_requester: str, caller: Caller) -> bool:

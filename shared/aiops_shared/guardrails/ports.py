@@ -14,7 +14,6 @@ from aiops_shared.guardrails.models import (
     GateCheck,
     GateResult,
     Json,
-    Limits,
     ObjectRef,
     Plan,
     Request,
@@ -89,16 +88,21 @@ class Trail(Protocol):
 
 
 class Brake(Protocol):
-    """Freeze windows, the kill switch and frozen keys, asked before every effect."""
+    """Freeze windows, the kill switch and frozen keys (action, owner), asked before every effect."""
 
     def reason_in(
-        self, conn: "Connection", action: str, owners: frozenset[str], world_now: datetime, kill_only: bool
+        self,
+        conn: "Connection",
+        cluster: str,
+        keys: frozenset[tuple[str, str]],
+        world_now: datetime,
+        kill_only: bool,
     ) -> str:
-        """Why nothing may be written now; empty when it may. An owner leads with its cluster."""
+        """Why nothing may be written now; empty when it may."""
         ...
 
-    def freeze_key_in(self, conn: "Connection", action: str, owner: str, reason: str) -> None:
-        """No more `action` on `owner` until a person lifts it."""
+    def freeze_key_in(self, conn: "Connection", cluster: str, key: tuple[str, str], reason: str) -> None:
+        """No more of this action on this owner until a person lifts it."""
         ...
 
 
@@ -112,28 +116,6 @@ class Judge(Protocol):
 
     def decide(self, request: Request) -> Verdict:
         """The verdict; a failure is a deny."""
-        ...
-
-
-class Counter(Protocol):
-    """How often it happened already, over all servers and processes (D9)."""
-
-    def counted_in(
-        self, conn: "Connection", action: str, owner: str, caller: str, world_now: datetime
-    ) -> Limits:
-        """The counts so far."""
-        ...
-
-    def reserve_in(
-        self,
-        conn: "Connection",
-        action: str,
-        owners: list[str],
-        caller: str,
-        action_id: str,
-        world_now: datetime,
-    ) -> None:
-        """Count one more, once per owner."""
         ...
 
 

@@ -11,7 +11,7 @@ from aiops_shared.errors import UpstreamError
 from aiops_shared.guardrails.journal import Entry, Journal, Lease, StepRow, StepState
 from aiops_shared.guardrails.models import Json, ObjectRef, Plan
 from aiops_shared.guardrails.permits import Permit
-from aiops_shared.guardrails.plans import owner_keys
+from aiops_shared.guardrails.plans import keys_of
 from aiops_shared.guardrails.ports import Brake, Effects, Trail
 from aiops_shared.guardrails.snapshots import Snapshots
 
@@ -75,8 +75,8 @@ class RunContext:
         found: list[StepRow] = []
 
         def work(conn: Connection) -> None:
-            owners = owner_keys(self.plan)
-            reason = self.hands.brake.reason_in(conn, self.plan.action, owners, world, self.kill_only)
+            keys = keys_of(self.plan)
+            reason = self.hands.brake.reason_in(conn, self.plan.cluster, keys, world, self.kill_only)
             if reason:
                 raise HaltedError(reason)
             seq = self.hands.trail.intent_in(conn, self.entry.caller, self.entry.action_id, says)

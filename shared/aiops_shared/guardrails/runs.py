@@ -10,7 +10,7 @@ from aiops_shared.guardrails.checking import hold
 from aiops_shared.guardrails.effecting import StepHand
 from aiops_shared.guardrails.journal import seq_of
 from aiops_shared.guardrails.models import ActionState
-from aiops_shared.guardrails.plans import owner_keys
+from aiops_shared.guardrails.plans import keys_of
 from aiops_shared.guardrails.run_context import (
     HaltedError,
     OutcomeUnknownError,
@@ -128,14 +128,14 @@ class Run:
 
     async def _loud(self, state: ActionState, says: str) -> None:
         """A person is needed: nobody may repeat this action on these owners until they lifted the freeze."""
-        hands, owners = self.ctx.hands, sorted(owner_keys(self.plan))
-        frozen = f"{self.plan.action} on {', '.join(owners)}"
+        hands, plan = self.ctx.hands, self.plan
+        frozen = ", ".join(f"{action} on {owner}" for action, owner in sorted(keys_of(plan)))
         text = f"ESCALATE: {says}; {frozen} is frozen until a person lifts it (eks-aiops freeze)"
 
         def also(conn: Connection) -> None:
-            for owner in owners:
+            for key in sorted(keys_of(plan)):
                 reason = f"action {self.ctx.entry.action_id} ended {state}"
-                hands.brake.freeze_key_in(conn, self.plan.action, owner, reason)
+                hands.brake.freeze_key_in(conn, plan.cluster, key, reason)
             about = {"action": self.plan.action, "says": text}
             hands.trail.note_in(conn, self.ctx.entry.caller, self.ctx.entry.action_id, "escalation", about)
 

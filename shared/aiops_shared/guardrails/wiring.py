@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from aiops_shared.clock import Clock
 from aiops_shared.guardrails.approvals import Approvals
 from aiops_shared.guardrails.audit import Audit
+from aiops_shared.guardrails.brakes import Brakes
 from aiops_shared.guardrails.executor import Executor, Parts
-from aiops_shared.guardrails.freezing import Freezer
+from aiops_shared.guardrails.freezing import Freezer, windows
 from aiops_shared.guardrails.gate import Gate
 from aiops_shared.guardrails.ids import new_id
 from aiops_shared.guardrails.journal import Journal
 from aiops_shared.guardrails.keeping import Keeper
 from aiops_shared.guardrails.lifetimes import Lifetime
-from aiops_shared.guardrails.limits import LimitCounter
 from aiops_shared.guardrails.modes import Modes
 from aiops_shared.guardrails.plans import PlanStore
 from aiops_shared.guardrails.policy import Policy
@@ -49,19 +49,19 @@ def wire(
     store, keys = StateStore(settings.state), Keys(settings.state)
     policy, modes = Policy(settings.policy), Modes.of(settings)
     audit = Audit(store, keys, clock)
-    freezer = Freezer(store, settings.policy, clock)
+    brake = Brakes(windows(settings.policy), clock)
     plans, snapshots = PlanStore(store, keys, clock), Snapshots(store, keys, clock)
     ttl_s = settings.policy.approval_ttl_s
     approvals = Approvals(store, keys, clock, plans, audit, ttl_s, lambda: policy.digest)
-    gate = Gate(modes, policy, LimitCounter(store, clock), freezer, audit, store, clock)
-    hands = Hands(Journal(store, clock, new_id("wrk_")), audit, freezer, snapshots, clock)
+    gate = Gate(modes, policy, brake, audit, store, clock)
+    hands = Hands(Journal(store, clock, new_id("wrk_")), audit, brake, snapshots, clock)
     shadow = modes.effect() == "shadow"
     parts = Parts(store, plans, approvals, gate, hands, effects_for, shadow=shadow)
     return Wired(
         store=store,
         policy=policy,
         audit=audit,
-        freezer=freezer,
+        freezer=Freezer(store, settings.policy, clock),
         plans=plans,
         keeper=Keeper(plans, snapshots, approvals, effects_for),
         approvals=approvals,
