@@ -259,9 +259,11 @@ class Lab:
 
     async def _close(self) -> None:
         self._stop.set()
-        try:
-            if self._life is not None:
-                with anyio.fail_after(STOP_S, shield=True):
-                    await self._life
-        finally:
-            await anyio.to_thread.run_sync(self._closing.close)
+        with anyio.CancelScope(shield=True):
+            try:
+                if self._life is not None:
+                    with anyio.fail_after(STOP_S):
+                        await self._life
+            finally:
+                # Stopping AWS waits for its thread; a request in it may wait for this loop.
+                await anyio.to_thread.run_sync(self._closing.close)
