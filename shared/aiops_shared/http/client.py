@@ -5,6 +5,7 @@ it could carry a token to a host that the operator did not name (threat T5).
 """
 
 import ipaddress
+import re
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from aiops_shared.errors import NotConfiguredError
 
 CONNECT_S = 5.0
 MAX_CONNECTIONS = 32
+_HOST = re.compile(r"[A-Za-z0-9.:-]+")
 
 RequestHook = Callable[[httpx.Request], Awaitable[None]]
 
@@ -85,7 +87,7 @@ def _address(base_url: str, *, plain_http: bool) -> httpx.URL:
         url = httpx.URL(base_url)
     except httpx.InvalidURL as error:
         raise NotConfiguredError(base_url[:256], "not a URL", "give https://host[:port]") from error
-    if url.userinfo or not url.host or url.scheme not in {"https", "http"}:
+    if url.userinfo or _HOST.fullmatch(url.host) is None or url.scheme not in {"https", "http"}:
         raise NotConfiguredError(url.host or "address", "not an https URL", "give https://host[:port]")
     if url.scheme == "http" and not plain_http:
         raise NotConfiguredError(str(url), "plain HTTP would show the token", "give an https address")
