@@ -14,10 +14,10 @@ def _text(*parts: str) -> str:
     return "".join(parts)  # in parts, so that scanners of repositories do not take them for real ones
 
 
-def _jwt() -> str:
+def _jwt(signature: str) -> str:
     head = urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').decode().rstrip("=")
     claims = urlsafe_b64encode(b'{"sub":"canary-jwt","iss":"lab"}').decode().rstrip("=")
-    return f"{head}.{claims}.Q0FOQVJZX2p3dF9zaWduYXR1cmVfbm90X3JlYWw"
+    return f"{head}.{claims}.{signature}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Canary:
     core: str
 
 
+_JWT_SIGNATURE = "CANARYjwtSignatureNotReal0000000000000000000"
+_SA_SIGNATURE = "CANARYserviceAccountTokenNotReal00000000000"
 _PEM_BODY = "MIIEvQCANARYpemCANARYpemCANARYpemCANARYpemCANARYpemCANARYpem0000"
 _ALL = (
     Canary("secret-data", "canary-secret-data-Zk3vQp81", "canary-secret-data-Zk3vQp81"),
@@ -37,7 +39,7 @@ _ALL = (
     Canary("log", _text("xoxb-", "000000000000-CANARYlogline0000000000"), "CANARYlogline0000000000"),
     Canary("config-map", "canaryConfigMapPw5Rt8Yb31", "canaryConfigMapPw5Rt8Yb31"),
     Canary("helm-release", "canaryHelmRelease4Nc6Jx27", "canaryHelmRelease4Nc6Jx27"),
-    Canary("sa-token", f"{_jwt()}c2F0b2tlbg", "X25vdF9yZWFsc2F0b2tlbg"),
+    Canary("sa-token", _jwt(_SA_SIGNATURE), _SA_SIGNATURE),
     Canary("error-text", "canaryErrorText9Lf3Dk65", "canaryErrorText9Lf3Dk65"),
     Canary("url-password", "canaryUrlPassword2Gs7Vn48", "canaryUrlPassword2Gs7Vn48"),
     Canary(
@@ -45,7 +47,7 @@ _ALL = (
         _text("-----BEGIN ", "PRIVATE KEY-----\n", _PEM_BODY, "\n-----END ", "PRIVATE KEY-----\n"),
         _PEM_BODY,
     ),
-    Canary("jwt", _jwt(), "Q0FOQVJZX2p3dF9zaWduYXR1cmVfbm90X3JlYWw"),
+    Canary("jwt", _jwt(_JWT_SIGNATURE), _JWT_SIGNATURE),
     Canary("akia", _text("AKIA", "CANARY0EXAMPLE00"), _text("AKIA", "CANARY0EXAMPLE00")),
 )
 PLANTED = {canary.where: canary.planted for canary in _ALL}
