@@ -50,5 +50,5 @@ async def ask(clusters: Clusters, tool: str, **arguments: Any) -> Answered:
 
 
 def records(table: dict[str, Any]) -> Sequence[dict[str, Any]]:
-    """A columnar table as one dict per row."""
-    return [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
+    """A columnar table as one dict per row; an empty answer leaves `rows` out."""
+    return [dict(zip(table["columns"], row, strict=True)) for row in table.get("rows", [])]

@@ -107,7 +107,7 @@ def _said(ask: EventAsk, groups: list[Group], now: datetime) -> str:
     about = f" about {ask.kind}{f' {ask.name}' if ask.name else ''}" if ask.kind else ""
     warnings = [group for group in groups if group.example.type == "Warning"]
     total = counted(sum(group.count for group in groups), "event")
-    head = f"{total}{about} {where} since {ask.since}, {counted(len(groups), 'kind')} of them"
+    head = f"{total}{about} {where} since {ask.since}, {len(groups)} different"
     if not groups:
         return cut(f"No events{about} {where} since {ask.since}.")
     if not warnings:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from aiops_eks.models.answers import Previous
-from aiops_eks.models.fields import Obj, ago, count, items, moment, name_of, part, seconds_since, text
+from aiops_eks.models.fields import Obj, ago, count, items, moment, name_of, part, seconds_since, text, word
 from aiops_eks.models.health import RECENT_S, ending
 from aiops_shared.errors import NotFoundError
 
@@ -76,7 +76,7 @@ def instance(pod: Obj, wanted: str, previous: Previous, now: datetime) -> Instan
             f"previous instance of {pod_name}/{container}", "it never restarted", "use previous=auto"
         )
     if previous == "yes" or (previous == "auto" and last and part(status, "state", "waiting")):
-        return Instance(pod_name, container, True, _ended(last, "previous", now), ended=text(last, "reason"))
+        return Instance(pod_name, container, True, _ended(last, "previous", now), ended=word(last, "reason"))
     return _current(pod_name, container, status, now, auto=previous == "auto")
 
 
@@ -84,7 +84,7 @@ def earlier(pod: Obj, current: Instance, now: datetime) -> Instance:
     """The run before the current one."""
     last = part(_statuses(pod).get(current.container, {}), "lastState", "terminated")
     state = f"{_ended(last, 'previous', now)}; {current.state}"
-    return Instance(current.pod, current.container, True, state, ended=text(last, "reason"))
+    return Instance(current.pod, current.container, True, state, ended=word(last, "reason"))
 
 
 def _current(pod: str, container: str, status: Obj, now: datetime, *, auto: bool) -> Instance:
@@ -96,10 +96,10 @@ def _current(pod: str, container: str, status: Obj, now: datetime, *, auto: bool
         recent = auto and died_s is not None and died_s < RECENT_S
         return Instance(pod, container, False, f"current, running {ago(up_s)}", fallback=recent)
     if ended:
-        return Instance(pod, container, False, _ended(ended, "current", now), ended=text(ended, "reason"))
+        return Instance(pod, container, False, _ended(ended, "current", now), ended=word(ended, "reason"))
     if last:
-        return Instance(pod, container, False, _ended(last, "current", now), ended=text(last, "reason"))
-    why = text(waiting, "reason") or "no status yet"
+        return Instance(pod, container, False, _ended(last, "current", now), ended=word(last, "reason"))
+    why = word(waiting, "reason") or "no status yet"
     message = text(waiting, "message")
     return Instance(pod, container, False, f"never started: {why}", readable=False, message=message)
 

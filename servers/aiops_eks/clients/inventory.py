@@ -17,13 +17,15 @@ from aiops_eks.models.health import IMPAIRED, UNDERWAY, Health, judge_object, ju
 from aiops_eks.ports import Clusters, Kube, SensitiveReads
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, NotFoundError
+from aiops_shared.guardrails.redacting import redact
 from aiops_shared.kube.models import Kind
 from aiops_shared.results import Cell, Evidence, Table
 
 MOST_ROWS = 20_000
 PAGE = 500
-MOST_LOOKED_AT = {False: 10, True: 100}  # suspects read whole, by unhealthy_only
+MOST_LOOKED_AT = {False: 30, True: 100}  # suspects read whole, by unhealthy_only
 MOST_NODES = 2_000
+CELL_CHARS = 160
 
 # kubectl's default columns where the API also sends wide ones; other kinds show the first eight.
 _COLUMNS = {
@@ -272,18 +274,25 @@ async def _looked_at(kube: Kube, kind: Kind, row: _Row, now: datetime) -> _Row |
 
 
 def _table(kind: Kind, page: list[_Row], *, show_namespace: bool) -> Table:
-    given = list(page[0].cells) if page else []
+    given = list(page[0].cells) if page else ["name"]
     wanted = [name for name in _COLUMNS.get(kind.kind, given[:_MOST_COLUMNS]) if name in given]
     judged = any(row.health for row in page)
     columns = [*(["namespace"] if show_namespace else []), *wanted, *(["health"] if judged else [])]
     rows = []
     for row in page:
         cells: list[Cell] = [row.namespace] if show_namespace else []
-        cells += [row.cells.get(name) for name in wanted]
+        cells += [_shown(row.cells.get(name)) for name in wanted]
         if judged:
             cells.append(row.health.word if row.health else "")
         rows.append(tuple(cells))
     return Table(columns=tuple(columns), rows=tuple(rows))
+
+
+def _shown(cell: Cell) -> Cell:
+    """Numbers as numbers; long texts redacted whole, then cut."""
+    if not isinstance(cell, str):
+        return cell
+    return int(cell) if cell.isdigit() and len(cell) < 10 else cut(redact(cell), CELL_CHARS)
 
 
 def _said(kind: Kind, ask: ListAsk, rows: list[_Row], page: list[_Row], unhealthy: int) -> str:
@@ -321,9 +330,14 @@ def _evidence(kube: Kube, kind: Kind, ask: ListAsk, rows: int) -> Evidence:
     )
 
 
+def _labelled(ask: ListAsk) -> str:
+    return f" with labels {ask.selector}" if ask.selector else ""
+
+
 def _empty(kind: Kind, ask: ListAsk, total: int) -> str:
     if ask.unhealthy_only and total:
         return f"{counted(total, kind.singular or kind.kind.lower(), kind.plural)} looked at, none unhealthy."
+    if not kind.namespaced:
+        return f"The cluster serves {kind.plural}, but has none{_labelled(ask)}."
     where = f"namespace {ask.namespace}" if ask.namespace else "any namespace that may be read"
-    label = f" with labels {ask.selector}" if ask.selector else ""
-    return f"No {kind.plural}{label} in {where}. Check the selector and the namespace's name."
+    return f"No {kind.plural}{_labelled(ask)} in {where}. Check the selector and the namespace's name."

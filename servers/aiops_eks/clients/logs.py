@@ -31,6 +31,7 @@ MOST_MATCHING = 500
 READ_LINES = 1_000  # per instance, counted even when fewer are shown
 GREP_LINES = 5_000
 READ_BYTES = 1_000_000
+STAMP_BYTES = 31  # the time before each line, which counts too
 BUDGET_CHARS = {"summary": 2_600, "full": 28_000}
 LINE_CHARS = {"summary": 300, "full": 2_000}
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,11 +39,10 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One instance's lines, and what went wrong."""
+    """One instance and its lines."""
 
     instance: Instance
     lines: Sequence[LogLine] = ()
-    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +103,20 @@ class LogReader:
         return _Read(chosen, lines)
 
     async def _lines(self, kube: Kube, plan: _Plan, chosen: Instance) -> list[LogLine]:
-        found = await kube.logs(
-            plan.ask.namespace,
-            chosen.pod,
-            container=chosen.container,
-            previous=chosen.previous,
-            tail=plan.lines,
-            since=plan.since,
-            limit_bytes=READ_BYTES,
-        )
+        found: Sequence[LogLine] = ()
+        # The kubelet stops at the byte limit and drops the newest lines, so long lines need a shorter tail.
+        for tail in (plan.lines, plan.lines // 10 + 1, plan.lines // 100 + 1):
+            found = await kube.logs(
+                plan.ask.namespace,
+                chosen.pod,
+                container=chosen.container,
+                previous=chosen.previous,
+                tail=tail,
+                since=plan.since,
+                limit_bytes=READ_BYTES,
+            )
+            if sum(len(line.text.encode()) + STAMP_BYTES for line in found) < READ_BYTES * 0.9:
+                break
         clean = [self.redact(each) for each in without_keys(line.text for line in found)]
         return [line.model_copy(update={"text": each}) for line, each in zip(found, clean, strict=True)]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from aiops_eks.models.fields import Obj, ago, count, items, moment, part, text
+from aiops_eks.models.fields import Obj, ago, count, items, moment, namespace_of, part, text, word
 from aiops_eks.models.log_lines import shape_of
 from aiops_shared.results import Table
 
@@ -66,11 +66,11 @@ def said(event: Obj) -> Said:
     counts = [count(event, "series", "count"), count(event, "count"), count(event, "deprecatedCount"), 1]
     last = next((each for each in lasts if each), None)
     return Said(
-        type=text(event, "type") or "Normal",
-        reason=text(event, "reason"),
-        kind=text(about, "kind"),
-        namespace=text(about, "namespace") or text(event, "metadata", "namespace"),
-        name=text(about, "name"),
+        type=word(event, "type") or "Normal",
+        reason=word(event, "reason"),
+        kind=word(about, "kind"),
+        namespace=word(about, "namespace") or namespace_of(event),
+        name=word(about, "name"),
         message=text(event, "message") or text(event, "note"),
         count=max(counts),
         first=next((each for each in firsts if each), last),

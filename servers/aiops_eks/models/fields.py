@@ -4,11 +4,13 @@ Called wherever an object is judged or shown. An API server may be broken or hos
 misshapen field reads as absent, never as a crash.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 Obj = Mapping[str, Any]
+_NO_WORD = re.compile(r"[^A-Za-z0-9_.:/-]")
 
 
 def part(obj: object, *path: str) -> Obj:
@@ -36,6 +38,14 @@ def text(obj: object, *path: str) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, str | int | float) else ""
+
+
+def word(obj: object, *path: str) -> str:
+    """A reason or another single word; anything that no word may hold is dropped.
+
+    Reasons stand in summaries, where text that somebody else wrote must not (T7).
+    """
+    return _NO_WORD.sub("", text(obj, *path))[:253]
 
 
 def count(obj: object, *path: str, otherwise: int = 0) -> int:

@@ -20,6 +20,7 @@ from aiops_eks.models.fields import (
     part,
     seconds_since,
     text,
+    word,
 )
 from aiops_shared.results import Cell
 
@@ -33,6 +34,9 @@ _AGE = re.compile(r"(\d+)([smhdy])")
 _AGE_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "y": 31_536_000}
 _STARTING = {"Pending", "ContainerCreating", "PodInitializing", ""}
 _DONE = {"Completed", "Succeeded"}
+_ENDED = {"Error", "Failed", "Evicted", "OOMKilled", "ContainerStatusUnknown", "DeadlineExceeded"}
+_NO_STATUS = re.compile(r"[^A-Za-z0-9_.:/-]")
+HISTORY_S = 3600.0  # a replaced pod that ended longer ago is history
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ def _restarts(cell: Cell) -> tuple[int, float | None]:
 
 
 def _pod_row(cells: Cells) -> Health:
-    status = str(cells.get("status") or "")
+    status = _NO_STATUS.sub("", str(cells.get("status") or ""))[:64]
     restarts, last_s = _restarts(cells.get("restarts"))
     if status in _DONE:
         return Health(OK, "completed", restarts)
@@ -88,7 +92,9 @@ def _pod_row(cells: Cells) -> Health:
         return Health(UNDERWAY, "terminating", restarts)
     if status in _STARTING or re.fullmatch(r"Init:\d+/\d+", status):
         return Health(UNDERWAY, "starting", restarts) if young else Health(IMPAIRED, status, restarts)
-    return Health(DOWN, status, restarts)
+    # Finished badly, long ago, never restarted: most often what a Job or an eviction left behind.
+    left = not restarts and (seconds_of(cells.get("age")) or 0) > HISTORY_S and status in _ENDED
+    return Health(IMPAIRED if left else DOWN, status, restarts)
 
 
 def _running_row(cells: Cells, restarts: int, last_s: float | None) -> Health:
@@ -213,7 +219,7 @@ def _judge_pod(pod: Obj, now: datetime) -> Health:
 
 
 def _judge_phase(pod: Obj, now: datetime) -> Health | None:
-    phase, reason = text(pod, "status", "phase"), text(pod, "status", "reason")
+    phase, reason = text(pod, "status", "phase"), word(pod, "status", "reason")
     gone_s = seconds_since(now, moment(pod, "metadata", "deletionTimestamp"))
     if gone_s is not None:
         stuck = gone_s > 300  # deletionTimestamp already holds the grace period
@@ -223,28 +229,28 @@ def _judge_phase(pod: Obj, now: datetime) -> Health | None:
     if phase == "Succeeded":
         return Health(OK, "completed")
     if phase == "Failed":
-        of_job = (controller_of(pod) or ("", "", ""))[1] == "Job"
-        return Health(
-            IMPAIRED if of_job or reason == "Evicted" else DOWN, reason or _last_words(pod) or "Failed"
-        )
+        return _judge_failed(pod, reason, now)
     scheduled = conditions_of(pod).get("PodScheduled", {})
     if phase == "Pending" and text(scheduled, "status") == "False":
         age_s = seconds_since(now, moment(pod, "metadata", "creationTimestamp")) or 0
-        return Health(DOWN if age_s > 60 else UNDERWAY, text(scheduled, "reason") or "Unschedulable")
+        return Health(DOWN if age_s > 60 else UNDERWAY, word(scheduled, "reason") or "Unschedulable")
     return None
 
 
-def _last_words(pod: Obj) -> str:
-    for status in items(pod, "status", "containerStatuses"):
-        ended = part(status, "state", "terminated")
-        if count(ended, "exitCode"):
-            return ending(ended)
-    return ""
+def _judge_failed(pod: Obj, reason: str, now: datetime) -> Health:
+    """A failed pod that a controller replaces is history after an hour; a bare one stays broken."""
+    ends = [part(status, "state", "terminated") for status in items(pod, "status", "containerStatuses")]
+    how = reason or next((ending(end) for end in ends if count(end, "exitCode")), "") or "Failed"
+    ended = max((at for end in ends if (at := moment(end, "finishedAt"))), default=None)
+    ended_s = seconds_since(now, ended or moment(pod, "metadata", "creationTimestamp")) or 0
+    if controller_of(pod) is None:
+        return Health(DOWN, how)
+    return Health(OK, f"{how}, {ago(ended_s)} ago") if ended_s > HISTORY_S else Health(IMPAIRED, how)
 
 
 def ending(terminated: Obj) -> str:
     """How a run of a container ended: `OOMKilled`, `Error, exit 1`."""
-    reason, code = text(terminated, "reason"), count(terminated, "exitCode")
+    reason, code = word(terminated, "reason"), count(terminated, "exitCode")
     if reason in {"OOMKilled", "Completed"} or not terminated:
         return reason
     return f"{reason or 'ended'}, exit {code}"
@@ -265,7 +271,7 @@ def _judge_container(pod: Obj, status: Obj, now: datetime) -> Health | None:
 
 
 def _judge_waiting(pod: Obj, status: Obj, now: datetime, why: str) -> Health:
-    reason = text(status, "state", "waiting", "reason")
+    reason = word(status, "state", "waiting", "reason")
     if reason not in _STARTING:
         return Health(DOWN, f"{reason}{why}")
     age_s = seconds_since(now, moment(pod, "metadata", "creationTimestamp")) or 0
@@ -296,7 +302,7 @@ def _judge_rollout(obj: Obj, now: datetime) -> Health:
     if text(progress, "status") == "False":
         return Health(max(IMPAIRED, plain.badness), f"{have}/{want} ready ({text(progress, 'reason')})")
     moving_s = seconds_since(now, moment(progress, "lastUpdateTime"))
-    if plain.unhealthy and text(progress, "reason") == "ReplicaSetUpdated" and (moving_s or 0) < STARTING_S:
+    if plain.unhealthy and word(progress, "reason") == "ReplicaSetUpdated" and (moving_s or 0) < STARTING_S:
         return Health(UNDERWAY, f"rolling out, {have}/{want} ready")
     return plain
 
@@ -334,7 +340,7 @@ def _judge_hpa(hpa: Obj, now: datetime) -> Health:
     conditions = conditions_of(hpa)
     for name in ("AbleToScale", "ScalingActive"):
         each = conditions.get(name, {})
-        if text(each, "status") == "False" and text(each, "reason") != "ScalingDisabled":
+        if text(each, "status") == "False" and word(each, "reason") != "ScalingDisabled":
             return Health(IMPAIRED, f"{name}=False ({text(each, 'reason')})")
     most, current = count(hpa, "spec", "maxReplicas"), count(hpa, "status", "currentReplicas")
     return Health(IMPAIRED, f"at maximum ({current}/{most})") if most and current >= most else HEALTHY
