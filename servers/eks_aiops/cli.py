@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 
 from aiops_shared.errors import AiopsError
-from eks_aiops.freezes import app as freeze_app
 
 app = typer.Typer(
     help="See an EKS platform whole, find causes, change it safely. Start with: eks-aiops demo",
@@ -103,6 +102,9 @@ audit_app = typer.Typer(
     help="The audit: who did what, under which rule, with which outcome.", no_args_is_help=True
 )
 app.add_typer(audit_app, name="audit")
+freeze_app = typer.Typer(
+    help="The kill switch: stop every write, everywhere on this store.", no_args_is_help=True
+)
 app.add_typer(freeze_app, name="freeze")
 
 
@@ -123,6 +125,38 @@ def audit_show(
     from eks_aiops.auditing import show
 
     _run(lambda: show(limit=limit, as_json=as_json))
+
+
+@audit_app.command("export")
+def audit_export() -> None:
+    """Write every record with its mac to stdout, one JSON object a line."""
+    from eks_aiops.auditing import export
+
+    _run(export)
+
+
+@freeze_app.command("on")
+def freeze_on(reason: Annotated[str, typer.Option(help="Why; shown in every refusal.")] = "") -> None:
+    """Freeze: no step of any action starts until `freeze off`."""
+    from eks_aiops.switching import freeze
+
+    _run(lambda: freeze(reason))
+
+
+@freeze_app.command("off")
+def freeze_off() -> None:
+    """Lift the freeze."""
+    from eks_aiops.switching import lift
+
+    _run(lift)
+
+
+@freeze_app.command("status")
+def freeze_status() -> None:
+    """Say whether anything is frozen, by whom and why."""
+    from eks_aiops.switching import show
+
+    _run(show)
 
 
 def _add_lab() -> None:

@@ -9,7 +9,9 @@ from mcp_types import InputRequiredResult
 
 from aiops_shared.app.asking import Answered, answered, ask_and_wait, can_ask, is_modern, question
 from aiops_shared.errors import ApprovalPendingError
-from aiops_shared.guardrails import ActionRecord, Guardrails, PendingApproval
+from aiops_shared.guardrails import ActionRecord
+from aiops_shared.guardrails.facade import Guardrails
+from aiops_shared.guardrails.models import PendingApproval
 
 
 def _sees(pending: PendingApproval) -> str:

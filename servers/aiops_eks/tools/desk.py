@@ -11,12 +11,13 @@ from aiops_eks.models.changes import ActionStatus, PlannedChange
 from aiops_eks.planning import manifests
 from aiops_eks.planning.drafts import Around, Draft, DryRun, Obj, Surroundings, at
 from aiops_eks.planning.facts import measure
-from aiops_eks.planning.judging import plan_of, request_of
+from aiops_eks.planning.judging import Judged, Stamp, plan_of, request_of
 from aiops_eks.planning.workloads import WORKLOAD_ACTIONS, Wish
 from aiops_shared.clock import Clock
 from aiops_shared.errors import InvalidInputError
-from aiops_shared.guardrails import ActionRecord, Guardrails, Plan, Verdict, new_id
-from aiops_shared.kube.manifests import load_manifests
+from aiops_shared.guardrails import ActionRecord, Plan, Verdict
+from aiops_shared.guardrails.facade import Guardrails
+from aiops_shared.guardrails.ids import new_id
 from aiops_shared.results import Evidence, Table
 
 _PASSING = frozenset({"freeze", "repeat-limit", "rate-limit", "read-only", "audit-down"})
@@ -46,6 +47,8 @@ class PlanDesk:
 
     async def apply(self, cluster: str | None, text: str, reason: str) -> PlannedChange:
         """Server-side apply of one object."""
+        from aiops_shared.kube.manifests import load_manifests
+
         documents = load_manifests(text)
         if len(documents) != 1:
             raise InvalidInputError(
@@ -93,19 +96,20 @@ class PlanDesk:
     ) -> PlannedChange:
         verdict = await self._judge(draft, around, wanted)
         found = dry or await self.surroundings.dry_run(draft, around)
-        plan = plan_of(
-            draft,
-            around,
-            found,
-            measure(draft, around, wanted=wanted),
-            plan_id=new_id("pln_"),
-            caller=self.guard.caller,
+        judged = Judged(
+            dry=found,
+            facts=measure(draft, around, wanted=wanted),
             verdict=verdict,
             policy_digest=self.guard.policy_digest,
-            safe_now=self.clock.safe_now(),
+        )
+        stamp = Stamp(
+            plan_id=new_id("pln_"),
+            caller=self.guard.caller,
+            at=self.clock.safe_now(),
             ttl_s=self.plan_ttl_s,
             reason=reason,
         )
+        plan = plan_of(draft, around, judged, stamp)
         await self.guard.save_plan(plan)
         return _shown(plan, draft, found)
 

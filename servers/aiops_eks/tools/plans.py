@@ -9,10 +9,10 @@ from mcp_types import InputRequiredResult
 from pydantic import Field
 
 from aiops_eks.models.changes import ActionStatus, PlannedChange
-from aiops_eks.tools.desk import PlanDesk
 from aiops_eks.planning.workloads import Wish
 from aiops_eks.tools.approving import execute_with_approval
-from aiops_shared.guardrails import Guardrails
+from aiops_eks.tools.desk import PlanDesk
+from aiops_shared.guardrails.facade import Guardrails
 from aiops_shared.params import (
     PLANS,
     READS,
@@ -69,7 +69,7 @@ class PlanTools:
         to_revision: Annotated[int | None, Field(ge=1, description="rollback; absent: the previous")] = None,
         reason: Reason = None,
     ) -> PlannedChange:
-        """Plan to scale, restart, roll back, resize (CPU/memory requests and limits) or change the image of a workload.
+        """Plan to scale, restart, roll back, resize (CPU/memory limits) or change the image of a workload.
 
         Changes nothing. `resources` without values raises the memory limit by half.
         """

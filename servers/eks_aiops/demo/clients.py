@@ -59,7 +59,7 @@ class Answer:
 
     data: dict[str, Any]
     error: str
-    size_bytes: int
+    text: str
 
 
 Ask = Callable[..., Awaitable[Answer]]
@@ -84,6 +84,6 @@ async def connected(
             result = await client.call_tool(tool, wanted, raise_on_error=False)
             text = "".join(getattr(block, "text", "") for block in result.content)
             data = result.structured_content or {}
-            return Answer(data=data, error=text if result.is_error else "", size_bytes=len(text))
+            return Answer(data=data, error=text if result.is_error else "", text=text)
 
         yield client, ask

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
+from anyio.abc import Process
 
 from aiops_shared.errors import UpstreamTimeoutError
 
@@ -25,6 +26,14 @@ def exported(text: str) -> dict[str, str]:
     return found
 
 
+async def _appears(file: Path, process: Process) -> None:
+    """Wait for the file that a child writes when it is ready, or for the child's end."""
+    while True:
+        if await anyio.Path(file).exists() or process.returncode is not None:
+            return
+        await anyio.sleep(0.05)
+
+
 @asynccontextmanager
 async def lab(scenario: str, seed: int, folder: Path) -> AsyncIterator[dict[str, str]]:
     """Start `eks-aiops lab up`, wait until everything answers, stop it at the end."""
@@ -34,8 +43,7 @@ async def lab(scenario: str, seed: int, folder: Path) -> AsyncIterator[dict[str,
     process = await anyio.open_process(command, stdout=subprocess.DEVNULL, stderr=None)
     try:
         with anyio.move_on_after(START_WITHIN_S):
-            while not export.exists() and process.returncode is None:
-                await anyio.sleep(0.05)
+            await _appears(export, process)
         if not export.exists():
             raise UpstreamTimeoutError(
                 "lab", f"did not start within {START_WITHIN_S:.0f} s", "see the lines above"

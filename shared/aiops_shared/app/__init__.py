@@ -89,7 +89,7 @@ def _why_forbidden(tool: Tool, settings: Settings) -> AiopsError | None:
 
 def build(
     name: str,
-    tools: Sequence[FunctionTool],
+    tools: Sequence[Tool],
     *,
     settings: Settings,
     instructions: str,
@@ -101,7 +101,7 @@ def build(
     Tools that the configuration forbids are neither listed nor callable. NotConfiguredError when AIOPS_TOOLS
     names a tool that does not exist.
     """
-    bound = [BoundTool.bind(tool) for tool in tools]
+    bound = [BoundTool.bind(tool) for tool in tools if isinstance(tool, FunctionTool)]
     names = frozenset(tool.name for tool in bound)
     if wrong := sorted(set(settings.tools) - names):
         raise NotConfiguredError(

@@ -1,0 +1,5 @@
+"""`python -m aiops_eks`."""
+
+from aiops_eks.server import serve
+
+serve()

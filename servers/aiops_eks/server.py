@@ -1,0 +1,100 @@
+"""Wires the eks server: settings -> clients -> guardrails -> tools -> run. No logic.
+
+Everything that costs time to import or needs a network is opened by the first call that needs it, so that
+the server starts and lists its tools without credentials, cluster or state (decision D31).
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+from fastmcp import FastMCP
+
+from aiops_eks.clients.dossiers import DossierReader
+from aiops_eks.clients.effects import KubeEffects
+from aiops_eks.clients.events import EventReader
+from aiops_eks.clients.facts import FactsReader
+from aiops_eks.clients.inventory import InventoryReader
+from aiops_eks.clients.logs import LogReader
+from aiops_eks.clients.surroundings import KubeSurroundings
+from aiops_eks.tools.clusters import ClusterTools
+from aiops_eks.tools.desk import PlanDesk
+from aiops_eks.tools.diagnose import DiagnoseTools
+from aiops_eks.tools.events import EventTools
+from aiops_eks.tools.logs import LogTools
+from aiops_eks.tools.plans import PlanTools
+from aiops_eks.tools.resources import ResourceTools
+from aiops_shared.app import build, log_to_stderr, trace_to
+from aiops_shared.app.recording import Recorder
+from aiops_shared.auth.callers import caller_from
+from aiops_shared.aws.clients import AwsClients
+from aiops_shared.guardrails import Caller
+from aiops_shared.guardrails.facade import Guardrails
+from aiops_shared.guardrails.redacting import redact
+from aiops_shared.http.world_clock import make_clock
+from aiops_shared.kube.clusters import ClusterDirectory
+from aiops_shared.settings import Settings
+
+INSTRUCTIONS = (
+    "EKS and Kubernetes: list and read any object, pod logs and events, find root causes (diagnose), scan"
+    " manifests, plan, execute and undo changes behind policy and approval."
+)
+
+
+@dataclass
+class Wiring:
+    """The outside world of one server. Building it opens nothing."""
+
+    settings: Settings
+
+    def __post_init__(self) -> None:
+        who = caller_from(self.settings)
+        self.clock = make_clock(self.settings)
+        self.clusters = ClusterDirectory(self.settings, AwsClients(self.settings.aws), self.clock, who)
+        self.surroundings = KubeSurroundings(self.clusters, self.clock)
+        caller = Caller(name=who.name, kind=who.kind)
+        self.guard = Guardrails.open(self.settings, self.clock, self._effects, caller)
+        self.recorder = Recorder(self.guard, self.settings.sensitive_reads)
+
+    async def _effects(self, cluster: str) -> KubeEffects:
+        return KubeEffects(await self.clusters.open(cluster), self.surroundings)
+
+    @asynccontextmanager
+    async def running(self, _: FastMCP) -> AsyncIterator[dict[str, Any]]:
+        """The server's lifespan: carries actions on, closes what was opened."""
+        try:
+            async with self.guard.running():
+                yield {}
+        finally:
+            with anyio.move_on_after(5, shield=True):
+                await self.clusters.aclose()
+            self.guard.close()
+
+
+def make(settings: Settings) -> FastMCP:
+    """The server, not yet running."""
+    parts = Wiring(settings)
+    clusters, clock, recorder = parts.clusters, parts.clock, parts.recorder
+    inventory = InventoryReader(clusters, clock, recorder)
+    desk = PlanDesk(parts.surroundings, parts.guard, clock, settings.policy.plan_ttl_s)
+    tools = [
+        *ClusterTools(inventory).tools(),
+        *ResourceTools(inventory, DossierReader(clusters, clock, recorder)).tools(),
+        *LogTools(LogReader(clusters, clock, recorder, redact)).tools(),
+        *EventTools(EventReader(clusters, clock, recorder)).tools(),
+        *DiagnoseTools(FactsReader(clusters, clock, recorder, redact)).tools(),
+        *PlanTools(desk, parts.guard).tools(),
+    ]
+    return build(
+        "eks", tools, settings=settings, instructions=INSTRUCTIONS, calls=recorder, lifespan=parts.running
+    )
+
+
+def serve() -> None:
+    """Run over stdio until the client closes it."""
+    settings = Settings()
+    log_to_stderr(settings.log_level)
+    trace_to(settings, "eks")
+    make(settings).run(show_banner=False)
