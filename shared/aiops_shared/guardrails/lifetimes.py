@@ -4,6 +4,7 @@ At the end of the lifespan no new step begins; the steps under way finish, waits
 left is handed over to whichever process takes it (R22).
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -31,12 +32,23 @@ class Lifetime:
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Lifetime"]:
         """Runs may be launched inside of this block; it ends when their current steps did."""
-        self._stopping = anyio.Event()
-        async with anyio.create_task_group() as self._tasks:
-            try:
-                yield self
-            finally:
-                self.stop()
+        # A task of its own: frameworks enter and leave a lifespan under different cancel scopes, which a task
+        # group in the lifespan's own task does not survive.
+        self._stopping, ready = anyio.Event(), anyio.Event()
+        task = asyncio.get_running_loop().create_task(self._live(ready), name="aiops-runs")
+        await ready.wait()
+        try:
+            yield self
+        finally:
+            self.stop()
+            await task
+
+    async def _live(self, ready: anyio.Event) -> None:
+        async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            ready.set()
+            await self._stopping.wait()
+        self._tasks = None
 
     def stop(self) -> None:
         """Begin no step any more; end every wait. Callable from a signal handler's task."""
