@@ -111,7 +111,7 @@ class Freezer:
 
 
 def switches(conn: "Connection", cluster: str = "") -> tuple[Freeze, ...]:
-    """The switches that hold, oldest first, read in the caller's transaction; all of them without a cluster."""
+    """The switches that hold, oldest first, in the caller's transaction; all without a cluster."""
     from aiops_shared.state.schema import freezes
 
     query = freezes.select().where(freezes.c.lifted_at.is_(None)).order_by(freezes.c.id)

@@ -136,8 +136,8 @@ def _entities(
 
 
 def _context(request: Request, min_confidence_pct: int) -> dict[str, object]:
-    facts = request.facts.model_dump(exclude={"env"})
-    counted = {name: min(count, LARGEST) for name, count in request.limits.model_dump().items()}
+    facts = {name: value for name, value in request.facts if name != "env"}
+    counted = {name: min(count, LARGEST) for name, count in request.limits}
     context: dict[str, object] = {
         **facts,
         **counted,
