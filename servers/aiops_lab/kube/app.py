@@ -86,6 +86,7 @@ class _Api:
 
     async def _answer(self, request: Request, noted: _Noted) -> Response:
         parts = segments(request.url.path)
+        _check_accept(request)
         noted.body = await read_body(request)
         if len(parts) and parts[0] in _OPEN - _DISCOVERY and request.method == "GET":
             return PlainTextResponse("ok")
@@ -179,6 +180,14 @@ class _Api:
                 impersonator=noted.impersonator,
             )
         )
+
+
+def _check_accept(request: Request) -> None:
+    """Raises ApiError 406 for a client that takes no JSON at all."""
+    wanted = request.headers.get("accept", "*/*")
+    if not any(form in wanted for form in ("json", "*/*", "application/*", "text/")):
+        message = "only the following media types are accepted: application/json"
+        raise ApiError(406, "NotAcceptable", message)
 
 
 def _real_now() -> datetime:

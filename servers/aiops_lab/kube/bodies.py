@@ -56,11 +56,6 @@ def decode_object(body: bytes, content_type: str | None) -> Obj:
     return decoded
 
 
-def decode_options(body: bytes, content_type: str | None) -> Obj:
-    """DeleteOptions, which may be absent. Raises ApiError 400 or 415."""
-    return decode_object(body, content_type) if body.strip() else {}
-
-
 def decode_value(body: bytes, kind: str) -> Any:
     """Any JSON or YAML value. Raises ApiError 400 or 415."""
     if kind in {"application/yaml", "application/apply-patch+yaml"}:

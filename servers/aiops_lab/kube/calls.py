@@ -7,7 +7,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from aiops_lab.kube.bodies import decode_object, decode_options
+from aiops_lab.kube.bodies import decode_object
 from aiops_lab.kube.errors import ApiError, bad_request
 from aiops_lab.kube.ports import UserInfo
 from aiops_lab.kube.targets import Target
@@ -58,24 +58,33 @@ class Call:
 
     @property
     def dry_run(self) -> bool:
-        """Whether nothing may change: `dryRun=All` in the query, or in the options a body carries."""
-        asked = self.request.query_params.getlist("dryRun") or self._dry_run_in_body()
+        """Whether nothing may change. Raises ApiError 400 for an unknown directive."""
+        if self.verb in {"delete", "deletecollection"} and not self.target.subresource:
+            asked = self.deletion_option("dryRun") or []
+        else:
+            asked = self.request.query_params.getlist("dryRun") or self._eviction_dry_run()
+        if not isinstance(asked, list):
+            raise bad_request("invalid DeleteOptions: dryRun must be a list")
         for value in asked:
             if value not in {"All", ""}:
-                raise bad_request(
-                    f'Invalid value: "{str(value)[:40]}": dryRun: Unsupported value, supported values: "All"'
+                said = (
+                    f'Invalid value: "{str(value)[:40]}": dryRun: Unsupported value: supported values: "All"'
                 )
+                raise bad_request(said)
         return "All" in asked
 
-    def _dry_run_in_body(self) -> list[str]:
-        # Deletes carry DeleteOptions themselves, an eviction carries them inside.
-        if self.verb in {"delete", "deletecollection"} and not self.target.subresource:
-            options = decode_options(self.body, self.content_type)
-        elif self.target.subresource == "eviction":
-            options = dig(decode_object(self.body, self.content_type), "deleteOptions", default={})
-        else:
+    def deletion_option(self, name: str) -> Any:
+        """An option of a delete. As on a real server the query counts only where there is no body:
+        `?dryRun=All` beside a body without `dryRun` really deletes (endpoints/handlers/delete.go)."""
+        if self.body.strip():
+            return decode_object(self.body, self.content_type).get(name)
+        values = self.request.query_params.getlist(name)
+        return values if name == "dryRun" else (values[0] if values else None)
+
+    def _eviction_dry_run(self) -> list[str]:
+        if self.target.subresource != "eviction":
             return []
-        asked = options.get("dryRun") or [] if isinstance(options, dict) else []
+        asked = dig(decode_object(self.body, self.content_type), "deleteOptions", "dryRun", default=[])
         return asked if isinstance(asked, list) else [str(asked)]
 
     @property

@@ -6,10 +6,10 @@ from typing import Any
 from starlette.responses import Response
 
 from aiops_lab.kube.admission.unknown import settle_unknown
-from aiops_lab.kube.bodies import PATCH_TYPES, decode_object, decode_options, decode_value, media_type
+from aiops_lab.kube.bodies import PATCH_TYPES, decode_object, decode_value, media_type
 from aiops_lab.kube.calls import Call, answer, success
 from aiops_lab.kube.deletion import DeletionOptions
-from aiops_lab.kube.errors import bad_request, unsupported_media
+from aiops_lab.kube.errors import FieldError, bad_request, invalid, unsupported_media
 from aiops_lab.kube.rbac import Attributes, Rbac
 from aiops_lab.kube.reading import Reading
 from aiops_lab.kube.store import Store
@@ -34,8 +34,11 @@ class Changing:
         return _warned(self._show(call, made, 201), warnings)
 
     def update(self, call: Call) -> Response:
-        """PUT an object or its status."""
+        """PUT an object or its status; a custom resource must say which version it replaces."""
         sent = self._addressed(call, decode_object(call.body, call.content_type))
+        if call.target.resource.custom and not sent["metadata"].get("resourceVersion"):
+            missing = FieldError("metadata.resourceVersion", "must be specified for an update", 0)
+            raise invalid(call.target.resource, call.target.name, [missing])
         warnings = settle_unknown(call.target.resource, sent, call.query("fieldValidation"))
         return _warned(self._show(call, self.store.update(sent, **self._options(call))), warnings)
 
@@ -141,24 +144,29 @@ class Changing:
         return call.verb == "patch" and media_type(call.content_type) == "application/apply-patch+yaml"
 
     def _deletion(self, call: Call) -> DeletionOptions:
-        sent = decode_options(call.body, call.content_type)
-        propagation = sent.get("propagationPolicy") or call.query("propagationPolicy") or "Background"
-        if sent.get("orphanDependents"):
+        propagation = call.deletion_option("propagationPolicy") or "Background"
+        if call.deletion_option("orphanDependents") in {True, "true"}:
             propagation = "Orphan"
         if propagation not in {"Background", "Foreground", "Orphan"}:
-            raise bad_request(
-                f'invalid DeleteOptions: propagationPolicy: Unsupported value: "{str(propagation)[:40]}"'
-            )
-        grace_s = sent.get("gracePeriodSeconds", call.number("gracePeriodSeconds"))
-        if grace_s is not None and (not isinstance(grace_s, int) or grace_s < 0):
-            raise bad_request("invalid DeleteOptions: gracePeriodSeconds must be a non-negative integer")
+            shown = str(propagation)[:40]
+            raise bad_request(f'invalid DeleteOptions: propagationPolicy: Unsupported value: "{shown}"')
+        preconditions = call.deletion_option("preconditions")
         return {
-            "uid": dig(sent, "preconditions", "uid"),
-            "resource_version": dig(sent, "preconditions", "resourceVersion"),
+            "uid": dig(preconditions, "uid"),
+            "resource_version": dig(preconditions, "resourceVersion"),
             "propagation": str(propagation),
-            "grace_s": grace_s,
+            "grace_s": _seconds(call.deletion_option("gracePeriodSeconds")),
             "dry_run": call.dry_run,
         }
+
+
+def _seconds(asked: Any) -> int | None:
+    if asked is None:
+        return None
+    number = int(asked) if isinstance(asked, str) and asked.isdecimal() and len(asked) < 10 else asked
+    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+        raise bad_request("invalid DeleteOptions: gracePeriodSeconds must be a non-negative integer")
+    return number
 
 
 def _warned(response: Response, paths: list[str]) -> Response:

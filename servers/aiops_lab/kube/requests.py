@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 
-MUTATING = frozenset({"create", "update", "patch", "delete", "deletecollection", "evict"})
+MUTATING = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 _NOT_A_CHANGE = frozenset({"selfsubjectaccessreviews", "selfsubjectreviews", "selfsubjectrulesreviews"})
 
 

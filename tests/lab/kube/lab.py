@@ -6,9 +6,9 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import CompletedProcess
-from datetime import UTC, datetime
 
 import anyio
 import httpx
@@ -21,6 +21,8 @@ from aiops_lab.kube.requests import RequestLog
 from aiops_lab.kube.store import BUILT_IN, LAB_CRDS, Store
 from aiops_lab.kube.tls import Certificates, make_certificates
 from tests.lab.kube.fakes import TOKENS, FakeLogs, FakeUsage, FrozenClock
+
+ADMIN_TOKEN, VIEWER_TOKEN = TOKENS.users
 
 
 @dataclass
@@ -38,26 +40,26 @@ class KubeLab:
     directory: Path
     clients: list[httpx.AsyncClient] = field(default_factory=list)
 
-    def client(self, token: str = "admin-token", **headers: str) -> httpx.AsyncClient:
+    def client(self, who: str = ADMIN_TOKEN, **headers: str) -> httpx.AsyncClient:
         """An HTTP client that verifies the lab's certificate."""
         made = httpx.AsyncClient(
             base_url=self.url,
             verify=ssl.create_default_context(cafile=str(self.certificates.ca_path)),
-            headers={"Authorization": f"Bearer {token}", "User-Agent": "tests/1", **headers},
+            headers={"Authorization": f"Bearer {who}", "User-Agent": "tests/1", **headers},
             trust_env=False,
         )
         self.clients.append(made)
         return made
 
-    def kubeconfig(self, token: str = "admin-token") -> Path:
+    def kubeconfig(self, who: str = ADMIN_TOKEN) -> Path:
         """A kubeconfig file for one caller."""
-        path = self.directory / f"kubeconfig-{token}"
+        path = self.directory / f"kubeconfig-{who}"
         cluster = {"server": self.url, "certificate-authority-data": self.certificates.ca_base64}
         content = {
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "lab", "cluster": cluster}],
-            "users": [{"name": "me", "user": {"token": token}}],
+            "users": [{"name": "me", "user": {"token": who}}],
             "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "me"}}],
             "current-context": "lab",
         }
@@ -65,20 +67,20 @@ class KubeLab:
         return path
 
     async def kubectl(
-        self, *words: str, token: str = "admin-token", stdin: str | None = None, fails: bool = False
+        self, *words: str, who: str = ADMIN_TOKEN, stdin: str | None = None, fails: bool = False
     ) -> str:
         """What a kubectl command prints; the exit code must be as expected."""
-        done = await self.run_kubectl(*words, token=token, stdin=stdin)
+        done = await self.run_kubectl(*words, who=who, stdin=stdin)
         said = done.stdout.decode() + done.stderr.decode()
         assert (done.returncode != 0) == fails, f"kubectl {' '.join(words)}: {said}"
         return said
 
     async def run_kubectl(
-        self, *words: str, token: str = "admin-token", stdin: str | None = None
+        self, *words: str, who: str = ADMIN_TOKEN, stdin: str | None = None
     ) -> CompletedProcess[bytes]:
         """Run kubectl against the lab with a home of its own."""
         environment = {"HOME": str(self.directory), "PATH": "/usr/bin:/bin:/usr/local/bin", "NO_PROXY": "*"}
-        command = ["kubectl", f"--kubeconfig={self.kubeconfig(token)}", *words]
+        command = ["kubectl", f"--kubeconfig={self.kubeconfig(who)}", *words]
         with anyio.fail_after(25):
             return await anyio.run_process(
                 command, input=(stdin or "").encode(), check=False, env=environment
@@ -109,7 +111,7 @@ async def running_lab(directory: Path) -> AsyncIterator[KubeLab]:
     # A fixture's two halves run in different tasks, which a task group does not survive.
     serving = asyncio.ensure_future(server.serve(sockets=[listener]))
     with anyio.fail_after(10):
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 - uvicorn tells by this flag only
             await anyio.sleep(0.01)
     try:
         yield lab

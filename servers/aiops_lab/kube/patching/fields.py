@@ -127,6 +127,20 @@ def minus(one: Fields, other: Fields) -> Fields:
     return left
 
 
+def unclaimed(one: Fields, other: Fields) -> Fields:
+    """Fields of `one` in which `other` has no part; a list element is claimed by any field inside it."""
+    left: Fields = {}
+    for name, below in one.items():
+        if name not in other:
+            if name != "." or not other:
+                left[name] = below
+        elif below and not other[name]:
+            left[name] = below  # `other` has the map or list itself, as an empty one, not what is in it
+        elif rest := unclaimed(below, other[name]) if below else {}:
+            left[name] = rest
+    return left
+
+
 def common(one: Fields, other: Fields) -> Fields:
     """Fields in both sets; where one side owns a whole value, that value."""
     both: Fields = {}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiops_lab.kube.errors import ApiError
-from aiops_lab.kube.patching.fields import Fields, changed, common, fields_of, leaves, minus, union
+from aiops_lab.kube.patching.fields import Fields, changed, common, fields_of, leaves, minus, unclaimed, union
 from aiops_lab.kube.patching.schema import Schema
 from aiops_lab.kube.wire import Obj, dig
 
@@ -149,7 +149,7 @@ def own_applied(live: Obj, merged: Obj, config: Obj, manager: Manager, at: str, 
 def dropped_fields(live: Obj, config: Obj, manager: Manager, schema: Schema) -> Fields:
     """Fields the manager applied before, no longer sends, and nobody else owns."""
     ownership = Ownership(live)
-    left = minus(ownership.of(manager), fields_of(config, schema))
+    left = unclaimed(ownership.of(manager), fields_of(config, schema))
     for other in ownership.others(manager):
-        left = minus(left, ownership.of(other))
+        left = unclaimed(left, ownership.of(other)) if left else left
     return left
