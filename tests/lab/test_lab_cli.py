@@ -34,8 +34,12 @@ def lab_up(export: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
             time.sleep(0.02)  # noqa: TID251  # waits for another process
         yield child
     finally:
-        child.kill()
-        child.communicate()
+        child.terminate()
+        try:
+            child.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            raise
 
 
 def sourced(export: Path) -> dict[str, str]:
