@@ -3,6 +3,7 @@
 Switches say what they allow and are safe when absent. `docs/configuration.md` is generated from this file.
 """
 
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -152,3 +153,33 @@ class Settings(BaseSettings):
     aws: AwsSettings = Field(default_factory=AwsSettings)
     caller: CallerSettings = Field(default_factory=CallerSettings)
     otel: OtelSettings = Field(default_factory=OtelSettings)
+
+
+# Variables that coding agents set in the shells they open (their own documentation). A shell that has one is
+# not a person's, so it may not approve (decision D5).
+AGENT_MARKS = (
+    "AGENT",
+    "AI_AGENT",
+    "AMAZON_Q_AGENT",
+    "AMP_CURRENT_THREAD_ID",
+    "CLAUDECODE",
+    "CLAUDE_CODE_ENTRYPOINT",
+    "CODEX_SANDBOX",
+    "COPILOT_AGENT",
+    "CURSOR_AGENT",
+    "GEMINI_CLI",
+    "KIRO_AGENT",
+    "OPENCODE",
+    "Q_SET_PARENT_CHECK",
+    "QCLI_AGENT",
+)
+
+
+def agent_mark() -> str:
+    """The variable that says that an agent opened this shell, or nothing."""
+    return next((name for name in AGENT_MARKS if os.environ.get(name)), "")  # noqa: TID251  # settings read it
+
+
+def inherited(*names: str) -> dict[str, str]:
+    """Variables that a child process needs of this one, as they are."""
+    return {name: value for name in names if (value := os.environ.get(name))}  # noqa: TID251  # settings read it

@@ -3,7 +3,6 @@
 Each act asks the real server over stdio and then looks at the simulator from outside.
 """
 
-import os
 import sys
 import time
 from dataclasses import dataclass, field
@@ -13,12 +12,14 @@ from typing import Any
 
 import anyio
 
+from aiops_shared.settings import inherited
 from eks_aiops.demo.clients import Answer, Ask, Person, connected
 from eks_aiops.demo.lab_process import lab
 from eks_aiops.demo.report import Report
 from eks_aiops.demo.witness import Witness
 
 _POLLS = 60
+KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV")  # of AIOPS_ and AWS_ nothing
 _CONFIG_MAP = """apiVersion: v1
 kind: ConfigMap
 metadata:
@@ -220,7 +221,7 @@ async def play(*, seed: int = 0, verbose: bool = False, heard: list[tuple[str, s
         log = home / "server.log"
         async with lab("oom-raise-limits", seed, home) as found:
             report.says(f"lab up in {time.perf_counter() - started:.1f} s: {found['AIOPS_LAB_URL']}")
-            base = {**_inherited(), **found, "AIOPS_STATE_DIR": str(home / "state")}
+            base = {**inherited(*KEPT), **found, "AIOPS_STATE_DIR": str(home / "state")}
             del base["KUBECONFIG"]  # the servers find the cluster through AWS, as they would in an account
             witness = Witness.of(found)
             try:
@@ -238,9 +239,3 @@ async def play(*, seed: int = 0, verbose: bool = False, heard: list[tuple[str, s
             report.title("The server's log")
             report.says(log.read_text(encoding="utf-8")[-6000:])
     return report.end(time.perf_counter() - started)
-
-
-def _inherited() -> dict[str, str]:
-    """What a child process needs of this one: where programs and homes are, nothing of AIOPS_ or AWS_."""
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV")
-    return {name: value for name in kept if (value := os.environ.get(name))}  # noqa: TID251  # for a child

@@ -1,0 +1,93 @@
+"""`eks-aiops approve`: a person at a real terminal says yes to what they see.
+
+Honest limit (decision D5): on one operating system user, a program with a terminal of its own could do the
+same. So it needs a controlling terminal, refuses the shells that agents open, shows the whole diff, and asks
+for a code that stands on the screen only. Hard separation needs another user, over HTTP.
+"""
+
+import secrets
+import sys
+from collections.abc import Callable
+from typing import TextIO
+
+from aiops_shared.guardrails.facade import Guardrails
+from aiops_shared.guardrails.models import Caller, PendingApproval
+from aiops_shared.guardrails.redacting import escape_untrusted, redact
+from aiops_shared.settings import Settings, agent_mark
+from eks_aiops.guarding import guardrails, operator
+
+_CODE = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
+Ask = Callable[[str], str]
+
+
+def _safe(text: str) -> str:
+    return escape_untrusted(redact(text))
+
+
+def described(pending: PendingApproval) -> str:
+    """Everything that is approved: sentence, each field, reach, rule, digest."""
+    lines = [
+        f"Approval  {pending.approval_id}   (until {pending.expires_at:%Y-%m-%d %H:%M:%S} UTC)",
+        f"Asked by  {pending.requester}",
+        f"Change    {_safe(pending.confirm)}",
+        f"Touches   {_safe(pending.blast_radius)}",
+        f"Undo      {pending.reversible}" + (f"; lost: {', '.join(pending.lost)}" if pending.lost else ""),
+        f"Rule      {pending.rule} (needs {pending.needs})",
+        f"Digest    {pending.plan_digest}",
+        "",
+    ]
+    for change in pending.diff:
+        lines.append(f"  {_safe(change.path)}")
+        lines += [f"    - {_safe(line)}" for line in (change.before or "(none)").splitlines()]
+        lines += [f"    + {_safe(line)}" for line in (change.after or "(removed)").splitlines()]
+    return "\n".join(lines)
+
+
+def no_person(stdin: TextIO, stdout: TextIO) -> str:
+    """Why nobody can be taken to sit here, or nothing."""
+    if mark := agent_mark():
+        return f"an agent's shell ({mark} is set)"
+    if not (stdin.isatty() and stdout.isatty()):
+        return "no terminal"
+    return ""
+
+
+async def decide(
+    guard: Guardrails, pending: PendingApproval, person: Caller, ask: Ask, *, decline: bool
+) -> int:
+    """Show, ask for the code, record."""
+    sys.stdout.write(described(pending) + "\n\n")
+    if decline:
+        await guard.decline(pending.approval_id, person, "terminal")
+        sys.stdout.write("declined; it stays pending until it expires\n")
+        return 0
+    code = "".join(secrets.choice(_CODE) for _ in range(5))
+    typed = ask(f"Type {code} to approve, anything else to leave it: ").strip().upper()
+    if typed != code:
+        sys.stdout.write("left as it is\n")
+        return 1
+    await guard.approve(pending.approval_id, person, "terminal")
+    sys.stdout.write("approved; call execute_plan again\n")
+    return 0
+
+
+async def approve_at_terminal(approval_id: str, *, decline: bool, ask: Ask = input) -> int:
+    """List what waits, or decide one. 1 when refused, left, or not there."""
+    settings = Settings()
+    person = operator(settings)
+    with guardrails(settings) as guard:
+        if why := no_person(sys.stdin, sys.stdout) if approval_id else "":
+            raise await guard.refuse_approval(approval_id, person, why)
+        waiting = await guard.pending_approvals()
+        if not approval_id:
+            for one in waiting:
+                sys.stdout.write(f"{one.approval_id}  {one.requester:12}  {_safe(one.confirm)}\n")
+            sys.stdout.write("" if waiting else "nothing waits for approval\n")
+            return 0
+        chosen = next((one for one in waiting if one.approval_id == approval_id), None)
+        if chosen is None:
+            sys.stdout.write(
+                f"no pending approval {escape_untrusted(approval_id)[:60]}; list them: eks-aiops approve\n"
+            )
+            return 1
+        return await decide(guard, chosen, person, ask, decline=decline)

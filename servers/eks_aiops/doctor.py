@@ -1,0 +1,118 @@
+"""`eks-aiops doctor`: what works, what is missing, and the exact fix. It changes nothing."""
+
+import shutil
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from aiops_shared.auth.callers import caller_from
+from aiops_shared.aws.clients import AwsClients
+from aiops_shared.errors import AiopsError
+from aiops_shared.http.world_clock import make_clock
+from aiops_shared.kube.clusters import ClusterDirectory
+from aiops_shared.settings import Settings
+from eks_aiops.guarding import guardrails
+
+CLIENTS = ("claude", "kiro-cli", "q", "code", "uvx", "kubectl", "aws")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report."""
+
+    state: Literal["ok", "note", "MISSING"]
+    what: str
+    says: str
+    fix: str = ""
+
+
+Check = Callable[[Settings], Awaitable[list[Finding]]]
+
+
+async def switches(settings: Settings) -> list[Finding]:
+    """What this configuration allows."""
+    write = "on" if settings.write else "off: plans only"
+    reads = "on" if settings.sensitive_reads else "off: no pod logs, no events"
+    return [
+        Finding("note", "writes", write, "" if settings.write else "AIOPS_WRITE=true"),
+        Finding(
+            "note", "sensitive reads", reads, "" if settings.sensitive_reads else "AIOPS_SENSITIVE_READS=true"
+        ),
+        Finding("note", "policy mode", settings.policy.mode),
+    ]
+
+
+async def policy(settings: Settings) -> list[Finding]:
+    """Whether the policy bundle loads."""
+    with guardrails(settings) as guard:
+        where = str(settings.policy.dir or "shipped")
+        return [Finding("ok", "policy", f"{where}, digest {guard.policy_digest[:12]}")]
+
+
+async def state(settings: Settings) -> list[Finding]:
+    """Whether the store opens and the audit's chain holds."""
+    with guardrails(settings) as guard:
+        report = await guard.audit.verify()
+        held = await guard.freeze_status()
+    found = [Finding("ok", "state", settings.state.database_url.split("@")[-1])]
+    if report.holds:
+        found.append(Finding("ok", "audit", f"{report.records} records, the chain holds"))
+    else:
+        says = f"record {report.first_bad}: {report.reason}"
+        found.append(Finding("MISSING", "audit", says, "keep the file, find out who changed it"))
+    found += [Finding("note", "freeze", str(one), "eks-aiops freeze off") for one in held]
+    return found
+
+
+async def clusters(settings: Settings) -> list[Finding]:
+    """Credentials, and every cluster that may be named."""
+    directory = ClusterDirectory(
+        settings, AwsClients(settings.aws), make_clock(settings), caller_from(settings)
+    )
+    try:
+        known = await directory.known()
+    finally:
+        await directory.aclose()
+    found = [
+        Finding(
+            "ok" if info.reachable and not info.problem else "MISSING",
+            f"cluster {info.name}",
+            info.problem or f"{info.version or 'version unknown'} {info.status} {info.region}".strip(),
+        )
+        for info in known
+    ]
+    return found or [Finding("MISSING", "clusters", "none found", "set AWS_REGION, or AIOPS_CLUSTERS_FILE")]
+
+
+async def clients(settings: Settings) -> list[Finding]:
+    """Which programs are on the PATH."""
+    del settings
+    there = [name for name in CLIENTS if shutil.which(name)]
+    return [Finding("note", "programs", ", ".join(there) or "none of " + ", ".join(CLIENTS))]
+
+
+CHECKS: dict[str, Check] = {
+    "switches": switches,
+    "policy": policy,
+    "state": state,
+    "clusters": clusters,
+    "clients": clients,
+}
+
+
+async def examine() -> int:
+    """Run every check; 1 when something is missing."""
+    settings = Settings()
+    missing = 0
+    for name, check in CHECKS.items():
+        try:
+            found = await check(settings)
+        except AiopsError as error:
+            found = [Finding("MISSING", name, f"[{error.code}] {error.thing}: {error.reason}", error.hint)]
+        for one in found:
+            missing += one.state == "MISSING"
+            fix = f"  ->  {one.fix}" if one.fix else ""
+            sys.stdout.write(f"{one.state:8} {one.what:18} {one.says}{fix}\n")
+    sys.stdout.write("everything is there\n" if not missing else f"{missing} missing\n")
+    return 1 if missing else 0
