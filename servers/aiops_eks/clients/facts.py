@@ -33,7 +33,7 @@ from aiops_eks.diagnosis.scope import Ask, Gathered
 from aiops_eks.models.fields import part
 from aiops_eks.ports import Clusters, Kube, Obj, SensitiveReads
 from aiops_shared.clock import Clock
-from aiops_shared.errors import AiopsError, KindUnknownError, NotFoundError
+from aiops_shared.errors import AiopsError, InvalidInputError, KindUnknownError, NotFoundError
 from aiops_shared.kube.nearest import nearest
 
 WITHIN_S = 20.0  # for the lists, and again for the details
@@ -79,6 +79,14 @@ class FactsReader:
         shelf = await _listed(kube, namespace)
         facts = self._facts(kube.cluster, namespace, shelf, await self.clock.now())
         return Gathered(await self._with_details(kube, facts, target), target)
+
+    async def live(self, ask: Ask) -> Obj:
+        """One object as its owner would write it. Raises NotFoundError with the nearest names."""
+        kube = await self.clusters.open(ask.cluster)
+        target = await _target(kube, ask)
+        if target is None:
+            raise InvalidInputError("object", "kind and name are needed", "name exactly one object")
+        return _as_written(await kube.get(ask.kind, target.namespace, target.name), target.kind)
 
     def _facts(self, cluster: str, namespace: str, shelf: _Shelf, now: datetime) -> Facts:
         workloads = tuple(reading.workload(obj, kind) for kind in WORKLOADS for obj in shelf.of(kind))
@@ -303,3 +311,25 @@ async def _lookup(kube: Kube, ref: Ref, names: Mapping[tuple[str, str], tuple[st
     obj = await kube.get("ConfigMap", ref.namespace, ref.name)
     keys = (*part(obj, "data"), *part(obj, "binaryData"))
     return Lookup(ref, exists=True, keys=tuple(keys))
+
+
+_SERVER_SET = ("managedFields", "uid", "resourceVersion", "generation", "creationTimestamp", "selfLink")
+_CLIENT_NOTES = ("kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision")
+
+
+def _as_written(obj: Obj, kind: str) -> Obj:
+    """Without status and what the server adds."""
+    meta = {key: value for key, value in part(obj, "metadata").items() if key not in _SERVER_SET}
+    notes = {key: value for key, value in part(meta, "annotations").items() if key not in _CLIENT_NOTES}
+    meta = {key: value for key, value in meta.items() if key != "annotations"}
+    if notes:
+        meta["annotations"] = notes
+    rest = {
+        key: value for key, value in obj.items() if key not in {"status", "metadata", "kind", "apiVersion"}
+    }
+    return {
+        "apiVersion": obj.get("apiVersion", ""),
+        "kind": obj.get("kind") or kind,
+        "metadata": meta,
+        **rest,
+    }

@@ -107,8 +107,7 @@ def _step(container: Container, probe: Probe | None, failed: list[Event]) -> str
     if _port_unknown(container, probe) or any("statuscode: 404" in e.message for e in failed):
         return "correct the probe's port or path (plan_manifest(action=apply))"
     if _slow_start(container, probe) and container.startup is None:
-        return "add a startupProbe or a longer initialDelaySeconds (plan_manifest(action=apply)); see "
-        "get_pod_logs"
+        return "add a startupProbe or a longer initialDelaySeconds (plan_manifest); see get_pod_logs"
     return ""
 
 
