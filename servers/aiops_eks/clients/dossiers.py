@@ -140,7 +140,11 @@ def _said(seen: _Seen) -> str:
         said += f", {health.restarts} restarts"
     if seen.around.owners:
         said += f"; owned by {' ← '.join(seen.around.owners)}"
-    missing = [f"{each.kind} {each.name}" for each in seen.around.relations if each.state == "MISSING"]
+    missing = [
+        f"{each.kind} {each.name}" + (" (optional)" if each.state != "MISSING" else "")
+        for each in seen.around.relations
+        if each.state.lower().startswith("missing")
+    ]
     if missing:
         said += f"; refers to missing {', '.join(missing)}"
     return cut(f"{said}.")

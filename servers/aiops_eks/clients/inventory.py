@@ -26,10 +26,12 @@ PAGE = 500
 MOST_LOOKED_AT = {False: 30, True: 100}  # suspects read whole, by unhealthy_only
 MOST_NODES = 2_000
 CELL_CHARS = 160
+DEFAULT_ROWS = 50
+ROW_CHARS, MOST_CHARS = 3_900, 30_000  # of a default page, and of one that was asked to be longer
 
 # kubectl's default columns where the API also sends wide ones; other kinds show the first eight.
 _COLUMNS = {
-    "Pod": ("name", "ready", "status", "restarts", "age"),
+    "Pod": ("name", "ready", "restarts", "age"),  # its status is the health
     "Deployment": ("name", "ready", "up-to-date", "available", "age"),
     "StatefulSet": ("name", "ready", "age"),
     "DaemonSet": ("name", "desired", "ready", "up-to-date", "available", "age"),
@@ -41,7 +43,7 @@ _COLUMNS = {
     "PersistentVolumeClaim": ("name", "status", "capacity", "access modes", "storageclass", "age"),
     "Secret": ("name", "type", "data", "age"),
 }
-_MOST_COLUMNS = 8
+MOST_COLUMNS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +131,10 @@ class InventoryReader:
         now = await self.clock.now()
         read = await _Reading(kube, kind, ask, now).rows()
         shown = [row for row in read.rows if row.badness >= IMPAIRED] if ask.unhealthy_only else read.rows
-        page = shown[offset : offset + ask.limit]
+        page = _fitting(shown[offset : offset + ask.limit])
+        end = offset + len(page)
         page, gone = await _explained(kube, kind, page, now, ask.unhealthy_only)
         unhealthy = _unhealthy(read.rows) - gone
-        more = len(shown) > offset + ask.limit
         return ResourceList(
             summary=_said(kind, ask, read.rows, page, unhealthy),
             total=len(read.rows),
@@ -141,8 +143,8 @@ class InventoryReader:
             evidence=(_evidence(kube, kind, ask, len(read.rows)),),
             warnings=tuple(read.warnings),
             hint="" if page else _empty(kind, ask, len(read.rows)),
-            truncated=more,
-            next_cursor=cursor_at(offset + ask.limit, question) if more else "",
+            truncated=end < len(shown),
+            next_cursor=cursor_at(end, question) if end < len(shown) else "",
             untrusted=("resources",),
         )
 
@@ -273,9 +275,21 @@ async def _looked_at(kube: Kube, kind: Kind, row: _Row, now: datetime) -> _Row |
     return replace(row, health=health) if health else row
 
 
+def _fitting(rows: list[_Row]) -> list[_Row]:
+    """As many of the worst rows as a default answer takes; a page asked to be longer takes more."""
+    left = ROW_CHARS if len(rows) <= DEFAULT_ROWS else MOST_CHARS
+    for at, row in enumerate(rows):
+        left -= len(row.namespace) + sum(
+            len(str(cell)) + 4 for cell in list(row.cells.values())[:MOST_COLUMNS]
+        )
+        if left < 0 and at:
+            return rows[:at]
+    return rows
+
+
 def _table(kind: Kind, page: list[_Row], *, show_namespace: bool) -> Table:
     given = list(page[0].cells) if page else ["name"]
-    wanted = [name for name in _COLUMNS.get(kind.kind, given[:_MOST_COLUMNS]) if name in given]
+    wanted = [name for name in _COLUMNS.get(kind.kind, given[:MOST_COLUMNS]) if name in given]
     judged = any(row.health for row in page)
     columns = [*(["namespace"] if show_namespace else []), *wanted, *(["health"] if judged else [])]
     rows = []

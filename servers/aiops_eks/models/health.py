@@ -277,7 +277,7 @@ def _judge_waiting(pod: Obj, status: Obj, now: datetime, why: str) -> Health:
     age_s = seconds_since(now, moment(pod, "metadata", "creationTimestamp")) or 0
     if age_s < STARTING_S:
         return Health(UNDERWAY, "starting")
-    return Health(IMPAIRED, reason or "waiting")
+    return Health(IMPAIRED, f"{reason or 'waiting'} for {ago(age_s)}")
 
 
 def _judge_running(status: Obj, now: datetime, why: str) -> Health:
