@@ -41,9 +41,10 @@ def _settings_rows(group: type[BaseSettings]) -> Iterator[tuple[str, str, str]]:
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseSettings):
             yield from _settings_rows(field.annotation)
             continue
-        default = "the platform's state directory" if name == "dir" and field.default_factory else ""
-        value = field.get_default(call_default_factory=not default)
-        yield f"`{prefix}{name.upper()}`", default or _default_of(value), field.description or ""
+        default = _default_of(field.get_default(call_default_factory=True))
+        if prefix == "AIOPS_STATE_" and name == "dir":
+            default = "the platform's state directory"
+        yield f"`{prefix}{name.upper()}`", default, field.description or ""
 
 
 def configuration() -> str:

@@ -16,6 +16,7 @@ from aiops_shared.guardrails.models import (
 )
 from aiops_shared.guardrails.paths import digest_of, uid_of
 from aiops_shared.guardrails.redacting import redact
+from aiops_shared.results import Frozen
 
 
 def request_of(draft: Draft, facts: Facts, caller: Caller) -> Request:
@@ -39,13 +40,14 @@ def blast_radius(draft: Draft, around: Around, facts: Facts) -> BlastRadius:
         for pdb in budgets_for(around)
     ]
     total = facts.total_pods
+    pdb = "; ".join(budgets) or "none"
     share = f" ({round(100 * draft.at_once / total)} %)" if total else ""
     return BlastRadius(
         pods=total,
         total_pods=total,
         at_once=draft.at_once,
-        pdb="; ".join(budgets) or "none",
-        says=f"1 object; {draft.at_once} of {total} pods at once{share}; PodDisruptionBudget: {'; '.join(budgets) or 'none'}",
+        pdb=pdb,
+        says=f"1 object; {draft.at_once} of {total} pods at once{share}; PodDisruptionBudget: {pdb}",
     )
 
 
@@ -67,38 +69,44 @@ def _safe(change: FieldChange) -> FieldChange:
     return FieldChange(path=change.path, before=redact(change.before), after=redact(change.after))
 
 
-def plan_of(
-    draft: Draft,
-    around: Around,
-    dry: DryRun,
-    facts: Facts,
-    *,
-    plan_id: str,
-    caller: Caller,
-    verdict: Verdict,
-    policy_digest: str,
-    safe_now: datetime,
-    ttl_s: int,
-    reason: str,
-) -> Plan:
+class Judged(Frozen):
+    """What the API server and the policy said of a draft."""
+
+    dry: DryRun
+    facts: Facts
+    verdict: Verdict
+    policy_digest: str
+
+
+class Stamp(Frozen):
+    """Who plans, when (safety time), for how long, and why."""
+
+    plan_id: str
+    caller: Caller
+    at: datetime
+    ttl_s: int
+    reason: str
+
+
+def plan_of(draft: Draft, around: Around, judged: Judged, stamp: Stamp) -> Plan:
     """The plan, ready to be stored."""
     return Plan(
-        plan_id=plan_id,
+        plan_id=stamp.plan_id,
         action=draft.action,
         cluster=draft.ref.cluster,
         confirm=redact(draft.confirm),
         targets=(target_of(draft, around),),
         diff=tuple(_safe(change) for change in draft.diff),
-        requester=caller,
-        created_at=safe_now,
-        expires_at=safe_now + timedelta(seconds=ttl_s),
-        validation=dry.validation,
+        requester=stamp.caller,
+        created_at=stamp.at,
+        expires_at=stamp.at + timedelta(seconds=stamp.ttl_s),
+        validation=judged.dry.validation,
         reversible=draft.reversible,
         lost=draft.lost,
-        blast_radius=blast_radius(draft, around, facts),
-        facts=facts,
-        verdict=verdict,
-        policy_digest=policy_digest,
-        reason=reason,
+        blast_radius=blast_radius(draft, around, judged.facts),
+        facts=judged.facts,
+        verdict=judged.verdict,
+        policy_digest=judged.policy_digest,
+        reason=stamp.reason,
         warnings=(*draft.warnings, *(f"not measured: {gap}" for gap in around.gaps)),
     )
