@@ -70,6 +70,8 @@ class Approvals:
                 same = row.digest[:_HALF] == binding[:_HALF] and row.approver_class == needs
                 if same and row.state in {"pending", "approved"} and now < row.expires_at:
                     return _shown(row)
+            mine = (table.c.plan_id == plan.plan_id) & (table.c.state == "pending")
+            conn.execute(update(table).where(mine).values(state="expired"))  # asked under other rules
             return self._record(conn, plan, needs, binding, now)
 
         return await self.store.run(work)
@@ -117,11 +119,15 @@ class Approvals:
 
         return await self._audited(approval_id, approver, work)
 
-    async def decline(self, approval_id: str, approver: Caller, via: Via) -> Approval:
-        """A person says no, cancels or does not answer: audited, and it stays pending (D4)."""
+    async def decline(
+        self, approval_id: str, approver: Caller, via: Via, nonce: str | None = None
+    ) -> Approval:
+        """A person says no or cancels: audited, the nonce is spent, and it stays pending (D4)."""
 
         def work(conn: Connection) -> Approval:
             row, _ = self._open(conn, approval_id)
+            if via == "client":
+                self._spend(conn, approval_id, nonce)
             self.trail.note_in(conn, approver, approval_id, "declined", {"via": via})
             return _shown(row)
 

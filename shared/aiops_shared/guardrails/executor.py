@@ -195,7 +195,7 @@ class Executor:
             await approvals.approve(approval.approval_id, cleared.caller, "client", nonce)
             return True
         if answer == "declined":
-            await approvals.decline(approval.approval_id, cleared.caller, "client")
+            await approvals.decline(approval.approval_id, cleared.caller, "client", nonce)
         return False
 
     async def _begin(self, cleared: Cleared, approval_id: str, key: str | None) -> Entry:
@@ -302,8 +302,12 @@ class Executor:
 
     async def _carry_safely(self, lease: Lease, permit: Permit | None) -> None:
         try:
-            context = await self._resumed(lease, permit)
-            await Run(context, shadow=self.parts.shadow).to_the_end()
+            run = Run(await self._resumed(lease, permit), shadow=self.parts.shadow)
+        except AiopsError as error:
+            _log.error("action %s cannot be carried on: %s", lease.action_id, error.wire())
+            return
+        try:
+            await run.to_the_end()
         except HandOverError:
             _log.info("action %s is handed over", lease.action_id)
         except LeaseLostError:
@@ -311,6 +315,9 @@ class Executor:
         except AiopsError as error:
             # The store or the audit is away: nothing more is written; whoever takes it over reads back.
             _log.error("action %s rests: %s", lease.action_id, error.wire())
+        except Exception as error:  # noqa: BLE001  # a bug in one run must not end the server and all others
+            _log.exception("action %s", lease.action_id)
+            await run.give_up(type(error).__name__)
 
     async def _resumed(self, lease: Lease, permit: Permit | None) -> RunContext:
         entry = await self.parts.hands.journal.load(lease.action_id)

@@ -158,9 +158,11 @@ class Guardrails:
         """A person's yes. Raises ApprovalInvalidError saying which rule it breaks."""
         return await self._wired.approvals.approve(approval_id, approver, via, nonce)
 
-    async def decline(self, approval_id: str, approver: Caller, via: Via) -> Approval:
-        """A person's no: audited, and it stays pending."""
-        return await self._wired.approvals.decline(approval_id, approver, via)
+    async def decline(
+        self, approval_id: str, approver: Caller, via: Via, nonce: str | None = None
+    ) -> Approval:
+        """A person's no: audited, the nonce is spent, and it stays pending."""
+        return await self._wired.approvals.decline(approval_id, approver, via, nonce)
 
     async def refuse_approval(self, approval_id: str, approver: Caller, why: str) -> ApprovalInvalidError:
         """Audit an attempt to approve that is not even looked at (no terminal, an agent's shell: D5)."""

@@ -195,7 +195,8 @@ class Gate:
         return max(found, key=strictness)
 
     def _verdict(self, conn: Connection, request: Request, asked: Asked) -> Verdict:
-        keys = frozenset({(str(request.action), asked.owner)})
+        # A frozen key forbids the action again, not its undo.
+        keys = frozenset() if asked.undo else frozenset({(str(request.action), asked.owner)})
         frozen = self.brake.reason_in(conn, request.cluster, keys, asked.world, False)
         who, owners = request.caller.name, (asked.owner,)
         happened = Occurrence(request.action, request.cluster, owners, who, asked.action_id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection
 
@@ -58,7 +58,7 @@ class RunContext:
     lease: Lease
     permit: Permit
     pause: Callable[[float], Awaitable[None]]
-    kill_only: bool = False  # an automatic undo is stopped by the kill switch alone
+    undoing: Literal["", "auto", "asked"] = ""  # an automatic undo is stopped by the kill switch alone
 
     async def read(self, ref: ObjectRef) -> Json | None:
         """The object now. Raises UpstreamError when the API does not answer for half a minute."""
@@ -75,8 +75,9 @@ class RunContext:
         found: list[StepRow] = []
 
         def work(conn: Connection) -> None:
-            keys = keys_of(self.plan)
-            reason = self.hands.brake.reason_in(conn, self.plan.cluster, keys, world, self.kill_only)
+            keys = frozenset() if self.undoing else keys_of(self.plan)
+            kill_only = self.undoing == "auto"
+            reason = self.hands.brake.reason_in(conn, self.plan.cluster, keys, world, kill_only)
             if reason:
                 raise HaltedError(reason)
             seq = self.hands.trail.intent_in(conn, self.entry.caller, self.entry.action_id, says)

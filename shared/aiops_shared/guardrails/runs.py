@@ -50,6 +50,10 @@ class Run:
         else:
             await self._turn("succeeded", f"done: {self.plan.confirm}")
 
+    async def give_up(self, why: str) -> None:
+        """End as `unknown`: something went wrong that this program does not understand."""
+        await self._loud("unknown", f"internal error: {why}; look at the targets, then undo_action")
+
     async def _forward(self) -> None:
         for number, wave in enumerate(wave_ranges(self.plan.waves), start=1):
             await self._turn("running", f"wave {number} of {len(self.plan.waves)}")
@@ -94,7 +98,7 @@ class Run:
         await self._undo(why)
 
     async def _undo(self, why: str) -> None:
-        self.ctx.kill_only = not self.ctx.entry.body.get("asked", False)
+        self.ctx.undoing = "asked" if self.ctx.entry.body.get("asked") else "auto"
         lost: list[str] = []
         try:
             for index in reversed(range(len(self.plan.targets))):
