@@ -5,17 +5,22 @@
 the queue at the next moment, never inside the API request that caused it.
 """
 
+import logging
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
 
 from aiops_lab.clock import VirtualClock
+from aiops_lab.kube.errors import ApiError
 from aiops_lab.kube.store import Store
 from aiops_lab.scenarios.images import Registry
 from aiops_lab.world.cache import Cache
 from aiops_lab.world.events import Recorder, Said
 from aiops_lab.world.objects import Key, Obj, controller_of, key_of, stamp
 
+REFUSED_RETRY_S = 5.0
+_LOG = logging.getLogger(__name__)
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # k8s.io/apimachinery/pkg/util/rand: no vowels, no 0 1 3
 
 
@@ -38,6 +43,7 @@ class Cluster:
     registry: Registry = field(default_factory=Registry)
     fixed: Fixed = field(default_factory=Fixed)
     seed: int = 0
+    failures: deque[str] = field(default_factory=lambda: deque(maxlen=200))  # for the lab's own tests
     events: Recorder = field(init=False)
 
     def __post_init__(self) -> None:
@@ -48,6 +54,7 @@ class Cluster:
         self.seed, self.rng = seed, Random(f"{name}/{seed}")
         self.registry, self.fixed = Registry(), Fixed()
         self.events.forget()
+        self.failures.clear()
 
     def say(self, said: Said) -> None:
         """Write an event."""
@@ -142,4 +149,15 @@ class Controller:
         self._woken = False
         keys, self._queue = self._queue, {}
         for key in keys:
+            self._try(key)
+
+    def _try(self, key: Key) -> None:
+        """One object that cannot be handled stops neither the others nor the clock."""
+        try:
             self.reconcile(key)
+        except ApiError as refusal:
+            self.cluster.failures.append(f"{self.kind} {key}: {refusal}")
+            self.wake(key, after_s=REFUSED_RETRY_S)
+        except (LookupError, TypeError, ValueError) as failure:
+            self.cluster.failures.append(f"{self.kind} {key}: {failure!r}")
+            _LOG.warning("%s of %s %s failed", type(self).__name__, self.kind, key, exc_info=True)

@@ -6,11 +6,13 @@ that exists, as client-go's correlator does; one hour after its last write an ev
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
 from aiops_lab.clock import VirtualClock
+from aiops_lab.kube.errors import ApiError
 from aiops_lab.kube.store import Store
 from aiops_lab.world.objects import Obj, key_of, meta, moment_of, stamp
 
@@ -46,6 +48,10 @@ class Recorder:
         """Write one event now, or count up the one that says the same."""
         if self.mute:
             return
+        with suppress(ApiError):  # as the real recorder: an event that cannot be written is dropped
+            self._write(said)
+
+    def _write(self, said: Said) -> None:
         same = (meta(said.about)["uid"], said.container, said.reason, said.message, said.by)
         known = self._known.get(same)
         before = self._store.get("Event", *known) if known else None

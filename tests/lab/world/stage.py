@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from aiops_lab.clock import VirtualClock
 from aiops_lab.kube.store import Store
@@ -71,9 +72,7 @@ def edit(world: World, kind: str, home: str, name: str, change: Callable[[Obj], 
     world.store.update(found)
 
 
-def new_app(
-    world: World, name: str, program: Program | None = None, replicas: int = 1, **main: object
-) -> None:
+def new_app(world: World, name: str, program: Program | None = None, replicas: int = 1, **main: Any) -> None:
     """A Deployment in production whose image runs `program`."""
     image = world.publish(f"repo/{name}:1.0.0", Image(program or serving(name)))
     one = container("app", image, **{"readinessProbe": http_probe(), **main})

@@ -2,6 +2,7 @@
 
 import re
 import time
+from datetime import datetime
 
 import pytest
 
@@ -146,8 +147,6 @@ def test_f2n_is_killed_after_hours_not_seconds(seed: int) -> None:
 
 
 def _moment(text: str) -> float:
-    from datetime import datetime
-
     return datetime.fromisoformat(text).timestamp()
 
 
@@ -246,6 +245,7 @@ def test_every_scenario_loads_fast_says_what_it_is_and_what_is_right(scenario: s
     begun = time.process_time()
     world = load(scenario, 11)
     assert time.process_time() - begun < 2
+    assert not world.cluster.failures
     story = SCENARIOS[scenario]
     assert story.title
     assert story.says
@@ -272,6 +272,7 @@ def test_an_injected_story_happens_in_the_running_world_and_twice_with_another_c
 def test_every_scenario_can_be_injected(scenario: str) -> None:
     world = load("healthy", 2)
     world.inject(scenario)
+    assert not world.cluster.failures
     for target in world.expected:
         assert world.store.get(target.hurts_kind, target.namespace, target.hurts_name) is not None
 
