@@ -19,7 +19,7 @@ from aiops_shared.errors import AiopsError, UpstreamError
 from aiops_shared.http.answers import broken, deadline, parse_json, read_body, require_json
 from aiops_shared.http.client import Tls, make_client
 from aiops_shared.kube.access import Access, CredentialSource
-from aiops_shared.kube.guard import PERMIT, refuse_unpermitted
+from aiops_shared.kube.guard import PATH, PERMIT, refuse_unpermitted
 from aiops_shared.kube.statuses import Status, error_for, read_status
 
 TRIES = 5
@@ -156,7 +156,7 @@ def _request(ask: Ask, access: Access) -> dict[str, Any]:
         headers["authorization"] = f"Bearer {access.token}"
     if ask.body is not None:
         headers["content-type"] = ask.content_type
-    extensions: dict[str, Any] = {PERMIT: ask.permit}
+    extensions: dict[str, Any] = {PERMIT: ask.permit, PATH: ask.path}
     if access.tls_server_name:
         extensions["sni_hostname"] = access.tls_server_name
     return {

@@ -131,12 +131,14 @@ class Writing:
         """Delete one object if it still is the one of that UID. Its dependants go in the background."""
         names.uid(uid)
         _, path = await self._path(kind, namespace, name)
-        options = {
+        options: Obj = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "preconditions": {"uid": uid},
             "propagationPolicy": "Background",
         }
+        if dry_run:  # beside a body the API server ignores `?dryRun=All`, and really deletes
+            options["dryRun"] = ["All"]
         ask = Ask(f"delete {kind} {name}", path, method="DELETE", body=options)
         await self._write(ask, Effect(dry_run, permit))
 
