@@ -1,0 +1,137 @@
+"""`make bench`: cold start, memory, tokens, gate cost; prints the table and, with --write, keeps it in docs.
+
+Figures of one run on one machine: compare them with each other, not with the world.
+"""
+
+import io
+import json
+import os
+import platform
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import anyio
+
+from aiops_shared.clock import SystemClock
+from aiops_shared.settings import inherited
+from bench.gate import decide_ms, gate_ms
+from bench.peers import AWSLABS_EKS, awslabs_eks
+from bench.processes import Started, median, start_all
+from bench.tokens import tokens
+from eks_aiops.demo.play import KEPT, play
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+RUNS = 9
+Row = tuple[str, str, str, str]
+
+
+def _environment(folder: str) -> dict[str, str]:
+    return {
+        **inherited(*KEPT),
+        "AIOPS_STATE_DIR": folder,
+        "AWS_REGION": "us-east-1",
+        "FASTMCP_LOG_LEVEL": "ERROR",
+    }
+
+
+def _commands() -> dict[str, list[str]]:
+    found = {
+        "bare mcp": [sys.executable, "-m", "bench.bare_mcp"],
+        "minimal FastMCP": [sys.executable, "-m", "bench.minimal_fastmcp"],
+        "eks-aiops eks": [sys.executable, "-m", "eks_aiops", "eks"],
+    }
+    if peer := awslabs_eks():
+        found[AWSLABS_EKS.replace("==", " ")] = peer
+    return found
+
+
+def _met(value: float, target: float) -> str:
+    return "met" if value <= target else "MISSED"
+
+
+def _listed_tokens(started: Started) -> tuple[int, int]:
+    tools = json.loads(started.listing)["result"]["tools"]
+    return len(tools), sum(tokens(json.dumps(tool, separators=(",", ":"))) for tool in tools)
+
+
+def starts() -> list[Row]:
+    """Cold start and memory beside the others."""
+    with TemporaryDirectory() as folder:
+        found = start_all(_commands(), _environment(folder), RUNS)
+    base = median([one.wall_s for one in found["minimal FastMCP"]])
+    base_cpu = median([one.cpu_s for one in found["minimal FastMCP"]])
+    rows: list[Row] = []
+    for name, runs in found.items():
+        wall, cpu = median([one.wall_s for one in runs]), median([one.cpu_s for one in runs])
+        ours = name == "eks-aiops eks"
+        target = "<= 1.15 x minimal FastMCP" if ours else ""
+        says = f"{wall:.2f} s wall ({wall / base:.2f} x), {cpu:.2f} s CPU ({cpu / base_cpu:.2f} x)"
+        rows.append(
+            (f"cold start to first tools/list: {name}", target, says, _met(wall / base, 1.15) if ours else "")
+        )
+    for name, runs in found.items():
+        mib = median([float(one.rss_bytes) for one in runs]) / 2**20
+        count, size = _listed_tokens(runs[0])
+        budget, met = ("<= 6,000 tokens", _met(size, 6000)) if name == "eks-aiops eks" else ("", "")
+        rows.append(
+            (f"memory and tools/list: {name}", budget, f"{mib:.0f} MiB, {count} tools, {size} tokens", met)
+        )
+    return rows
+
+
+async def answers() -> list[Row]:
+    """Tokens of every answer of the demo."""
+    heard: list[tuple[str, str]] = []
+    with redirect_stdout(io.StringIO()):
+        code = await play(heard=heard)
+    rows: list[Row] = []
+    for tool, text in heard:
+        limit = 4000 if tool == "diagnose" else 1500
+        count = tokens(text)
+        rows.append(
+            (f"answer in the demo: {tool}", f"<= {limit:,} tokens", f"{count} tokens", _met(count, limit))
+        )
+    rows.append(("demo", "ends 0", f"ended {code}", _met(code, 0)))
+    return rows
+
+
+async def gate() -> list[Row]:
+    """The gate's cost per call."""
+    p50, p95 = await gate_ms()
+    says = f"p50 {p50:.2f} ms, p95 {p95:.2f} ms (policy alone {await decide_ms():.2f} ms)"
+    return [("gate per call, without the durable commit", "p50 <= 2 ms", says, _met(p50, 2))]
+
+
+def _page(rows: list[Row]) -> str:
+    python = platform.python_version()
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {python}"
+    today = SystemClock().safe_now()
+    lines = [
+        "# Targets and measurements",
+        "",
+        "Made by `make bench` (`python -m bench --write`). Ratios within one run on one machine; nothing here is a",
+        "timed test. A missed target stays here until it is met.",
+        "",
+        f"Machine: {machine}. Date: {today:%Y-%m-%d}. Median of {RUNS} starts each, in turn.",
+        "",
+        "| What | Target | Measured | |",
+        "|---|---|---|---|",
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+async def main(write: bool) -> int:
+    """Measure, print, keep."""
+    rows = [*await anyio.to_thread.run_sync(starts), *await answers(), *await gate()]
+    page = _page(rows)
+    sys.stdout.write(page)
+    if write:
+        await anyio.Path(PAGE).write_text(page, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(anyio.run(main, "--write" in sys.argv[1:]))
