@@ -1,6 +1,10 @@
 """The read tools wired to a cluster, as a client sees them."""
 
+import json
+import warnings
 from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 from fastmcp import Client
@@ -20,7 +24,7 @@ from aiops_shared.app import build
 from aiops_shared.clock import Clock
 from aiops_shared.guardrails.redacting import redact
 from aiops_shared.settings import Settings
-from tests.fakes.kube import FakeClock, FakeSensitive
+from tests.fakes.kube import FakeClock, FakeClusters, FakeKube, FakeSensitive, Obj, made
 
 Answered = dict[str, Any]
 
@@ -47,6 +51,32 @@ async def ask(clusters: Clusters, tool: str, **arguments: Any) -> Answered:
         answer = await client.call_tool(tool, arguments)
     found: Answered = answer.structured_content or {}
     return found
+
+
+@cache
+def _encoding() -> Any:
+    with warnings.catch_warnings():  # it reads its own data through a deprecated function
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return import_module("bpe_openai").get_encoding("o200k_base")
+
+
+def tokens(value: object) -> int:
+    """Size of a JSON value as a model reads it (o200k)."""
+    return len(_encoding().encode(json.dumps(value, separators=(",", ":"), ensure_ascii=False)))
+
+
+def on(*objects: Obj) -> FakeClusters:
+    """One cluster that has these objects, and their namespaces."""
+    names = {str(obj["metadata"]["namespace"]) for obj in objects if "namespace" in obj["metadata"]}
+    return FakeClusters([FakeKube([*objects, *(made("Namespace", name, "") for name in sorted(names))])])
+
+
+async def refused(clusters: Clusters, tool: str, gate: FakeSensitive | None = None, **arguments: Any) -> str:
+    """The error text of a call that must fail."""
+    async with connect(clusters, gate) as client:
+        answer = await client.call_tool(tool, arguments, raise_on_error=False)
+    assert answer.is_error, answer.structured_content
+    return "".join(getattr(each, "text", "") for each in answer.content)
 
 
 def records(table: dict[str, Any]) -> Sequence[dict[str, Any]]:

@@ -103,7 +103,9 @@ async def _one(kube: Kube, kind: Kind, ask: ObjectAsk) -> Obj:
 
 
 def _view(seen: _Seen, ask: ObjectAsk) -> ResourceView:
-    facts = outline(seen.kind.kind, seen.obj, seen.now) if ask.view == "summary" else []
+    # The text of a Secret may be masked whole, so its facts name its keys in both views.
+    wanted = ask.view == "summary" or seen.kind.kind == "Secret"
+    facts = outline(seen.kind.kind, seen.obj, seen.now) if wanted else []
     text = _yaml(seen.obj) if ask.view == "yaml" else ""
     relations = [(each.kind, each.name, each.how, each.state) for each in seen.around.relations]
     cut_said = [f"yaml cut at {YAML_CHARS} characters"] if len(text) > YAML_CHARS else []

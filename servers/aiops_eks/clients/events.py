@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from aiops_eks.clients.paging import cursor_at, digest, offset_of
 from aiops_eks.clients.wording import counted, cut
 from aiops_eks.models.answers import EventAsk, EventList
-from aiops_eks.models.event_groups import Group, Said, event_table, grouped, in_force, said
+from aiops_eks.models.event_groups import MESSAGE_CHARS, Group, Said, event_table, grouped, in_force, said
 from aiops_eks.models.fields import ago, moment
 from aiops_eks.ports import Clusters, Kube, SensitiveReads
 from aiops_shared.clock import Clock
@@ -23,6 +23,9 @@ from aiops_shared.results import Evidence
 
 EVENT_TTL_S = 3600.0
 MOST_EVENTS = 20_000
+DEFAULT_ROWS = 50
+ROW_OVERHEAD = 45  # times, type, count and punctuation of a row
+ROW_CHARS, MOST_CHARS = 3_300, 28_000
 GAP = (
     "coverage_gap: the API keeps events for 60 minutes only; what happened before {since:%H:%M} UTC "
     "is not here (no stored copy is configured)"
@@ -74,8 +77,8 @@ class EventReader:
         if ask.reason:
             found = [each for each in found if each.reason.lower() == ask.reason.lower()]
         groups = grouped(found)
-        page = groups[offset : offset + ask.limit]
-        more = len(groups) > offset + ask.limit
+        page = _fitting(groups[offset : offset + ask.limit])
+        end = offset + len(page)
         return EventList(
             summary=_said(ask, groups, now),
             total=sum(group.count for group in groups),
@@ -83,8 +86,8 @@ class EventReader:
             evidence=(_evidence(kube, ask, kind, len(found)),),
             warnings=tuple(await self._gaps(kube, ask, kind, since, now)),
             hint="" if page else _empty(ask),
-            truncated=more,
-            next_cursor=cursor_at(offset + ask.limit, question) if more else "",
+            truncated=end < len(groups),
+            next_cursor=cursor_at(end, question) if end < len(groups) else "",
             untrusted=("events",),
         )
 
@@ -99,6 +102,18 @@ class EventReader:
         except AiopsError as error:
             return [f"the object itself could not be read: {error.reason}"]
         return [GAP.format(since=kept_from)] if born and born < kept_from else []
+
+
+def _fitting(groups: list[Group]) -> list[Group]:
+    """As many as a default answer takes; a page asked to be longer takes more."""
+    left = ROW_CHARS if len(groups) <= DEFAULT_ROWS else MOST_CHARS
+    for at, group in enumerate(groups):
+        example = group.example
+        left -= ROW_OVERHEAD + len(example.reason) + len(example.kind) + len(example.namespace)
+        left -= len(example.name) + min(len(example.message), MESSAGE_CHARS)
+        if left < 0 and at:
+            return groups[:at]
+    return groups
 
 
 def _said(ask: EventAsk, groups: list[Group], now: datetime) -> str:

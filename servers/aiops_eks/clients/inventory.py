@@ -27,7 +27,7 @@ MOST_LOOKED_AT = {False: 30, True: 100}  # suspects read whole, by unhealthy_onl
 MOST_NODES = 2_000
 CELL_CHARS = 160
 DEFAULT_ROWS = 50
-ROW_CHARS, MOST_CHARS = 3_900, 30_000  # of a default page, and of one that was asked to be longer
+ROW_CHARS, MOST_CHARS = 3_500, 30_000  # of a default page, and of one that was asked to be longer
 
 # kubectl's default columns where the API also sends wide ones; other kinds show the first eight.
 _COLUMNS = {
