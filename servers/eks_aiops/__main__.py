@@ -1,5 +1,22 @@
-"""`python -m eks_aiops`."""
+"""The console script, and `python -m eks_aiops`.
 
-from eks_aiops.cli import main
+`eks-aiops eks` is started by a client that waits: it goes straight to the server, without loading the command
+line's parser.
+"""
 
-main()
+import sys
+
+
+def main() -> None:
+    """Serve at once, or parse the command line."""
+    if sys.argv[1:] == ["eks"]:
+        from eks_aiops.serving import serve_eks
+
+        sys.exit(serve_eks())
+    from eks_aiops.cli import run
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -36,13 +36,9 @@ def _run(what: Callable[[], Coroutine[Any, Any, int]]) -> None:
 @app.command()
 def eks() -> None:
     """Serve the eks server over stdio, for an MCP client to start."""
-    from aiops_eks.server import serve
+    from eks_aiops.serving import serve_eks
 
-    try:
-        serve()
-    except AiopsError as error:
-        typer.echo(error.wire(), err=True)
-        raise typer.Exit(1) from error
+    raise typer.Exit(serve_eks())
 
 
 @app.command()
@@ -166,8 +162,8 @@ def _add_lab() -> None:
     app.add_typer(lab_app, name="lab")
 
 
-def main() -> None:
-    """The console script."""
+def run() -> None:
+    """Parse the command line and do it."""
     if len(sys.argv) > 1 and sys.argv[1] in {"lab", "--help"}:
         _add_lab()
     app()

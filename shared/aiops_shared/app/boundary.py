@@ -84,18 +84,18 @@ class BoundTool(FunctionTool):
     @classmethod
     def bind(cls, tool: FunctionTool) -> "BoundTool":
         """The same tool with lean schemas."""
-        bound = cls.from_function(
-            tool.fn,
+        bound = cls(
+            fn=tool.fn,
+            return_type=tool.return_type,
             name=tool.name,
             description=tool.description,
-            tags=tool.tags,
+            parameters=lean(tool.parameters),
+            output_schema=shallow(tool.output_schema or {}),
             annotations=tool.annotations,
+            tags=tool.tags,
+            task_config=tool.task_config,
         )
-        if not isinstance(bound, cls):  # pragma: no cover - from_function builds `cls`
-            raise TypeError(tool.name)
-        bound.full_output_schema = bound.output_schema
-        bound.parameters = lean(bound.parameters)
-        bound.output_schema = shallow(bound.output_schema or {})
+        bound.full_output_schema = tool.output_schema
         return bound
 
     def to_mcp_tool(self, **overrides: Any) -> ListedTool:

@@ -15,7 +15,8 @@ Cell = str | int | float | bool | None
 class Frozen(BaseModel):
     """Base of every result, fact and plan: immutable, closed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # defer_build: a validator is built when it is first needed, not when the server starts (D31).
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Evidence(Frozen):
