@@ -17,7 +17,7 @@ def lines(*texts: str, ago_s: float = 100) -> list[tuple[float, str]]:
 
 
 def logged(*objects: dict[str, Any], **logs: list[tuple[float, str]]) -> FakeClusters:
-    """A cluster whose pods' container `app` wrote these lines; `name__previous` for the instance before."""
+    """A cluster whose pods' containers `app` wrote these lines; `name__previous`: the run before."""
     clusters = on(*objects)
     for key, written in logs.items():
         name, _, previous = key.partition("__")
@@ -32,9 +32,8 @@ async def test_a_crash_looping_pod_gives_the_previous_instance_and_says_so() -> 
     clusters = logged(crashing("worker"), worker__previous=written, worker=lines("starting"))
     answer = await ask(clusters, "get_pod_logs", namespace="production", pod="worker")
     assert [row["text"] for row in records(answer["lines"])] == [text for _, text in written]
-    assert answer["summary"] == (
-        "2 lines from worker/app (previous, ended OOMKilled 2m ago after 70s); no errors or warnings by level."
-    )
+    read = "2 lines from worker/app (previous, ended OOMKilled 2m ago after 70s)"
+    assert answer["summary"] == f"{read}; no errors or warnings by level."
     assert "the log stops without an error line" in answer["warnings"][0]
 
 
@@ -56,7 +55,8 @@ async def test_a_pod_that_restarted_long_ago_gives_its_current_lines() -> None:
 
 
 async def test_previous_of_a_pod_that_never_restarted_is_not_found() -> None:
-    said = await refused(on(pod("api")), "get_pod_logs", namespace="production", pod="api", previous="yes")
+    clusters = on(pod("api"))
+    said = await refused(clusters, "get_pod_logs", namespace="production", pod="api", previous="yes")
     assert said == ("[not_found] previous instance of api/app: it never restarted; use previous=auto")
 
 

@@ -31,6 +31,7 @@ MOST_MATCHING = 500
 READ_LINES = 1_000  # per instance, counted even when fewer are shown
 GREP_LINES = 5_000
 READ_BYTES = 1_000_000
+DEFAULT_TAIL = 100  # who asks for more lines wants a longer answer
 STAMP_BYTES = 31  # the time before each line, which counts too
 BUDGET_CHARS = {"summary": 2_600, "full": 28_000}
 LINE_CHARS = {"summary": 300, "full": 2_000}
@@ -152,7 +153,8 @@ def _answer(kube: Kube, plan: _Plan, pods: list[Obj], reads: list[_Read]) -> Pod
     ask = plan.ask
     every = sorted((line for read in reads for line in read.lines), key=lambda line: line.at or _LONG_AGO)
     lines, warnings = _filtered(every, plan.search)
-    shown = fitting(lines, ask.tail, BUDGET_CHARS[ask.detail], LINE_CHARS[ask.detail])
+    width = "full" if ask.tail > DEFAULT_TAIL else ask.detail
+    shown = fitting(lines, ask.tail, BUDGET_CHARS[width], LINE_CHARS[width])
     warnings += _warnings(ask, pods, reads)
     if len(shown) < min(len(lines), ask.tail):
         warnings.append(f"the newest {len(shown)} of {len(lines)} lines fit; detail=full or grep for more")

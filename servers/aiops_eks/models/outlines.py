@@ -6,6 +6,7 @@ an outline of its own shows its conditions and the scalars of spec and status.
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from itertools import accumulate
 
 from aiops_eks.models.fields import (
     Obj,
@@ -24,6 +25,7 @@ from aiops_eks.models.health import ending, judge_object
 
 Facts = Iterator[tuple[str, str]]
 MOST_FACTS = 24
+MOST_CHARS = 2_400  # of all facts together; view=yaml has the rest
 VALUE_CHARS = 300
 _PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
@@ -32,8 +34,9 @@ def outline(kind: str, obj: Obj, now: datetime) -> list[tuple[str, str]]:
     """Facts as (name, value); empty values are left out."""
     own = _OUTLINES.get(kind, _anything)
     facts = [*_common(kind, obj, now), *own(obj, now), *_conditions(obj)]
-    kept = [(name, _short(value)) for name, value in facts if value]
-    return kept[:MOST_FACTS]
+    kept = [(name, _short(value)) for name, value in facts if value][:MOST_FACTS]
+    sizes = accumulate(len(name) + len(value) + 8 for name, value in kept)
+    return [fact for fact, size in zip(kept, sizes, strict=True) if size <= MOST_CHARS]
 
 
 def _short(value: str) -> str:
