@@ -111,8 +111,8 @@ def _page(rows: list[Row]) -> str:
     lines = [
         "# Targets and measurements",
         "",
-        "Made by `python -m bench --write` (`make bench` prints it). Ratios within one run on one machine; nothing",
-        "here is a timed test. A missed target stays here until it is met.",
+        "Made by `python -m bench --write`; `make bench` prints it. Ratios within one run on one machine;",
+        "nothing here is a timed test. A missed target stays here until it is met.",
         "",
         f"Machine: {machine}. Date: {today:%Y-%m-%d}. Median of {RUNS} starts each.",
         "",
