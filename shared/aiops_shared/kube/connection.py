@@ -1,8 +1,8 @@
 """One API server over HTTP: deadlines, retries that are safe, one token refresh, bounded answers.
 
-`api`, `discovery` and `watching` speak through it. A read is tried again on a reset, on 429 and on
-5xx; a change only where the server said that it did nothing (401, 429). Otherwise its outcome is
-unknown, the error says so, and the executor reads back (fault R2).
+`api`, `discovery` and `watching` speak through it. A read is tried again on a reset, on 429 and on 5xx;
+a change only where the server said that it did nothing (401, 429). Otherwise its outcome is unknown, the
+error says so, and the executor reads back (fault R2).
 """
 
 import random
@@ -197,7 +197,9 @@ def _lost(ask: Ask, error: httpx.TransportError) -> _Try:
     never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
     if ask.effect and not never_sent:
         failure = type(failure)(ask.thing, failure.reason, UNKNOWN)
-    return _Try(error=failure, again=not ask.effect and not isinstance(error, httpx.TimeoutException))
+    # A reset passes; an address where nobody listens, a wrong certificate or a stall hardly does.
+    lasting = isinstance(error, httpx.ConnectError | httpx.ProxyError | httpx.TimeoutException)
+    return _Try(error=failure, again=not ask.effect and not lasting)
 
 
 def _retry_after(header: str) -> float | None:

@@ -2,7 +2,8 @@
 
 It sits in every Kubernetes client as a request hook, below all methods, so that a method written later
 cannot forget it. A dry run is told by `dryRun=All` in the query, for deletes and evictions in the body.
-Reviews (SelfSubjectAccessReview and its like) are POSTs that store nothing. A delete of a collection never leaves.
+Reviews (SelfSubjectAccessReview and its like) are POSTs that store nothing. A delete of a collection never
+leaves.
 """
 
 import re

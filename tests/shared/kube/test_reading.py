@@ -18,14 +18,17 @@ from aiops_shared.kube.api import KubeApi
 from tests.lab_fixture import running_lab
 from tests.shared.kube.lab_api import lab_api
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-@pytest_asyncio.fixture
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def lab() -> AsyncIterator[Lab]:
+    """One lab for all: these tests only read, which the first of them proves."""
     async with running_lab("healthy") as lab:
         yield lab
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def api(lab: Lab) -> AsyncIterator[KubeApi]:
     async with lab_api(lab) as api:
         yield api
