@@ -24,6 +24,7 @@ from aiops_eks.tools.desk import PlanDesk
 from aiops_eks.tools.diagnose import DiagnoseTools
 from aiops_eks.tools.events import EventTools
 from aiops_eks.tools.logs import LogTools
+from aiops_eks.tools.manifests import ManifestTools
 from aiops_eks.tools.plans import PlanTools
 from aiops_eks.tools.resources import ResourceTools
 from aiops_shared.app import build, log_to_stderr, trace_to
@@ -77,6 +78,7 @@ def make(settings: Settings) -> FastMCP:
     """The server, not yet running."""
     parts = Wiring(settings)
     clusters, clock, recorder = parts.clusters, parts.clock, parts.recorder
+    facts = FactsReader(clusters, clock, recorder, redact)
     inventory = InventoryReader(clusters, clock, recorder)
     desk = PlanDesk(parts.surroundings, parts.guard, clock, settings.policy.plan_ttl_s)
     tools = [
@@ -84,7 +86,8 @@ def make(settings: Settings) -> FastMCP:
         *ResourceTools(inventory, DossierReader(clusters, clock, recorder)).tools(),
         *LogTools(LogReader(clusters, clock, recorder, redact)).tools(),
         *EventTools(EventReader(clusters, clock, recorder)).tools(),
-        *DiagnoseTools(FactsReader(clusters, clock, recorder, redact)).tools(),
+        *DiagnoseTools(facts).tools(),
+        *ManifestTools(facts).tools(),
         *PlanTools(desk, parts.guard).tools(),
     ]
     return build(

@@ -77,7 +77,7 @@ def tools(
         for server, listed in found.items():
             for tool in listed:
                 effect = "read" if tool["annotations"]["readOnlyHint"] else "WRITE"
-                typer.echo(f"{server:6} {effect:6} {tool['name']:24} {tool['description']}")
+                typer.echo(f"{server:6} {effect:6} {tool['name']:24} {' '.join(tool['description'].split())}")
         return 0
 
     _run(show)
