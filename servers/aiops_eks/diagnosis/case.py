@@ -150,7 +150,7 @@ def is_stuck(facts: Facts, pod: Pod) -> bool:
 def _is_broken(facts: Facts, pod: Pod, container: Container) -> bool:
     if pod.phase == "Succeeded" or pod.deleted_at is not None:
         return False
-    if pod.phase == "Failed" and not _failed_for_good(facts, pod):
+    if pod.phase == "Failed" and (pod.reason == "Evicted" or not _failed_for_good(facts, pod)):
         return False
     if container.waiting_reason not in STARTING:
         return True

@@ -106,6 +106,17 @@ def _missing(case: Case, target: Ref, lookup: Lookup | None, said: tuple[Evidenc
     )
 
 
+def absent_volume(case: Case) -> Told | None:
+    """CONFIGMAP_MISSING or SECRET_MISSING: no event says so any more, the lookup does."""
+    if case.container is not None or not case.pod.node or case.pod.deleted_at is not None:
+        return None
+    required = [pair for pair in case.absent() if pair[0].via.startswith("volume") and not pair[0].optional]
+    if not required:
+        return None
+    need, lookup = required[0]
+    return _missing(case, need.target, lookup, (case.status_evidence(),))
+
+
 def _ever_ran(case: Case) -> bool:
     return any(c.death is not None for c in case.pod.containers)
 
@@ -223,6 +234,7 @@ def key_missed_by_program(case: Case) -> Told | None:
 BY_KUBELET = (
     CaseRule((CONFIGMAP_MISSING, SECRET_MISSING), refused_by_kubelet),
     CaseRule((CONFIG_KEY_MISSING,), key_refused_by_kubelet),
+    CaseRule((CONFIGMAP_MISSING, SECRET_MISSING), absent_volume),
 )
 BY_PROGRAM = (
     CaseRule((CONFIGMAP_MISSING, SECRET_MISSING), missed_by_program),

@@ -7,7 +7,7 @@ Sources: `pkg/kubelet/nodestatus/setters.go`, `pkg/controller/nodelifecycle`.
 from collections.abc import Iterator
 
 from aiops_eks.diagnosis.case import event_evidence
-from aiops_eks.diagnosis.facts import Condition, Facts, Node
+from aiops_eks.diagnosis.facts import Condition, Facts, Node, Pod
 from aiops_eks.diagnosis.findings import Cause, Told, WorldRule
 from aiops_eks.diagnosis.quantities import duration_text
 from aiops_eks.diagnosis.quoting import quoted
@@ -63,11 +63,18 @@ def pressure(facts: Facts) -> Iterator[Told]:
                 yield _told(facts, node, cause, found, f"is low on {_PRESSURES[name][1]}")
 
 
+def _suffers(pod: Pod, cause: Cause) -> bool:
+    """On a dead node every pod that is not ready; under pressure those that were evicted."""
+    if cause is NODE_NOT_READY:
+        return not pod.ready and pod.phase != "Succeeded"
+    return pod.phase == "Failed" and pod.reason == "Evicted"
+
+
 def _told(facts: Facts, node: Node, cause: Cause, condition: Condition, words: str) -> Told:
     says = f"{condition.status} {condition.reason} for {duration_text(facts.age_s(condition.since))}: "
     query = f"{node.ref} condition {condition.type}"
     events = [e for e in facts.events_about(node.ref) if e.reason.startswith("Node") and e.warning][:1]
-    hurt = tuple(p.ref for p in facts.pods if p.node == node.name and not p.ready and p.phase != "Succeeded")
+    hurt = tuple(p.ref for p in facts.pods if p.node == node.name and _suffers(p, cause))
     return Told(
         cause=cause,
         at=node.ref,

@@ -5,6 +5,7 @@ Sources: `pkg/kubelet/kuberuntime` (sandbox), amazon-vpc-cni-k8s ipamd (addresse
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from aiops_eks.diagnosis.case import EVENT_RECENT_S, RECENT_S, STARTING, Case
 from aiops_eks.diagnosis.facts import Ref
@@ -142,7 +143,8 @@ def evicted(case: Case) -> Told | None:
     says = Evidence(source="kubernetes", query=f"{pod.ref} status.message", says=quoted(pod.message))
     node = next((n.ref for n in case.facts.nodes if n.name == pod.node), None)
     text = f"{pod.ref} was evicted from node {pod.node}; the message names the resource."
-    return _told(case, POD_EVICTED, f"was evicted from node {pod.node}", text, says, at=node)
+    told = _told(case, POD_EVICTED, f"was evicted from node {pod.node}", text, says, at=node)
+    return replace(told, explained_by=(node,)) if node else told
 
 
 def terminating(case: Case) -> Told | None:

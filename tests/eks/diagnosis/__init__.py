@@ -1,0 +1,1 @@
+"""Tests of diagnosis: worlds as plain facts, manifests, and the lab."""
