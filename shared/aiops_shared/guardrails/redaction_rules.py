@@ -162,6 +162,7 @@ def _inner(match: re.Match[str]) -> tuple[int, int]:
 
 
 _PREFIX: Final = re.compile(r"[\w./-]{0,64}$")
+_IN_ARN: Final = re.compile(r"arn:aws[\w:/.-]*:$")  # …:secret:shop/db-a1B2c3 names a secret
 _STANDS_ALONE: Final = re.compile(r"(?:^|[\n{,\[;?&])[ \t\-]*(?:\\{0,3}[\"'])?$")
 _GENERAL: Final = frozenset({"secret", "token", "credential", "credentials"})
 
@@ -174,7 +175,7 @@ def _assigned(match: re.Match[str]) -> tuple[int, int] | None:
     name = f"{prefix}{match['word']}"
     span = _inner(match)
     value = match.string[slice(*span)]
-    if harmless(value) or _is_prose(match, name, value):
+    if harmless(value) or _IN_ARN.search(before) or _is_prose(match, name, value):
         return None
     if name.lower() in _GENERAL and not _STANDS_ALONE.search(before[: len(before) - len(prefix)]):
         return span if _looks_random(value, match["value"]) else None
@@ -267,12 +268,12 @@ RULES: Final = (
     _rule(
         "aws-secret",
         r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])[^\n]{1,120}?"
-        r"(?<![A-Za-z0-9/+=])(?P<value>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
+        r"(?<![A-Za-z0-9/+])(?P<value>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
         _near_key_id,
     ),
     _rule(
         "aws-secret",
-        r"(?<![A-Za-z0-9/+=])(?P<value>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])"
+        r"(?<![A-Za-z0-9/+])(?P<value>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])"
         r"(?=[^\n]{1,60}?(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9]))",
         _near_key_id,
     ),
