@@ -7,7 +7,7 @@ project's page of faults (recovered, old, on-purpose and in-progress things are 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiops_lab.kube.wire import Obj
 from aiops_lab.scenarios.images import Image
@@ -35,15 +35,13 @@ from aiops_lab.scenarios.shapes import (
 from aiops_lab.world.events import Said
 from aiops_lab.world.jobs import fits
 from aiops_lab.world.objects import is_ready, labels_of, meta
-
-if TYPE_CHECKING:
-    from aiops_lab.world.world import World
+from aiops_lab.world.site import Site
 
 HOUR_S, DAY_S = 3600.0, 86_400.0
 LEADER = {"role": "leader"}
 
 
-def furnish(world: "World", names: Names, rng: Random) -> None:
+def furnish(world: Site, names: Names, rng: Random) -> None:
     """Put all of it in place."""
     subjects = iter(names.others)
     room = _Room(world, names, rng, subjects)
@@ -66,7 +64,7 @@ def furnish(world: "World", names: Names, rng: Random) -> None:
 class _Room:
     """The pieces, each with its own subject."""
 
-    def __init__(self, world: "World", names: Names, rng: Random, subjects: Iterator[str]) -> None:
+    def __init__(self, world: Site, names: Names, rng: Random, subjects: Iterator[str]) -> None:
         self.world, self.names, self.rng, self.subjects = world, names, rng, subjects
 
     def _image(self, subject: str, program: Program | None = None, tag: str | None = None) -> str:

@@ -4,7 +4,7 @@ Called once per load, a month before T0. Rights (ClusterRoles and bindings) are 
 start-up, before any world.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiops_lab.kube.wire import Obj
 from aiops_lab.scenarios.images import Image
@@ -19,9 +19,7 @@ from aiops_lab.scenarios.shapes import (
     template,
 )
 from aiops_lab.world.nodes import node
-
-if TYPE_CHECKING:
-    from aiops_lab.world.world import World
+from aiops_lab.world.site import Site
 
 ENVIRONMENTS = {"production": "prod", "staging": "staging", "dev": "dev"}
 SYSTEM = "kube-system"
@@ -29,7 +27,7 @@ _ECR = "602401143452.dkr.ecr.us-east-1.amazonaws.com/eks"
 _EVERYWHERE = [{"operator": "Exists"}]
 
 
-def lay_ground(world: "World") -> None:
+def lay_ground(world: Site) -> None:
     """Create it."""
     for name in ("default", SYSTEM, "kube-public", "kube-node-lease"):
         world.put(namespace(name))
@@ -84,7 +82,7 @@ def _front_door() -> list[Obj]:
     return [door, behind]
 
 
-def _add_ons(world: "World") -> None:
+def _add_ons(world: Site) -> None:
     vpc = world.publish(f"{_ECR}/amazon-k8s-cni:v1.20.4", Image(_talking("aws-node", "IPAM ok", 80)))
     proxy = world.publish(
         f"{_ECR}/kube-proxy:v1.35.0-eksbuild.2", Image(_talking("kube-proxy", "synced", 30))

@@ -4,13 +4,52 @@ Owned by a `ContainerRun`. A probe is first sent after `initialDelaySeconds`, th
 failure texts are the kubelet's (`pkg/kubelet/prober`, `pkg/probe/http`).
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Protocol
 
 from aiops_lab.scenarios.programs import Behaviour
 from aiops_lab.world.objects import Obj, meta
 
-if TYPE_CHECKING:
-    from aiops_lab.world.container_run import ContainerRun
+
+class Home(Protocol):
+    """The pod around the container."""
+
+    @property
+    def pod(self) -> Obj:
+        """As it is now."""
+        ...
+
+    def changed(self) -> None:
+        """The pod's status is to be written anew."""
+
+
+class Probed(Protocol):
+    """A container as its probes see it; `container_run.ContainerRun` fulfils it."""
+
+    spec: Obj
+    name: str
+    ready: bool
+    started: bool
+    stopping: bool
+
+    @property
+    def home(self) -> Home:
+        """The pod around it."""
+        ...
+
+    @property
+    def running(self) -> bool:
+        """Whether its process runs."""
+        ...
+
+    def later(self, seconds: float, act: Callable[[], None]) -> None:
+        """Do something, unless the process has ended by then."""
+
+    def say(self, reason: str, message: str, *, warning: bool = False) -> None:
+        """An event about it."""
+
+    def stop(self, grace_s: float) -> None:
+        """Ask the process to end."""
 
 
 def first_probe_at(probe: Obj, not_before_s: float, since_s: float = 0.0) -> float:
@@ -24,7 +63,7 @@ def first_probe_at(probe: Obj, not_before_s: float, since_s: float = 0.0) -> flo
 class Probing:
     """Sends the probes of the run that is on."""
 
-    def __init__(self, container: "ContainerRun") -> None:
+    def __init__(self, container: Probed) -> None:
         self._container = container
 
     def begin(self, behaviour: Behaviour) -> None:
