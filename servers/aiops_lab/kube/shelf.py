@@ -30,11 +30,11 @@ class Shelf:
 
     def find(self, resource: Resource, namespace: str, name: str) -> Obj | None:
         """The stored object itself; callers must not change it."""
-        return self._objects[resource.storage].get((namespace, name))
+        return self._objects.get(resource.storage, {}).get((namespace, name))
 
     def all(self, resource: Resource, namespace: str = "") -> tuple[Obj, ...]:
         """Stored objects of a kind by namespace and name; callers must not change them."""
-        shelf = self._objects[resource.storage]
+        shelf = self._objects.get(resource.storage, {})
         return tuple(shelf[key] for key in sorted(shelf) if not namespace or key[0] == namespace)
 
     def owned_by(self, uid: str) -> list[Key]:
@@ -43,7 +43,7 @@ class Shelf:
 
     def at(self, key: Key) -> Obj | None:
         """The stored object under a key."""
-        return self._objects[key[0]].get(key[1:])
+        return self._objects.get(key[0], {}).get(key[1:])
 
     def keys_in(self, namespace: str) -> Iterator[Key]:
         """Keys of everything in a namespace."""
@@ -74,7 +74,9 @@ class Shelf:
             if not self._owned[uid]:
                 del self._owned[uid]
         if change.type == "DELETED":
-            self._objects[key[0]].pop(key[1:], None)
+            del self._objects[key[0]][key[1:]]
+            if not self._objects[key[0]]:
+                del self._objects[key[0]]
         else:
             self._objects[key[0]][key[1:]] = change.obj
             for uid in _owner_uids(change.obj):

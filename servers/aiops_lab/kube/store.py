@@ -301,11 +301,11 @@ class Store:
 
 
 def _check_identity(live: Obj, patched: Obj) -> None:
-    for field in ("name", "namespace"):
-        if dig(patched, "metadata", field) not in {None, dig(live, "metadata", field)}:
-            raise bad_request(f"the {field} of the object does not match the {field} on the request")
     if not isinstance(patched.get("metadata"), dict):
         raise bad_request("metadata must be an object")
+    for field in ("name", "namespace"):
+        if dig(patched, "metadata", field, default="") not in ("", dig(live, "metadata", field)):
+            raise bad_request(f"the {field} of the object does not match the {field} on the request")
 
 
 def _declared_by(crd: Obj) -> list[Resource]:

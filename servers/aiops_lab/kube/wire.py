@@ -15,6 +15,15 @@ def clone(obj: Obj) -> Obj:
     return copied
 
 
+def without_nulls(value: Any) -> Any:
+    """Copy a value without its null fields: to the Go types of a real server a null is an absent field."""
+    if isinstance(value, dict):
+        return {key: without_nulls(held) for key, held in value.items() if held is not None}
+    if isinstance(value, list):
+        return [without_nulls(item) for item in value]
+    return value
+
+
 def dig(obj: Any, *path: str | int, default: Any = None) -> Any:
     """Follow keys and list positions; `default` where the path ends early or the value is null."""
     for step in path:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from aiops_lab.kube.errors import FieldError, bad_request, conflict, invalid, stale
 from aiops_lab.kube.resources import Resource
-from aiops_lab.kube.wire import Obj, clone, dig, name_of, namespace_of, timestamp
+from aiops_lab.kube.wire import Obj, clone, dig, name_of, namespace_of, timestamp, without_nulls
 
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _LONGEST_GENERATED = 58  # 63 less the five random letters
@@ -53,7 +53,7 @@ class Write:
 
 def new_object(resource: Resource, sent: Obj, now: datetime, rng: Random) -> Obj:
     """A copy of `sent` with everything that the server itself sets on create. Raises ApiError 400, 422."""
-    obj = clone(sent)
+    obj: Obj = without_nulls(sent)
     meta = obj.setdefault("metadata", {})
     if not isinstance(meta, dict):
         raise bad_request("metadata must be an object")
@@ -97,11 +97,8 @@ def changed_object(resource: Resource, live: Obj, sent: Obj, subresource: str | 
     """What `live` becomes when `sent` is written to it or to its subresource. Raises ApiError 409."""
     _check_preconditions(resource, live, sent)
     if subresource == "status":
-        obj = clone(live)
-        if "status" in sent:
-            obj["status"] = clone({"status": sent["status"]})["status"]
-        return obj
-    obj = clone(sent)
+        return {**clone(live), "status": without_nulls(sent.get("status") or {})}
+    obj: Obj = without_nulls(sent)
     meta, kept = obj.setdefault("metadata", {}), live["metadata"]
     for field in ("name", "namespace", "resourceVersion", *_SERVER_OWNED, "managedFields"):
         meta.pop(field, None)

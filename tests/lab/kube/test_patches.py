@@ -1,5 +1,7 @@
 """JSON patch, merge patch and strategic merge patch on their own."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ from tests.lab.kube.objects import Obj, deployment
 DEPLOYMENT = Schema("Deployment")
 
 
-def template(containers: list[Obj], **more: object) -> Obj:
+def template(containers: list[Any], **more: object) -> Obj:
     return {"spec": {"template": {"spec": {"containers": containers, **more}}}}
 
 
@@ -139,7 +141,7 @@ def test_ports_are_keyed_by_what_they_belong_to() -> None:
         [],
         "x",
         template([{"image": "x"}]),
-        template(["app"]),  # type: ignore[list-item]
+        template(["app"]),
         {"spec": {"$patch": "explode"}},
     ],
 )

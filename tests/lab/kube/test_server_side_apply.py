@@ -5,15 +5,7 @@ from typing import Any
 import pytest
 
 from aiops_lab.kube.store import ApiError, Store
-from tests.lab.kube.fakes import FrozenClock
-from tests.lab.kube.objects import Obj, deployment, namespace
-
-
-@pytest.fixture
-def store() -> Store:
-    made = Store(FrozenClock())
-    made.create(namespace())
-    return made
+from tests.lab.kube.objects import Obj, deployment
 
 
 def config(containers: list[Obj] | None = None, **spec: Any) -> Obj:
@@ -169,11 +161,6 @@ def test_an_apply_without_a_manager_is_refused(store: Store) -> None:
 
 
 def test_lists_of_custom_resources_are_owned_whole(store: Store) -> None:
-    from aiops_lab.kube.resources import LAB_CRDS
-
-    for resource in LAB_CRDS:
-        store.register(resource)
-
     def pool(values: list[str], **spec: Any) -> Obj:
         spec["requirements"] = [{"key": "arch", "values": values}]
         return {"apiVersion": "karpenter.sh/v1", "kind": "NodePool", "metadata": {"name": "p"}, "spec": spec}

@@ -64,7 +64,7 @@ def _pull_policy(image: str) -> str:
 
 def default_pod(pod: Obj) -> None:
     """What only a pod gets: account, tolerations, requests from limits, its first status."""
-    spec = pod["spec"]
+    spec = pod.setdefault("spec", {})
     spec.setdefault("serviceAccountName", "default")
     default_pod_spec(spec)
     fill(spec, {"priority": 0, "preemptionPolicy": "PreemptLowerPriority", "enableServiceLinks": True})

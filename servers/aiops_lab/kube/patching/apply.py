@@ -6,7 +6,7 @@ from aiops_lab.kube.errors import ApiError, bad_request
 from aiops_lab.kube.patching.fields import Fields, elements
 from aiops_lab.kube.patching.managers import Manager, check_conflicts, dropped_fields, own_applied
 from aiops_lab.kube.patching.schema import Path, Schema
-from aiops_lab.kube.wire import Obj, clone, dig
+from aiops_lab.kube.wire import Obj, clone, dig, without_nulls
 
 
 def apply_patch(live: Obj, config: Obj, manager: Manager, schema: Schema, *, force: bool) -> Obj:
@@ -30,7 +30,7 @@ def record_apply(live: Obj, stored: Obj, config: Obj, manager: Manager, schema: 
 
 def applied_part(config: Obj, *, status_apart: bool, subresource: str) -> Obj:
     """What of a configuration this endpoint applies: nulls count as absent, status has its own endpoint."""
-    kept: Obj = _without_nulls(config)
+    kept: Obj = without_nulls(config)
     if subresource == "status":
         return {
             key: value for key, value in kept.items() if key in {"apiVersion", "kind", "metadata", "status"}
@@ -38,14 +38,6 @@ def applied_part(config: Obj, *, status_apart: bool, subresource: str) -> Obj:
     if status_apart:
         kept.pop("status", None)
     return kept
-
-
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nulls(held) for key, held in value.items() if held is not None}
-    if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
-    return value
 
 
 def required_manager(name: str) -> str:
