@@ -49,5 +49,5 @@ def test_a_file_without_a_key_is_refused_and_not_replaced(tmp_path: Path, conten
 
 def test_a_key_file_that_can_not_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(NotConfiguredError, match="key file|state directory"):
+    with pytest.raises(NotConfiguredError, match=r"key file|state directory"):
         Keys(StateSettings(dir=tmp_path, key_file=tmp_path / "file" / "x.key")).derive("audit")
