@@ -29,7 +29,7 @@ from aiops_shared.guardrails.models import (
 from aiops_shared.guardrails.modes import Modes
 from aiops_shared.guardrails.paths import digest_of, uid_of
 from aiops_shared.guardrails.plans import PlanStore
-from aiops_shared.guardrails.ports import Effects
+from aiops_shared.guardrails.ports import Effects, Judge
 from aiops_shared.guardrails.run_context import Hands
 from aiops_shared.guardrails.snapshots import Snapshots
 from aiops_shared.settings import StateSettings
@@ -52,6 +52,7 @@ class House:
     dir: Path
     clock: FakeClock = field(default_factory=FakeClock)
     judge: FakeJudge = field(default_factory=FakeJudge)
+    policy: Judge | None = None  # instead of `judge`
     brake: FakeBrake = field(default_factory=FakeBrake)
     trail: FakeTrail = field(default_factory=FakeTrail)
     modes: Modes = FREE
@@ -65,13 +66,14 @@ class House:
         self.keys = Keys(settings)
         self.plans = PlanStore(self.store, self.keys, self.clock)
         self.snapshots = Snapshots(self.store, self.keys, self.clock)
+        judge = self.policy or self.judge
         self.approvals = Approvals(
-            self.store, self.keys, self.clock, self.plans, self.trail, 1800, lambda: self.judge.digest
+            self.store, self.keys, self.clock, self.plans, self.trail, 1800, lambda: judge.digest
         )
         self.journal = Journal(self.store, self.clock, self.worker)
         self.gate = Gate(
             modes=self.modes,
-            policy=self.judge,
+            policy=judge,
             brake=self.brake,
             trail=self.trail,
             store=self.store,
@@ -123,7 +125,7 @@ class House:
             blast_radius=BlastRadius(objects=len(targets)),
             facts=Facts(env="staging", reversible=reversible),
             verdict=Verdict(decision="allow", rule="staging-write"),
-            policy_digest=self.judge.digest,
+            policy_digest=(self.policy or self.judge).digest,
         )
         return await self.plans.save(plan)
 

@@ -42,7 +42,7 @@ from aiops_shared.state import StateStore
 
 _log = logging.getLogger(__name__)
 ASK_S = 40.0
-POLL_S = 0.2
+FIRST_POLL_S, LAST_POLL_S = 0.02, 0.5
 EffectsFor = Callable[[str], Awaitable[Effects]]
 
 
@@ -92,6 +92,7 @@ class Executor:
         until = anyio.current_time() + wait_s
         plan = await self._known_plan(plan_id, confirm, caller, idempotency_key)
         if (entry := await self.parts.hands.journal.by_plan(plan_id)) is None:
+            self.lifetime.check()
             effects = await self.parts.effects_for(plan.cluster)
             cleared = await self._check(plan, caller, effects)
             approval_id = ""
@@ -118,6 +119,7 @@ class Executor:
         if idempotency_key:
             await self._same_key(idempotency_key, caller, ["undo", action_id])
         if entry.state not in {"undoing", "undone"}:
+            self.lifetime.check()
             await self._begin_undo(entry, caller)
         return await self._wait(action_id, until)
 
@@ -279,12 +281,14 @@ class Executor:
 
     async def _wait(self, action_id: str, until: float) -> ActionRecord:
         """The record once it ended, or as it is when the time is over."""
+        pause_s = FIRST_POLL_S  # another process may carry it, so the store is asked
         while True:
             entry = await self.parts.hands.journal.load(action_id)
             left = until - anyio.current_time()
             if entry.state not in LIVE or left <= 0:
                 return entry.record()
-            await anyio.sleep(min(POLL_S, left))
+            await anyio.sleep(min(pause_s, left))
+            pause_s = min(pause_s * 1.5, LAST_POLL_S)
 
     def _launch(self, lease: Lease, permit: Permit | None = None) -> None:
         self.lifetime.launch(self._carry, lease, permit)

@@ -15,6 +15,8 @@ from anyio.abc import TaskGroup
 from aiops_shared.clock import Clock
 from aiops_shared.errors import NotConfiguredError
 
+HAND_OVER_S = 25.0  # a step under way may take so long to end after a stop (R22: handed over in 30 s)
+
 
 class HandOverError(Exception):
     """This process stops; another one carries the action on."""
@@ -61,13 +63,17 @@ class Lifetime:
         """Whether the end began."""
         return self._stopping.is_set()
 
-    def launch(self, work: Callable[..., Coroutine[Any, Any, Any]], *args: object) -> None:
-        """Start a run in the background. Raises NotConfiguredError outside of `open`."""
-        if self._tasks is None:
+    def check(self) -> None:
+        """Raises NotConfiguredError when no run could be carried: outside of `open`, or while stopping."""
+        if self._tasks is None or self.stopping:
             raise NotConfiguredError(
-                "executor", "no server lifespan carries its runs", "use Guardrails.running"
+                "executor", "no server lifespan carries its runs", "try again once it serves"
             )
-        self._tasks.start_soon(work, *args)
+
+    def launch(self, work: Callable[..., Coroutine[Any, Any, Any]], *args: object) -> None:
+        """Start a run in the background; when the process stops, whoever takes it over does it."""
+        if self._tasks is not None and not self.stopping:
+            self._tasks.start_soon(work, *args)
 
     async def wait(self, seconds: float) -> None:
         """Wait in world time. Raises HandOverError when the process stops, also for zero seconds."""

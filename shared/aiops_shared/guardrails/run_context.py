@@ -17,7 +17,7 @@ from aiops_shared.guardrails.snapshots import Snapshots
 
 READ_TRIES_S = (1.0, 2.0, 4.0, 8.0, 16.0)  # waits between reads of an API that does not answer
 WRITE_TRIES = 5  # a resourceVersion moves with every status update
-EFFECT_DEADLINE_S = 60.0
+EFFECT_DEADLINE_S = 25.0
 
 
 class StepFailedError(Exception):

@@ -11,10 +11,10 @@ from typing import Literal
 import anyio
 
 from aiops_shared.errors import AiopsError, ConflictError, UpstreamError
-from aiops_shared.guardrails.bindings import changed_since, in_place, prints
+from aiops_shared.guardrails.bindings import changed_since, in_place
 from aiops_shared.guardrails.effecting import reading
 from aiops_shared.guardrails.journal import Entry, StepRow, seq_of, undo_seq
-from aiops_shared.guardrails.models import Json, Plan, TargetChange
+from aiops_shared.guardrails.models import Json, Plan, Step, TargetChange
 from aiops_shared.guardrails.paths import MISSING, get, moved, remove, restore, uid_of
 from aiops_shared.guardrails.run_context import (
     EFFECT_DEADLINE_S,
@@ -45,6 +45,10 @@ class Trace:
         """The last row, when nobody could say whether it happened."""
         last = self.rows[-1] if self.rows else None
         return last if last is not None and last.state in {"intended", "unknown"} else None
+
+    def step(self, row: StepRow) -> Step:
+        """The step of a row."""
+        return next(step for step in self.target.steps if step.name == row.step)
 
 
 def trace(plan: Plan, entry: Entry, index: int) -> Trace:
@@ -78,26 +82,36 @@ def blocked(found: Trace, now: Json | None, seen: Json | None) -> str:
         case "recreate":
             return _blocked_recreate(found, now)
         case "delete":
-            return "" if now is None or uid_of(now) != found.uid else _foreign(found, now)
+            return _blocked_delete(found, now)
         case "restore":
-            if _given_back(found, now, seen):
-                return ""
-            return _foreign(found, now)
+            return "" if _given_back(found, now, seen) else _foreign(found, now)
+
+
+def _blocked_delete(found: Trace, now: Json | None) -> str:
+    if now is None:
+        return ""
+    if not found.uid:  # the creation was never confirmed
+        ours = found.unsure is not None and in_place(found.step(found.unsure), now, "")
+        return f"{found.target.ref} exists, and nobody can say whether our action made it" if ours else ""
+    return _foreign(found, now) if uid_of(now) == found.uid else ""
 
 
 def _blocked_recreate(found: Trace, now: Json | None) -> str:
     if now is None or uid_of(now) == found.uid:
-        return ""  # gone, or on its way out
+        return ""  # gone, on its way out, or never deleted
     return f"{found.target.ref} exists again: somebody created it"
 
 
 def _foreign(found: Trace, now: Json | None) -> str:
+    """What somebody else did to the object since our last step; an unsure step may or may not show."""
     row = found.unsure
-    if row is not None:
-        step = next(step for step in found.target.steps if step.name == row.step)
-        if in_place(step, now, found.uid) or prints(now, tuple(row.data["before"])) == row.data["before"]:
-            return ""
-    return changed_since(found.target.ref, now, found.uid, found.left)
+    if row is None:
+        return changed_since(found.target.ref, now, found.uid, found.left)
+    if why := changed_since(found.target.ref, now, found.uid, {}):
+        return why
+    if in_place(found.step(row), now, found.uid):
+        return ""
+    return changed_since(found.target.ref, now, found.uid, row.data["before"])
 
 
 def _given_back(found: Trace, now: Json | None, seen: Json | None) -> bool:
@@ -190,7 +204,8 @@ class UndoHand:
                 return now is None or uid_of(now) != self.found.uid or _going(now)
             case "recreate":
                 tried = row.state == "intended" or bool(row.data.get("tried"))
-                return tried and now is not None and uid_of(now) != self.found.uid
+                made = tried and now is not None and uid_of(now) != self.found.uid
+                return made or (uid_of(now) == self.found.uid and not _going(now))
             case _:
                 return _given_back(self.found, now, seen)
 

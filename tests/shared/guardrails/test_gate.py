@@ -134,7 +134,7 @@ async def test_the_fourth_same_action_in_an_hour_is_denied_and_a_restart_forgets
 ) -> None:
     policy = Policy(PolicySettings())
     for number in range(1, 5):
-        house = House(tmp_path, judge=policy)  # every time a new process
+        house = House(tmp_path, policy=policy)  # every time a new process
         if number == 1:
             house.world.add(deployment())
         plan = await house.planned(writing(house.world, WEB, {IMAGE: f"shop/web:{number + 1}"}))
@@ -151,7 +151,7 @@ async def test_the_fourth_same_action_in_an_hour_is_denied_and_a_restart_forgets
 
 @pytest.mark.threat("T10")
 async def test_the_thirty_first_action_in_a_minute_is_refused_and_thirty_are_done(tmp_path: Path) -> None:
-    house = House(tmp_path, judge=Policy(PolicySettings()))
+    house = House(tmp_path, policy=Policy(PolicySettings()))
     async with house.executor.running() as executor:
         for number in range(31):
             name = f"web-{number}"
@@ -166,7 +166,7 @@ async def test_the_thirty_first_action_in_a_minute_is_refused_and_thirty_are_don
 
 
 async def test_an_undo_is_no_repetition_of_the_action(tmp_path: Path) -> None:
-    house = House(tmp_path, judge=Policy(PolicySettings()))
+    house = House(tmp_path, policy=Policy(PolicySettings()))
     house.world.add(deployment())
     async with house.executor.running() as executor:
         for number in (2, 3, 4):
@@ -234,7 +234,7 @@ def test_a_long_key_keeps_within_its_column() -> None:
 
 async def test_the_gate_costs_two_milliseconds_at_the_median(tmp_path: Path) -> None:
     """The bound is generous here, since test machines are shared; `make bench` prints the figure."""
-    house = House(tmp_path, judge=Policy(PolicySettings()), brake=FakeBrake(), modes=FREE)
+    house = House(tmp_path, policy=Policy(PolicySettings()), brake=FakeBrake(), modes=FREE)
     house.world.add(deployment())
     plan = await planned(house)
     took = []

@@ -161,7 +161,8 @@ def test_parents_that_were_not_there_go_again_when_empty() -> None:
 
 
 def test_missing_null_and_gone_have_different_digests() -> None:
-    assert len({digest_of(obj, ("a",)) for obj in (None, {}, {"a": None}, {"a": {}}, {"a": False})}) == 5
+    objects: tuple[Any, ...] = (None, {}, {"a": None}, {"a": {}}, {"a": False})
+    assert len({digest_of(obj, ("a",)) for obj in objects}) == 5
 
 
 def test_the_digest_binds_the_uid_and_ignores_what_is_not_named() -> None:

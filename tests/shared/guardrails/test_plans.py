@@ -1,4 +1,4 @@
-"""Plans between `plan_*` and `execute_plan`: who sees them, how long they live, how an edited one is found."""
+"""Plans between `plan_*` and `execute_plan`: who sees them, for how long, how an edited one is found."""
 
 import json
 from typing import Any
