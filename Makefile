@@ -16,8 +16,9 @@ $(STAMP): .ci/requirements.lock pyproject.toml
 	@start=$$(date +%s); \
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)' && \
 	$(PYTHON) -m venv $(VENV) && \
-	$(BIN)/python -m pip install --quiet --require-hashes -r .ci/requirements.lock && \
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e . && \
+	$(BIN)/python -m pip install --quiet --require-hashes -r .ci/bootstrap.lock && \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r .ci/requirements.lock && \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . && \
 	touch $(STAMP) && \
 	echo "set up in $$(( $$(date +%s) - start )) s"
 
@@ -48,6 +49,7 @@ lock: setup  ## Resolve the lock anew, with hashes and without addresses
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
 		-o .ci/requirements.lock
+	awk '/^uv==/ {keep = 1} keep {print; if ($$0 !~ /\\$$/) exit}' .ci/requirements.lock > .ci/bootstrap.lock
 
 bench: setup  ## Measure cold start, memory, tokens, gate cost; print ratios
 	$(BIN)/python -m bench
