@@ -1,0 +1,37 @@
+"""What every client pays for in every conversation (D28), counted by o200k."""
+
+import json
+
+import pytest
+
+from bench.tokens import tokens
+from tests.contracts.snapshots import listed
+
+# The vocabulary's package reads its own data through a function that Python calls old.
+pytestmark = pytest.mark.filterwarnings("ignore:open_binary is deprecated:DeprecationWarning")
+
+BUDGETS = {"eks": 6_000}
+# What a listing costs now. Growth of more than 5 % is a decision: raise the number with its reason.
+COMMITTED = {
+    "eks": (4_170, "twelve tools, each with a lean output schema of depth 1"),
+}
+HEADROOM = 1.05
+
+
+async def cost() -> dict[str, int]:
+    return {
+        server: tokens(json.dumps(tools, separators=(",", ":"), ensure_ascii=False))
+        for server, tools in (await listed()).items()
+    }
+
+
+async def test_every_listing_fits_its_budget() -> None:
+    for server, paid in (await cost()).items():
+        assert paid <= BUDGETS[server], f"{server}: {paid} tokens"
+
+
+async def test_a_listing_grows_by_more_than_a_twentieth_only_with_a_reason() -> None:
+    for server, paid in (await cost()).items():
+        known, reason = COMMITTED[server]
+        assert reason
+        assert known / HEADROOM**2 <= paid <= known * HEADROOM, f"{server}: {paid} tokens, committed {known}"
