@@ -361,6 +361,16 @@ async def test_a_watch_that_breaks_goes_on_from_the_last_position() -> None:
     assert watches[:3] == ["5", "8", "8"]
 
 
+@pytest.mark.fault("R1")
+async def test_a_watch_that_is_throttled_at_first_waits_and_goes_on() -> None:
+    throttled = status(429, "TooManyRequests", "slow down", retry_after="0")
+    changed = {"type": "MODIFIED", "object": pod("a", version="7")}
+    async with fake_api(_watch_script(throttled, throttled, [changed])) as (api, _):
+        events = api.watch("pods", "shop", for_s=5)
+        assert [(await anext(events)).type for _ in range(3)] == ["ADDED", "ADDED", "MODIFIED"]
+        await events.aclose()
+
+
 async def test_a_watch_that_the_server_ends_at_once_again_and_again_is_an_error() -> None:
     async with fake_api(_watch_script()) as (api, server):
         with pytest.raises(ExpiredError):

@@ -8,6 +8,7 @@ plain data or an `AiopsError`.
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,6 +28,21 @@ THREADS = 16
 MAX_ITEMS = 1000
 GLOBAL_STS = "https://sts.amazonaws.com"  # sts_regional_endpoints = legacy
 GLOBAL_STS_REGION = "us-east-1"
+
+
+# Set in the context of one call, which its thread inherits.
+_GIVEN_UP: ContextVar[threading.Event | None] = ContextVar("aiops_aws_given_up", default=None)
+
+
+class _GivenUpError(Exception):
+    """Stops a thread whose caller has gone. Nobody sees it."""
+
+
+def _refuse_what_nobody_waits_for(**_: object) -> None:
+    """Before each try: a retry after the deadline could change something that was reported as failed."""
+    given_up = _GIVEN_UP.get()
+    if given_up is not None and given_up.is_set():
+        raise _GivenUpError
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +71,7 @@ class AwsClients:
             if found is None:
                 session, config = self._session(target), self._sessions_maker().config(target)
                 found = self._clients[service, target] = session.client(service, config=config)
+                found.meta.events.register_first("before-send", _refuse_what_nobody_waits_for)
             self._clients.move_to_end((service, target))
             if len(self._clients) > MAX_CLIENTS:
                 self._clients.popitem(last=False)
@@ -96,6 +113,8 @@ class AwsClients:
             except (BotoCoreError, ClientError) as error:
                 raise translated(thing, error) from error
 
+        given_up = threading.Event()
+        mark = _GIVEN_UP.set(given_up)
         try:
             with anyio.fail_after(self._timeout_s):
                 return await anyio.to_thread.run_sync(safely, abandon_on_cancel=True, limiter=self._limiter)
@@ -103,6 +122,9 @@ class AwsClients:
             raise UpstreamTimeoutError(
                 thing, f"no answer within {self._timeout_s:g} s", "again later, or raise AIOPS_AWS_TIMEOUT_S"
             ) from error
+        finally:
+            given_up.set()
+            _GIVEN_UP.reset(mark)
 
     async def call(self, target: AwsTarget, service: str, operation: str, **parameters: Any) -> Any:
         """One operation by its method's name: `call(target, "eks", "describe_cluster", name="x")`."""

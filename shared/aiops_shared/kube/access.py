@@ -5,7 +5,10 @@ Sources: `kubeconfig` (files, exec plugins, in-cluster) and `eks` (DescribeClust
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
+
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")  # as kubelet mounts it
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,7 +176,7 @@ class KubeApi(Writing, Watching):
 
     async def can(self, verb: str, kind: str, namespace: str = "", subresource: str = "") -> bool:
         """Whether the identity used may do it (SelfSubjectAccessReview)."""
-        names.subresource(verb)
+        names.verb(verb)
         names.any_namespace(namespace)
         found = await self.kind(kind)
         asked = {"verb": verb, "group": found.group, "version": found.version, "resource": found.plural}

@@ -6,19 +6,14 @@ gives entries at once, or after ListClusters.
 
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from aiops_shared.auth import CallerIdentity
 from aiops_shared.aws import AwsClients, AwsTarget
 from aiops_shared.errors import InvalidInputError
+from aiops_shared.kube.access import SERVICE_ACCOUNT, CredentialSource
 from aiops_shared.kube.table import ClusterRow, ClusterTable, read_table
 from aiops_shared.settings import Settings
 
-if TYPE_CHECKING:
-    from aiops_shared.kube.access import CredentialSource
-
-SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 MAX_CLUSTERS = 1000
 NOWHERE = AwsTarget()  # the default chain
 # Names, account/region/name, ARNs, contexts and globs; nothing that a path or a shell could read otherwise.
@@ -66,7 +61,7 @@ class Entry:
             return (self.target.region, self.target.account, self.name) == arn.groups()
         return word in {self.name, self.full_name, self.context} and bool(word)
 
-    def credentials(self, aws: AwsClients) -> "CredentialSource":
+    def credentials(self, aws: AwsClients) -> CredentialSource:
         """Where its credentials come from; loads what that needs."""
         if self.source == "in-cluster":
             from aiops_shared.kube.kubeconfig import InClusterSource

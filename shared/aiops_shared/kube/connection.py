@@ -5,6 +5,7 @@ a change only where the server said that it did nothing (401, 429). Otherwise it
 error says so, and the executor reads back (fault R2).
 """
 
+import math
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -99,17 +100,20 @@ class Connection:
     async def stream(self, ask: Ask, *, timeout_s: float) -> AsyncIterator[httpx.Response]:
         """An open 2xx answer to read piece by piece. The caller bounds time and size."""
         access = await self._source.access()
-        for fresh in (True, False):
-            async with self._client(access).stream(
-                **_request(ask, access), timeout=httpx.Timeout(timeout_s, connect=self._timeout_s)
-            ) as response:
-                if response.status_code == httpx.codes.UNAUTHORIZED and fresh:
-                    access = await self._source.access(fresh=True)
-                    continue
-                if not response.is_success:
-                    raise error_for(ask.thing, await _status(response, ask.thing))
-                yield response
-                return
+        timeout = httpx.Timeout(timeout_s, connect=self._timeout_s)
+        may_refresh = True
+        for number in range(1, TRIES + 1):
+            async with self._client(access).stream(**_request(ask, access), timeout=timeout) as response:
+                if response.is_success:
+                    yield response
+                    return
+                tried = _failed(ask, response, await _status(response, ask.thing))
+            if tried.refused and may_refresh:
+                may_refresh, access = False, await self._source.access(fresh=True)
+            elif tried.error is not None and (not tried.again or number == TRIES):
+                raise tried.error
+            else:
+                await _wait(number, tried, timeout_s)
 
     async def _until_answered(self, ask: Ask, *, json_only: bool) -> bytes:
         access = await self._source.access()
@@ -206,10 +210,11 @@ def _retry_after(header: str) -> float | None:
     return float(header) if header.isascii() and header.isdigit() and len(header) < 6 else None
 
 
-async def _wait(number: int, tried: _Try) -> None:
+async def _wait(number: int, tried: _Try, at_most_s: float = math.inf) -> None:
     """Wait as long as asked ± 20 %, or twice as long each time; never beyond the deadline."""
     asked = tried.retry_after_s if tried.retry_after_s is not None else FIRST_WAIT_S * 2 ** (number - 1)
     wait = asked * random.uniform(0.8, 1.2)
-    if tried.error is not None and anyio.current_time() + wait >= anyio.current_effective_deadline():
+    too_late = wait > at_most_s or anyio.current_time() + wait >= anyio.current_effective_deadline()
+    if tried.error is not None and too_late:
         raise tried.error
     await anyio.sleep(wait)

@@ -14,7 +14,7 @@ import anyio
 
 from aiops_shared.errors import NotConfiguredError
 from aiops_shared.http.answers import deadline, snippet
-from aiops_shared.kube.access import Access
+from aiops_shared.kube.access import SERVICE_ACCOUNT, Access
 
 KEEP_S = 600.0
 LOAD_S = 30.0
@@ -54,7 +54,11 @@ class KubeConfigSource:
                 persist_config=False,
             )
 
-        return _access(thing, read, "see kubectl config get-contexts; set KUBECONFIG or AIOPS_KUBE_CONTEXT")
+        access = _access(thing, read, "see kubectl config get-contexts; set KUBECONFIG or AIOPS_KUBE_CONTEXT")
+        if not access.token and not access.cert_file:
+            reason = "it gives neither a token nor a client certificate"
+            raise NotConfiguredError(thing, reason, "if it names an exec plugin, run that by hand to see why")
+        return access
 
 
 class InClusterSource:
@@ -62,7 +66,10 @@ class InClusterSource:
 
     KEEP_S = 60.0
 
-    def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, folder: Path = SERVICE_ACCOUNT, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._folder = folder
         self._monotonic = monotonic
         self._access: Access | None = None
         self._read_at = 0.0
@@ -76,8 +83,9 @@ class InClusterSource:
 
     def _load(self) -> Access:
         def read(configuration: Any) -> None:
-            config: Any = import_module("kubernetes.config")
-            config.load_incluster_config(client_configuration=configuration)
+            config: Any = import_module("kubernetes.config.incluster_config")
+            token, ca = str(self._folder / "token"), str(self._folder / "ca.crt")
+            config.InClusterConfigLoader(token, ca).load_and_set(configuration)
 
         return _access("in-cluster credentials", read, "mount a service account token")
 

@@ -24,7 +24,7 @@ from aiops_shared.results import Cell
 
 AT_ONCE = 8
 MAX_NAMESPACES = 5000
-TABLE = f"{JSON};as=Table;v=v1;g=meta.k8s.io"
+TABLE = f"{JSON};as=Table;v=v1;g=meta.k8s.io,{JSON}"
 NAMES_ONLY = f"{JSON};as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,{JSON}"
 _SPREAD = "n1."  # cursors over all namespaces start so; Kubernetes' own tokens hold no dot
 
@@ -177,11 +177,17 @@ def _place(query: Query) -> _Place:
     """Read a cursor of our own. Raises ExpiredError for any other: the list starts again then."""
     if not query.cursor:
         return _Place()
+    foreign = ExpiredError(query.thing, "the cursor is not one of this list", "start without it")
+    if not query.cursor.startswith(_SPREAD):
+        raise foreign
     try:
-        namespace, cursor = orjson.loads(base64.urlsafe_b64decode(query.cursor.removeprefix(_SPREAD)))
-        return _Place(names.namespace(namespace), names.cursor(cursor))
-    except (ValueError, TypeError, binascii.Error, InvalidInputError) as error:
-        raise ExpiredError(query.thing, "the cursor is not one of this list", "start without it") from error
+        place = orjson.loads(base64.urlsafe_b64decode(query.cursor.removeprefix(_SPREAD)))
+    except (ValueError, binascii.Error) as error:
+        raise foreign from error
+    match place:
+        case [str(namespace), str(cursor)]:
+            return _Place(names.namespace(namespace), names.cursor(cursor))
+    raise foreign
 
 
 async def _spread(connection: Connection, query: Query) -> TablePage:

@@ -80,6 +80,11 @@ def subresource(value: str) -> str:
     return _check(_SUBRESOURCE, "subresource", value, "lower-case letters")
 
 
+def verb(value: str) -> str:
+    """`get`, `list`, `delete` and their like."""
+    return _check(_SUBRESOURCE, "verb", value, "lower-case letters")
+
+
 def uid(value: str) -> str:
     """An object's UID as Kubernetes makes them."""
     return _check(_UID, "uid", value, "the object's metadata.uid")

@@ -1,5 +1,6 @@
 """The directory of clusters: found through AWS, a table, or a kubeconfig; opened with an EKS token."""
 
+import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from aiops_shared.errors import AiopsError, ClusterNotFoundError, InvalidInputEr
 from aiops_shared.kube.clusters import ClusterDirectory
 from aiops_shared.settings import AwsSettings, KubeSettings, Settings
 from tests.lab_fixture import running_lab
+from tests.shared.http.wire_server import Reply, Seen, WireServer, as_json
 
 CALLER = CallerIdentity("ann", "human")
 ACCOUNT, REGION = "111122223333", "us-east-1"
@@ -195,3 +197,45 @@ async def test_a_context_without_a_kubeconfig_is_known_with_its_problem() -> Non
     with pytest.raises(AiopsError):
         await (await clusters.open(None)).list("pods")
     await clusters.aclose()
+
+
+async def test_health_and_end_of_support_are_told_and_a_silent_endpoint_is_unreachable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    described = {
+        "name": "shop",
+        "status": "ACTIVE",
+        "version": "1.33",
+        "endpoint": "https://127.0.0.1:9",
+        "certificateAuthority": {"data": base64.b64encode(b"no certificate").decode()},
+        "health": {"issues": [{"code": "SubnetNotFound", "message": "subnet-1 is gone"}]},
+    }
+    versions = [{"clusterVersion": "1.33", "endOfStandardSupportDate": 1785283200}]
+    identity = (
+        b"<GetCallerIdentityResponse><GetCallerIdentityResult><Account>111122223333</Account>"
+        b"</GetCallerIdentityResult></GetCallerIdentityResponse>"
+    )
+
+    def answer(seen: Seen) -> Reply:
+        if seen.path == "/":
+            return Reply(identity, content_type="text/xml")
+        if seen.path == "/cluster-versions":
+            return as_json({"clusterVersions": versions})
+        return as_json({"clusters": ["shop"]} if seen.path == "/clusters" else {"cluster": described})
+
+    async with WireServer(answer) as server:
+        for name, value in {
+            "AWS_ENDPOINT_URL": server.url,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "AKIAFAKEFAKEFAKEFAKE",
+            "AWS_SECRET_ACCESS_KEY": "fake-secret-worth-nothing",
+        }.items():
+            monkeypatch.setenv(name, value)
+        clusters = directory()
+        (info,) = await clusters.known()
+        await clusters.aclose()
+    assert info.support_ends_on == "2026-07-29"
+    assert info.health_issues == ("SubnetNotFound: subnet-1 is gone",)
+    assert info.reachable is False
+    assert "certificate authority" in info.problem

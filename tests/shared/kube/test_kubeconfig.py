@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -14,7 +15,7 @@ from aiops_lab.run import Lab
 from aiops_shared.errors import NotConfiguredError, UnauthenticatedError, UnreachableError
 from aiops_shared.kube.api import KubeApi
 from aiops_shared.kube.connection import Connection
-from aiops_shared.kube.kubeconfig import KubeConfigSource, contexts
+from aiops_shared.kube.kubeconfig import InClusterSource, KubeConfigSource, contexts
 from tests.lab_fixture import running_lab
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -134,6 +135,36 @@ async def test_a_cluster_without_verified_tls_is_refused(
     kube = api(changed(lab, tmp_path, cluster=cluster | extra))
     with pytest.raises(NotConfiguredError, match=says):
         await kube.list("pods")
+
+
+async def test_a_plugin_that_fails_is_said_before_any_request(lab: Lab, tmp_path: Path) -> None:
+    version = "client.authentication.k8s.io/v1"
+    broken = {"exec": {"apiVersion": version, "command": "/bin/false", "interactiveMode": "Never"}}
+    kube = api(changed(lab, tmp_path, user=broken))
+    with pytest.raises(NotConfiguredError, match="exec plugin"):
+        await kube.list("pods")
+    assert lab.requests.entries == []
+
+
+async def test_a_pods_service_account_is_read_again_when_its_token_turns(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = urlsplit(lab.kube_url)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", str(url.hostname))
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(url.port))
+    (tmp_path / "ca.crt").write_bytes(lab.ca_path.read_bytes())
+    (tmp_path / "token").write_text("expired", encoding="utf-8")
+    source = InClusterSource(tmp_path)
+    await source.access()
+    (tmp_path / "token").write_text(lab.token("aiops-reader"), encoding="utf-8")
+    kube = KubeApi("here", Connection(source, timeout_s=10))
+    assert (await kube.list("pods")).items
+    await kube.aclose()
+
+
+async def test_outside_a_pod_there_is_no_service_account(tmp_path: Path) -> None:
+    with pytest.raises(NotConfiguredError, match="in-cluster"):
+        await InClusterSource(tmp_path).access()
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "{}", "apiVersion: v1\nkind: Config\n", "a: ["])

@@ -21,4 +21,4 @@ def test_a_directory_is_what_the_tools_need() -> None:
     directory = ClusterDirectory(settings, AwsClients(settings.aws), SystemClock(), CallerIdentity("ann"))
     reading: Clusters = directory
     writing: WritableClusters = directory
-    assert reading is writing
+    assert (reading, writing) == (directory, directory)

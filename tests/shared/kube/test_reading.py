@@ -69,6 +69,15 @@ async def test_pages_over_all_namespaces_join_to_the_whole_list_without_gap_or_d
     assert len({row[0] for row in rows}) > 1
 
 
+@pytest.mark.parametrize("cursor", ["eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6MX0", "n1.e30=", "n1.WyJhIl0="])
+async def test_a_foreign_cursor_over_all_namespaces_gives_the_first_page_and_says_so(
+    cursor: str, api: KubeApi
+) -> None:
+    page = await api.table("pods", limit=3, cursor=cursor)
+    assert page.relisted
+    assert page.rows == (await api.table("pods", limit=3)).rows
+
+
 async def test_a_table_of_one_namespace_and_of_a_cluster_kind_needs_no_such_column(api: KubeApi) -> None:
     assert (await api.table("pods", "production")).columns[0] == "Name"
     assert (await api.table("nodes")).columns[0] == "Name"
