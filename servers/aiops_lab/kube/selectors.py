@@ -107,11 +107,11 @@ def matches_selector(selector: Obj | None, labels: dict[str, str]) -> bool:
     if any(labels.get(key) != value for key, value in (selector.get("matchLabels") or {}).items()):
         return False
     for expression in selector.get("matchExpressions") or []:
-        operator, values = expression["operator"], expression.get("values")
+        operator, values = expression.get("operator"), expression.get("values")
         bare = operator in {"Exists", "DoesNotExist"}
         wanted = operator in {"Exists", "In"}
         members = None if bare else frozenset(values or ())
-        if not _Requirement(expression["key"], members, wanted).holds(labels):
+        if not _Requirement(expression.get("key", ""), members, wanted).holds(labels):
             return False
     return True
 

@@ -73,6 +73,8 @@ BASE: dict[str, Obj] = {
             {"matchLabels": {"x": "y"}},
             "`selector` does not match template `labels`",
         ),
+        ("deployment", "spec.selector", {"matchExpressions": [{"key": "a"}]}, "operator: Unsupported value"),
+        ("deployment", "spec.selector", {"matchExpressions": [{"operator": "In"}]}, "key: Required value"),
         ("deployment", "spec.template.spec.containers", [], "spec.template.spec.containers: Required value"),
         ("deployment", f"{CONTAINER}.image", "", "spec.template.spec.containers[0].image: Required value"),
         ("deployment", f"{CONTAINER}.name", "Upper", "RFC 1123 label"),

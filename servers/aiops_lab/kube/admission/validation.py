@@ -52,6 +52,7 @@ def _replicas(new: Obj) -> Iterator[FieldError]:
 def _workload(new: Obj, old: Obj | None) -> Iterator[FieldError]:
     yield from _replicas(new)
     selector = dig(new, "spec", "selector")
+    yield from _selector(selector)
     labels = dig(new, "spec", "template", "metadata", "labels", default={})
     if not selector:
         yield required("spec.selector")
@@ -62,6 +63,18 @@ def _workload(new: Obj, old: Obj | None) -> Iterator[FieldError]:
     yield from metadata_errors(dig(new, "spec", "template", "metadata", default={}), "spec.template.metadata")
     yield from pod_spec_errors(dig(new, "spec", "template", "spec"), "spec.template.spec", ("Always",))
     yield from _unchanged(new, old, "spec", "selector")
+
+
+def _selector(selector: Obj | None) -> Iterator[FieldError]:
+    operators = ("DoesNotExist", "Exists", "In", "NotIn")
+    for index, one in enumerate((selector or {}).get("matchExpressions") or []):
+        field = f"spec.selector.matchExpressions[{index}]"
+        if not one.get("key"):
+            yield required(f"{field}.key")
+        if one.get("operator") not in operators:
+            yield unsupported(f"{field}.operator", one.get("operator"), operators)
+        elif one["operator"] in {"In", "NotIn"} and not one.get("values"):
+            yield required(f"{field}.values", "must be specified when `operator` is 'In' or 'NotIn'")
 
 
 def _stateful(new: Obj, old: Obj | None) -> Iterator[FieldError]:
@@ -150,6 +163,7 @@ def _autoscaler(new: Obj, _old: Obj | None) -> Iterator[FieldError]:
 
 def _budget(new: Obj, _old: Obj | None) -> Iterator[FieldError]:
     spec = new.get("spec") or {}
+    yield from _selector(spec.get("selector"))
     if spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
         yield FieldError("spec", "minAvailable and maxUnavailable cannot be both set", None)
 

@@ -94,9 +94,10 @@ def selector_text(selector: Obj | None) -> str:
     parts = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
     for one in selector.get("matchExpressions") or []:
         values = ",".join(sorted(one.get("values") or []))
-        words = {"In": f"{one['key']} in ({values})", "NotIn": f"{one['key']} notin ({values})"}
-        words |= {"Exists": one["key"], "DoesNotExist": f"!{one['key']}"}
-        parts.append(words[one["operator"]])
+        key, operator = one.get("key", ""), one.get("operator")
+        words = {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})"}
+        words |= {"Exists": key, "DoesNotExist": f"!{key}"}
+        parts.append(words.get(operator, f"{key} {operator} ({values})"))
     return ",".join(parts) or NONE
 
 
