@@ -23,6 +23,7 @@ from aiops_shared.guardrails.models import Caller
 from aiops_shared.guardrails.redacting import redact_tree, shortened
 from aiops_shared.results import Frozen
 from aiops_shared.state import Keys, StateStore
+from aiops_shared.state.store import after_commit
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -230,7 +231,7 @@ def _move_head(conn: "Connection", key: bytes, end: Anchor, first: bool) -> None
     if exported:
         values["exported_seq"] = end.seq
         # A warning, so that the default log level lets it out: the log is the second place of the head.
-        LOG.warning("%s", end)
+        after_commit(conn, lambda: LOG.warning("%s", end))
     if first:
         conn.execute(audit_head.insert().values(**{"id": 1, "exported_seq": 0, **values}))
     else:

@@ -42,7 +42,22 @@ _HINTS: Final = (
         "whsec_",
         "sg.",
     ),
-    *("npm_", "pypi-", "glsa_", "glc_", "sk-", "hvs.", "dop_v1", "hf_", "dckr_", "8q~", "k8s-aws-v1"),
+    *(
+        "npm_",
+        "pypi-",
+        "glsa_",
+        "glc_",
+        "sk-",
+        "hvs.",
+        "dop_v1",
+        "hf_",
+        "dckr_",
+        "8q~",
+        "k8s-aws-v1",
+        "identified",
+        "requirepass",
+        "curl",
+    ),
 )
 
 
@@ -190,6 +205,10 @@ def _in_secret(match: re.Match[str]) -> tuple[int, int] | None:
     return match.span("value") if said else None
 
 
+def _element(match: re.Match[str]) -> tuple[int, int] | None:
+    return None if harmless(match["value"]) else match.span("value")
+
+
 def _unless_harmless(match: re.Match[str]) -> tuple[int, int] | None:
     value = match.string[slice(*_inner(match))]
     return None if harmless(value) or value.lower().rstrip(".!") in _PROSE else _inner(match)
@@ -222,7 +241,7 @@ _VALUE = (
     r"(?P<value>\\{1,3}\"[^\"\n]{0,4096}?\\{1,3}\"|\"(?:[^\"\\\n]|\\.){0,8192}\"|'(?:[^'\\\n]|\\.){0,8192}'"
     r"|[|>][+-]?[ \t]*\n(?:[ \t]+[^\n]*(?:\n|\Z))+"  # a YAML block
     # bare; `{`, `[` and `<` open structure or a placeholder, except where a mask or an `=` stands before
-    rf"|(?:[\"'](?=[^\s\"'])|{_NEXT_PARAMETER}[^\s\"'{{<\[]|(?<==)[{{\[]|\[redacted:|<(?=[^<>\s]*(?:\s|\Z)))"
+    rf"|(?:[\"'](?=[^\s\"'])|{_NEXT_PARAMETER}[^\s\"'{{<\[]|(?<==)[{{\[]|\[redacted:|(?<==)<(?=[^<>\s]*(?:\s|\Z)))"
     rf"(?:{_NEXT_PARAMETER}(?!{_CLOSING_QUOTE})\S)*)"
 )
 
@@ -316,6 +335,16 @@ RULES: Final = (
         rf"{_QUOTE}value{_QUOTE}[ \t]*:[ \t]*{_VALUE}",
         _unless_harmless,
     ),
+    _rule(
+        "assignment", rf"(?i)<(?P<tag>[\w.:-]{{0,64}}?(?:{_WORD}))>(?P<value>[^<>\n]{{1,4096}})</", _element
+    ),
+    _rule(  # SQL, redis.conf
+        "assignment",
+        r"(?i)\b(?:(?:identified[ \t]+by|password)[ \t]+(?=['\"])|(?:requirepass|masterauth)[ \t]+)"
+        r"(?P<value>'[^'\n]{1,1024}'|\"[^\"\n]{1,1024}\"|[^\s'\"]{1,1024})",
+        _inner,
+    ),
+    _rule("assignment", r"\bcurl\b[^\n]{0,512}?[ \t](?:-u|--user)[ \t]+[^\s:]{1,128}:(?P<value>\S{1,1024})"),
     _rule(
         "assignment",  # --password hunter2
         rf"(?i)(?<![\w-])--?[\w-]{{0,64}}?(?:{_WORD})[ \t]+(?=[^\s-]){_VALUE}",

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import anyio.to_thread
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 T = TypeVar("T")
+_AFTER: Final = "aiops_after_commit"
 
 
 class StateStore:
@@ -50,7 +51,12 @@ class StateStore:
         with _translated():
             engine = self._opened().execution_options(aiops_write=True, aiops_durable=durable)
             with self._turn(), engine.begin() as conn:
-                return work(conn)
+                pending: list[Callable[[], None]] = []
+                conn.info[_AFTER] = pending
+                done = work(conn)
+        for call in pending:
+            call()
+        return done
 
     def read_now(self, work: "Callable[[Connection], T]") -> T:
         """`read` for the command line and for code that is in a worker thread already."""
@@ -77,6 +83,11 @@ class StateStore:
             if self._engine is None:
                 self._engine = _open(self._settings)
             return self._engine
+
+
+def after_commit(conn: "Connection", call: Callable[[], None]) -> None:
+    """Call it once the transaction of `StateStore.run` is committed; not at all when it is undone."""
+    conn.info.setdefault(_AFTER, []).append(call)
 
 
 def _open(settings: StateSettings) -> "Engine":

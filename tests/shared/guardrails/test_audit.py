@@ -86,6 +86,25 @@ async def test_the_head_goes_to_the_log_every_100_records(
         assert (await one.audit.verify([wrong])).first_bad == 100
 
 
+async def test_a_head_that_was_rolled_back_is_not_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def undone(conn: Connection) -> None:
+        one.audit.intent_in(conn, ANN, "never", {})
+        raise ZeroDivisionError
+
+    with books(tmp_path) as one, caplog.at_level(logging.WARNING, logger="aiops.audit"):
+        await one.actions(49)
+        await one.audit.refusal(ANN, "x", {})
+        with pytest.raises(ZeroDivisionError):
+            await one.audit.run(undone)
+        assert caplog.records == []
+        await one.audit.refusal(ANN, "y", {})
+        anchors = anchors_in(record.getMessage() for record in caplog.records)
+        assert [anchor.seq for anchor in anchors] == [100]
+        assert (await one.audit.verify(anchors)).holds
+
+
 async def test_the_export_is_one_json_line_per_record(tmp_path: Path) -> None:
     with books(tmp_path) as one:
         await one.actions(2)

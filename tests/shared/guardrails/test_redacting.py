@@ -94,6 +94,10 @@ def test_redacting_twice_is_redacting_once_in_the_thick_of_it(parts: list[str]) 
         ("a: 1\npassword: hunter2", "a: 1\npassword: [redacted:assignment]"),
         ("X-Amz-Security-Token=" + "a1" * 20 + "&x=1", "X-Amz-Security-Token=[redacted:session-token]&x=1"),
         ("k8s-aws-v1." + "aHR0cHM6Ly9zdHMu" * 3, "[redacted:session-token]"),
+        ("<password>hunter2</password>", "<password>[redacted:assignment]</password>"),
+        ("ALTER USER app IDENTIFIED BY 'hunter2'", "ALTER USER app IDENTIFIED BY '[redacted:assignment]'"),
+        ("requirepass hunter2", "requirepass [redacted:assignment]"),
+        ("curl -s -u admin:hunter2 https://x", "curl -s -u admin:[redacted:assignment] https://x"),
         ('"auth": "YWRtaW46aHVudGVyMg=="', '"auth": "[redacted:authorization]"'),
     ],
 )
