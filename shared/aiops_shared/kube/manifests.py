@@ -22,6 +22,7 @@ MAX_DEPTH = 64
 MAX_NODES = 100_000  # after aliases are followed: a bomb is refused long before it is built
 MERGE = "tag:yaml.org,2002:merge"
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_LINE_BREAKS = frozenset("\x85\u2028\u2029")  # the dumper writes them bare, readers fold them
 _TEXT = frozenset({"str", "timestamp", "binary", "value"})
 _NUMBERS = frozenset({"int", "float"})
 _CONSTRUCTOR = yaml.SafeLoader("")
@@ -60,7 +61,12 @@ def load_some(text: str, *, most: int = MAX_DOCUMENTS) -> tuple[list[Obj], int]:
 
 def dump_manifests(documents: list[Obj]) -> str:
     """Objects as YAML, in their own order."""
-    return yaml.dump_all(documents, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=110)
+    text = _dumped(documents, unicode=True)
+    return text if _LINE_BREAKS.isdisjoint(text) else _dumped(documents, unicode=False)
+
+
+def _dumped(documents: list[Obj], *, unicode: bool) -> str:
+    return yaml.dump_all(documents, Dumper=_Plain, sort_keys=False, allow_unicode=unicode, width=110)
 
 
 class _Plain(yaml.SafeDumper):
@@ -140,7 +146,7 @@ def _mapping(node: yaml.MappingNode, budget: _Budget, depth: int) -> Obj:
     merged: Obj = {}
     for key_node, value_node in node.value:
         if key_node.tag == MERGE:
-            for source in _sources(value_node):
+            for source in _sources(value_node, key_node):
                 merged = {**_mapping(source, budget, depth + 1), **merged}
             continue
         key = _key(key_node)
@@ -152,10 +158,10 @@ def _mapping(node: yaml.MappingNode, budget: _Budget, depth: int) -> Obj:
     return {**{key: value for key, value in merged.items() if key not in own}, **own}
 
 
-def _sources(node: yaml.Node) -> Iterator[yaml.MappingNode]:
+def _sources(node: yaml.Node, key: yaml.Node) -> Iterator[yaml.MappingNode]:
     for source in node.value if isinstance(node, yaml.SequenceNode) else [node]:
         if not isinstance(source, yaml.MappingNode):
-            _refuse("merges something that is no mapping", node.start_mark, "`<<` takes a mapping")
+            _refuse("merges something that is no mapping", key.start_mark, "`<<` takes a mapping")
         yield source
 
 

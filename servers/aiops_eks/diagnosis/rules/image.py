@@ -191,6 +191,8 @@ def _ruled_out(case: Case, cause: Cause) -> tuple[str, ...]:
     found = [f"image missing: {len(served)} other containers run it"] if served else []
     if cause is IMAGE_NOT_FOUND:
         found.append("credentials: the registry answered that it knows no such image")
+    if cause in (IMAGE_NOT_FOUND, IMAGE_AUTH, IMAGE_RATE_LIMITED):
+        found.append("network, name resolution and TLS: the registry answered")
     return tuple(found)
 
 
