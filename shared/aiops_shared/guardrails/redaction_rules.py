@@ -23,6 +23,8 @@ _WORD: Final = (
     r"|client-key-data"
 )
 NAME: Final = re.compile(rf"(?i)[\w./-]{{0,128}}?(?:{_WORD})(?:[_-]?\d{{1,3}})?")
+# checksum/secret is a hash of one; an ExternalSecret is an object.
+_NAMES_NO_SECRET: Final = re.compile(r"(?i)checksum|digest|(?:external|sealed|push)secret$")
 _MASK_FIRST: Final = re.compile(r"(\[redacted:[a-z-]+\])[,;)\]}\\]*")
 # Lower case, and searched as plain text: a clean line costs some 40 substring searches and no expression.
 _HINTS: Final = (
@@ -71,7 +73,7 @@ def hinted(text: str) -> bool:
 
 def is_secret_name(name: str) -> bool:
     """Whether a key, variable or flag of this name holds a secret: `DB_PASSWORD` yes, `secretName` no."""
-    return NAME.fullmatch(name) is not None
+    return NAME.fullmatch(name) is not None and _NAMES_NO_SECRET.search(name) is None
 
 
 def mask(rule: str, counts: Counter[str] | None = None) -> str:
@@ -190,7 +192,9 @@ def _assigned(match: re.Match[str]) -> tuple[int, int] | None:
     name = f"{prefix}{match['word']}"
     span = _inner(match)
     value = match.string[slice(*span)]
-    if harmless(value) or _IN_ARN.search(before) or _is_prose(match, name, value):
+    if _NAMES_NO_SECRET.search(name) or _IN_ARN.search(before):
+        return None
+    if harmless(value) or _is_prose(match, name, value):
         return None
     if name.lower() in _GENERAL and not _STANDS_ALONE.search(before[: len(before) - len(prefix)]):
         return span if _looks_random(value, match["value"]) else None

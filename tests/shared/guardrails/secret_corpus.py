@@ -240,6 +240,8 @@ LOOK_ALIKES: tuple[Callable[[random.Random], str], ...] = (
     lambda rng: f"cache_key=orders:{_uuid(rng)} hit=true",
     lambda rng: "Basic authentication failed; bearer authentication is preferred",
     lambda rng: "      DB_PASSWORD:  <set to the key 'password' in secret 'db'>  Optional: false",
+    lambda rng: f"        checksum/secret: {_of(rng, HEX, 64)}",
+    lambda rng: f"reconciled ExternalSecret: shop/db-{_of(rng, HEX, 4)}",
     lambda rng: "DB_PASSWORD: $(DB_PASSWORD_FROM_SECRET)",
     lambda rng: "env PASSWORD_FILE=/run/secrets/db PWD=/app TOKEN_URL=https://idp.shop/oauth",
     lambda rng: f"level=info msg=reconciled secret=shop/web-tls-{rng.randrange(9)} took=3ms",
