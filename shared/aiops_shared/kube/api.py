@@ -4,6 +4,7 @@ Fulfils `aiops_eks.ports.Kube` and serves the executor's adapter. Every name pas
 request; what is not found comes back with the nearest right names. Raises `AiopsError` only.
 """
 
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -29,6 +30,7 @@ Obj = dict[str, Any]
 PAGE = 500
 SUGGEST_S = 3.0  # how long a failed look-up may look for better names
 SUGGEST_FROM = 500
+NAMESPACE_S = 60.0  # how long a namespace that was there needs no second look
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
@@ -39,6 +41,7 @@ class KubeApi(Writing, Watching):
         self._name = name
         self._connection = connection
         self._discovery = Discovery(connection)
+        self._namespaces: dict[str, float] = {}  # those that were there, and when
 
     @property
     def cluster(self) -> str:
@@ -91,8 +94,7 @@ class KubeApi(Writing, Watching):
                 raise
             page = await listing.objects(self._connection, replace(query, cursor=""))
             page = page.model_copy(update={"relisted": True})
-        if not page.items and not cursor:
-            await self._require_namespace(query)
+        await self._require_namespace(query, empty=not page.items)
         return page
 
     async def every(
@@ -143,8 +145,7 @@ class KubeApi(Writing, Watching):
                 raise
             page = await listing.table(self._connection, replace(query, cursor=""), timeout_s)
             page = page.model_copy(update={"relisted": True})
-        if not page.rows and not cursor:
-            await self._require_namespace(query)
+        await self._require_namespace(query, empty=not page.rows)
         return page
 
     async def logs(
@@ -208,9 +209,12 @@ class KubeApi(Writing, Watching):
         found = await self.kind(kind)
         return Query(found, namespace if found.namespaced else "", selector, fields, limit, cursor)
 
-    async def _require_namespace(self, query: Query) -> None:
+    async def _require_namespace(self, query: Query, *, empty: bool) -> None:
         """An empty list of a namespace that does not exist is a misspelt namespace."""
-        if not query.namespace:
+        now = time.monotonic()
+        if not empty:
+            self._namespaces[query.namespace] = now
+        if not query.namespace or now - self._namespaces.get(query.namespace, -NAMESPACE_S) < NAMESPACE_S:
             return
         path = names.path("api", "v1", "namespaces", query.namespace)
         try:
@@ -220,13 +224,14 @@ class KubeApi(Writing, Watching):
             raise NotFoundError(f"namespace {query.namespace}", "it does not exist", hint) from error
         except AiopsError:
             return  # not allowed to know; the empty list stands
+        self._namespaces[query.namespace] = now
 
     async def _suggest(self, query: Query, name: str) -> str:
         """Better names after a miss: one list, or the namespaces when this one does not exist."""
         try:
             page = await listing.table(self._connection, replace(query, limit=SUGGEST_FROM), SUGGEST_S)
             if not page.rows:
-                await self._require_namespace(query)
+                await self._require_namespace(query, empty=True)
                 return f"there is no {query.kind.kind} at all" + (
                     f" in {query.namespace}" if query.namespace else ""
                 )

@@ -5,7 +5,10 @@ import orjson
 import pytest
 
 from aiops_shared.errors import ActionRefusedError
+from aiops_shared.kube.access import Access, FixedSource
+from aiops_shared.kube.connection import Ask, Connection
 from aiops_shared.kube.guard import PATH, PERMIT, refuse_unpermitted
+from tests.shared.http.wire_server import Reply, WireServer
 
 BASE = "https://kube.example"
 POD = "/api/v1/namespaces/shop/pods/web"
@@ -80,6 +83,16 @@ async def test_a_read_a_review_and_a_dry_run_pass(method: str, path: str, body: 
 async def test_a_delete_of_a_collection_is_never_sent_even_with_a_permit(path: str) -> None:
     with pytest.raises(ActionRefusedError):
         await refuse_unpermitted(request("DELETE", path, permit=object()))
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_every_connection_carries_the_guard_whatever_asks_through_it(method: str) -> None:
+    async with WireServer(lambda _: Reply()) as server:
+        connection = Connection(FixedSource(Access(server.url, plain_http=True)))
+        with pytest.raises(ActionRefusedError):
+            await connection.json(Ask("a later method", POD, method=method, body={}))
+        await connection.aclose()
+    assert server.seen == []
 
 
 async def test_a_path_that_http_would_shorten_to_another_object_is_refused() -> None:

@@ -168,6 +168,16 @@ async def test_an_empty_namespace_that_exists_is_an_empty_list(api: KubeApi) -> 
     assert (await api.list("pods", "default")).items == ()
 
 
+async def test_a_namespace_that_was_there_is_not_looked_at_for_every_empty_list(
+    lab: Lab, api: KubeApi
+) -> None:
+    lab.requests.clear()
+    for _ in range(3):
+        await api.list("pods", "default")
+    looked = [entry for entry in lab.requests.entries if entry.path == "/api/v1/namespaces/default"]
+    assert len(looked) == 1
+
+
 async def test_a_namespaced_object_needs_its_namespace(api: KubeApi) -> None:
     with pytest.raises(InvalidInputError, match="namespace"):
         await api.get("pod", "", "web")
