@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -223,6 +223,26 @@ async def test_a_write_error_of_the_system_refuses_and_recovers(tmp_path: Path) 
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         await one.actions(1)
         assert (await one.audit.verify()).holds
+
+
+@pytest.mark.fault("R9")
+def test_a_commit_that_fails_with_a_record_in_it_says_that_the_audit_is_down(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with books(tmp_path) as one:
+        intent = partial(one.audit.intent_in, caller=ANN, action_id="act", says={"fill": "y" * 20_000})
+        one.store.run_now(intent)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file(tmp_path), hard))
+        try:
+            with pytest.raises(AuditDownError):
+                repeat(partial(one.store.run_now, intent), 100)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        one.store.run_now(intent)
+
+
+def repeat(call: Callable[[], object], times: int) -> None:
+    for _ in range(times):
+        call()
 
 
 # R7: killed.

@@ -23,7 +23,7 @@ from aiops_shared.guardrails.models import Caller
 from aiops_shared.guardrails.redacting import redact_tree, shortened
 from aiops_shared.results import Frozen
 from aiops_shared.state import Keys, StateStore
-from aiops_shared.state.store import after_commit
+from aiops_shared.state.store import after_commit, fails_as
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -160,6 +160,7 @@ class Audit:
     ) -> int:
         from sqlalchemy.exc import DBAPIError
 
+        fails_as(conn, _down)  # a full disk shows at the commit only
         try:
             return self._chained(conn, event, caller, about, says, intent)
         except DBAPIError as error:

@@ -8,6 +8,7 @@ write transaction.
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -20,7 +21,15 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 T = TypeVar("T")
-_AFTER: Final = "aiops_after_commit"
+_TURN: Final = "aiops_turn"
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What a transaction left to be done when it ended."""
+
+    after: list[Callable[[], None]] = field(default_factory=list)
+    failing: Callable[[AiopsError], AiopsError] | None = None
 
 
 class StateStore:
@@ -48,13 +57,18 @@ class StateStore:
 
     def run_now(self, work: "Callable[[Connection], T]", *, durable: bool = True) -> T:
         """`run` for the command line and for code that is in a worker thread already."""
-        with _translated():
-            engine = self._opened().execution_options(aiops_write=True, aiops_durable=durable)
-            with self._turn(), engine.begin() as conn:
-                pending: list[Callable[[], None]] = []
-                conn.info[_AFTER] = pending
-                done = work(conn)
-        for call in pending:
+        turn = _Turn()
+        try:
+            with _translated():
+                engine = self._opened().execution_options(aiops_write=True, aiops_durable=durable)
+                with self._turn(), engine.begin() as conn:
+                    conn.info[_TURN] = turn
+                    done = work(conn)
+        except UnreachableError as error:
+            if turn.failing is None:
+                raise
+            raise turn.failing(error) from error
+        for call in turn.after:
             call()
         return done
 
@@ -87,7 +101,14 @@ class StateStore:
 
 def after_commit(conn: "Connection", call: Callable[[], None]) -> None:
     """Call it once the transaction of `StateStore.run` is committed; not at all when it is undone."""
-    conn.info.setdefault(_AFTER, []).append(call)
+    turn: _Turn = conn.info.setdefault(_TURN, _Turn())
+    turn.after.append(call)
+
+
+def fails_as(conn: "Connection", failing: Callable[[AiopsError], AiopsError]) -> None:
+    """From here on a failure of the database, also of the commit, is raised as what `failing` makes of it."""
+    turn: _Turn = conn.info.setdefault(_TURN, _Turn())
+    turn.failing = failing
 
 
 def _open(settings: StateSettings) -> "Engine":
