@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aiops_shared.guardrails.approvals import Approvals
+from aiops_shared.guardrails.audit import Audit
 from aiops_shared.guardrails.executor import Executor, Parts
 from aiops_shared.guardrails.gate import Gate
 from aiops_shared.guardrails.ids import new_id
@@ -58,6 +59,8 @@ class House:
     modes: Modes = FREE
     shadow: bool = False
     worker: str = "worker-1"
+    audit: Audit | None = None  # the real one, instead of `trail`
+    audited: bool = False
 
     def __post_init__(self) -> None:
         settings = StateSettings(dir=self.dir / "state")
@@ -67,19 +70,22 @@ class House:
         self.plans = PlanStore(self.store, self.keys, self.clock)
         self.snapshots = Snapshots(self.store, self.keys, self.clock)
         judge = self.policy or self.judge
+        if self.audited:
+            self.audit = self.audit or Audit(self.store, self.keys, self.clock)
+        trail = self.audit or self.trail
         self.approvals = Approvals(
-            self.store, self.keys, self.clock, self.plans, self.trail, 1800, lambda: judge.digest
+            self.store, self.keys, self.clock, self.plans, trail, 1800, lambda: judge.digest
         )
         self.journal = Journal(self.store, self.clock, self.worker)
         self.gate = Gate(
             modes=self.modes,
             policy=judge,
             brake=self.brake,
-            trail=self.trail,
+            trail=trail,
             store=self.store,
             clock=self.clock,
         )
-        hands = Hands(self.journal, self.trail, self.brake, self.snapshots, self.clock)
+        hands = Hands(self.journal, trail, self.brake, self.snapshots, self.clock)
         self.parts = Parts(
             self.store, self.plans, self.approvals, self.gate, hands, self.effects_for, shadow=self.shadow
         )

@@ -173,6 +173,8 @@ class UndoHand:
             return True
         if problem := blocked(self.found, now, seen):
             raise await self._failed(problem)
+        if row.state == "intended":  # of a process that was stopped: not in place, as was just read
+            row = await self.run.keep_trying(row, "the process stopped before the answer came")
         row = await self.run.intend(row, self._says())
         try:
             with anyio.fail_after(EFFECT_DEADLINE_S):
