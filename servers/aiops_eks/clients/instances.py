@@ -104,11 +104,11 @@ def _current(pod: str, container: str, status: Obj, now: datetime, *, auto: bool
     return Instance(pod, container, False, f"never started: {why}", readable=False, message=message)
 
 
-def just_started(pod: Obj, container: str, now: datetime) -> bool:
-    """Whether the current run is too young to have said much."""
-    started = moment(_statuses(pod).get(container, {}), "state", "running", "startedAt")
-    age_s = seconds_since(now, started)
-    return age_s is not None and age_s < JUST_STARTED_S
+def unproven(pod: Obj, container: str, now: datetime) -> bool:
+    """Whether the current run is too young to have said much, or not ready: the run before it matters too."""
+    status = _statuses(pod).get(container, {})
+    age_s = seconds_since(now, moment(status, "state", "running", "startedAt"))
+    return status.get("ready") is False or (age_s is not None and age_s < JUST_STARTED_S)
 
 
 def _ended(terminated: Obj, which: str, now: datetime) -> str:

@@ -12,7 +12,7 @@ from functools import partial
 import anyio
 
 from aiops_eks.clients.gathering import gathered
-from aiops_eks.clients.instances import Instance, container_names, earlier, instance, just_started
+from aiops_eks.clients.instances import Instance, container_names, earlier, instance, unproven
 from aiops_eks.clients.wording import brief, counted, cut
 from aiops_eks.models.answers import LogAsk, PodLogs
 from aiops_eks.models.fields import name_of, part, selector_text
@@ -97,7 +97,7 @@ class LogReader:
         if not chosen.readable:
             return _Read(chosen)
         lines = await self._lines(kube, plan, chosen)
-        if chosen.fallback and (not lines or just_started(pod, chosen.container, plan.now)):
+        if chosen.fallback and (not lines or unproven(pod, chosen.container, plan.now)):
             before = earlier(pod, chosen, plan.now)
             older = await self._lines(kube, plan, before)
             return _Read(before, [*older, *lines]) if older else _Read(chosen, lines)

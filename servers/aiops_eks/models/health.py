@@ -283,12 +283,12 @@ def _judge_waiting(pod: Obj, status: Obj, now: datetime, why: str) -> Health:
 def _judge_running(status: Obj, now: datetime, why: str) -> Health:
     restarts = count(status, "restartCount")
     up_s = seconds_since(now, moment(status, "state", "running", "startedAt")) or 0
+    fresh = up_s < RECENT_S and restarts >= FEW_RESTARTS
     if status.get("ready") is True or (status.get("started") is True and "ready" not in status):
-        fresh = up_s < RECENT_S and restarts >= FEW_RESTARTS
         return Health(IMPAIRED, f"restarting{why}") if fresh else HEALTHY
     if up_s < STARTING_S and not restarts:
         return Health(UNDERWAY, "starting")
-    return Health(IMPAIRED, f"not ready{why}")
+    return Health(IMPAIRED, f"{'restarting, ' if fresh else ''}not ready{why}")
 
 
 def _judge_rollout(obj: Obj, now: datetime) -> Health:

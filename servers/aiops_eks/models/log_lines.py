@@ -14,6 +14,9 @@ from aiops_shared.results import Table
 LEVELS = ("fatal", "error", "warn", "info", "debug")
 _LEVEL_FIELD = re.compile(r"""(?:"?(?:level|severity|lvl)"?\s*[=:]\s*"?)([A-Za-z]{3,9})""", re.IGNORECASE)
 _LEVEL_WORD = re.compile(r"\b(FATAL|CRITICAL|PANIC|panic|ERROR|Error|SEVERE|WARN(?:ING)?|INFO|DEBUG|TRACE)\b")
+_RAISED = re.compile(
+    r"Traceback \(most recent call last\)|Exception in thread|[\w.]{1,80}(?:Error|Exception)\b"
+)
 _KLOG = re.compile(r"^([IWEF])\d{4} \d\d:\d\d:\d\d")
 _NAMED = {
     "critical": "fatal", "panic": "fatal", "emerg": "fatal", "alert": "fatal", "fatal": "fatal",
@@ -40,7 +43,9 @@ def level_of(text: str) -> str:
     """The level a line claims: one of LEVELS, or empty."""
     head = text[:400]
     found = _KLOG.match(head) or _LEVEL_FIELD.search(head) or _LEVEL_WORD.search(head)
-    return _NAMED.get(found[1].lower(), "") if found else ""
+    if found:
+        return _NAMED.get(found[1].lower(), "")
+    return "error" if _RAISED.match(head) else ""
 
 
 def level_table(lines: Iterable[LogLine]) -> Table:
