@@ -10,6 +10,7 @@ from aiops_lab.scenarios.images import Image, split
 from aiops_lab.scenarios.names import Names
 from aiops_lab.scenarios.programs import Behaviour, Program, Run, Switch, failing, logfmt, needing, serving
 from aiops_lab.scenarios.shapes import config_map, container, deployment, http_probe, service, template
+from aiops_lab.scenarios.wording import missing_setting, own_failure
 
 HOME = "production"
 DAY_S = 86_400.0
@@ -17,15 +18,8 @@ DELETED_S, CRASHING_S = 24 * 60.0, 22 * 60.0
 
 
 def _program(names: Names) -> Program:
-    version = split(names.api_image)[1]
-    return needing(
-        names.setting,
-        serving(names.api, memory_mi=110, cpu_m=45),
-        logfmt("info", f"starting {names.api}", version=version),
-        logfmt(
-            "fatal", f"required setting {names.setting} is empty", hint=f"set it in configmap {names.config}"
-        ),
-    )
+    said = missing_setting(names, split(names.api_image)[1])
+    return needing(names.setting, serving(names.api, memory_mi=110, cpu_m=45), *said)
 
 
 def _settings(names: Names, rng: Random) -> dict[str, str]:
@@ -82,6 +76,11 @@ def _optional(names: Names) -> Obj:
     return api_pod(names, envFrom=[{"configMapRef": {"name": names.config, "optional": True}}])
 
 
+def _with_an_absent_extra(names: Names) -> Obj:
+    extra = {"configMapRef": {"name": f"{names.api}-local-overrides", "optional": True}}
+    return api_pod(names, envFrom=[{"configMapRef": {"name": names.config, "optional": True}}, extra])
+
+
 def _required(names: Names) -> Obj:
     return api_pod(names, envFrom=[{"configMapRef": {"name": names.config}}])
 
@@ -120,15 +119,8 @@ def _turns_bad(bad: Callable[[Names, Random], Program], shape: Callable[[Names],
 
 
 def _panics(names: Names, rng: Random) -> Program:
-    migration = f"00{rng.randint(12, 98)}_add_index"
-    return failing(
-        logfmt("info", f"starting {names.api}", version=split(names.api_image)[1]),
-        logfmt(
-            "error", "migration failed", step=migration, table=rng.choice(("accounts", "events", "items"))
-        ),
-        'level=fatal msg="cannot start: column \\"region\\" of relation does not exist"',
-        after_s=3.0,
-    )
+    code = 1 if names.seed == 0 else rng.choice((1, 2, 3, 70, 101))
+    return failing(*own_failure(names, rng, split(names.api_image)[1]), after_s=3.0, code=code)
 
 
 def _hangs(names: Names, rng: Random) -> Program:
@@ -189,6 +181,15 @@ SCENARIOS = (
         "pod-crashloop, is not.",
         "F1-app-error",
         _turns_bad(_panics, _optional),
+        _wrong("APP_ERROR"),
+    ),
+    Scenario(
+        "pod-crashloop-unrelated",
+        "Crash loop: the program fails, and an optional ConfigMap was never there",
+        "As pod-crashloop-app-error, and beside the ConfigMap that is there the api names a second, "
+        "optional one that never was: absent, and not the cause.",
+        "F1-unrelated",
+        _turns_bad(_panics, _with_an_absent_extra),
         _wrong("APP_ERROR"),
     ),
     Scenario(

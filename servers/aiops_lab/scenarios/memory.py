@@ -17,28 +17,30 @@ from aiops_lab.scenarios.programs import (
     serving,
 )
 from aiops_lab.scenarios.shapes import container, deployment, http_probe, service, template
+from aiops_lab.scenarios.wording import loading
 
 HOUR_S, DAY_S = 3600.0, 86_400.0
 GROWN_S = 20 * 60.0
 
 
-def loading_cache(need_mi: float = 340.0) -> Program:
-    """Loads a model cache: 90 to 256 Mi in 70 s, a peak just under 352 Mi, then what it needs."""
-    peak_mi = need_mi + 11.5
+def loading_cache(names: Names, climb_s: float = 70.0) -> Program:
+    """Loads a model cache: 90 to 256 Mi in `climb_s`, a peak under 352 Mi, then its need (340 Mi)."""
+    scale, said = names.worker_scale * MI, loading(names)
+    rise = ((0.0, 90.0), (climb_s, 256.0), (climb_s + 40, 351.5), (climb_s + 46, 340.0))
 
     def run(start: Run) -> Behaviour:
         del start
         return Behaviour(
             lines=(
-                (41.0, "loading model cache 61%"),
-                (66.0, "loading model cache 88%"),
-                (112.0, "loading model cache 100%"),
-                (113.0, "worker ready, consuming queue"),
+                (climb_s * 0.58, said[0]),
+                (climb_s * 0.94, said[1]),
+                (climb_s + 42, said[2]),
+                (climb_s + 43, "worker ready, consuming queue"),
             ),
             chatter=Chatter(12.0, ("processed 40 jobs, queue empty", "processed 22 jobs, queue empty")),
-            ready_after_s=113.0,
-            memory=Curve(((0.0, 90 * MI), (70.0, 256 * MI), (110.0, peak_mi * MI), (116.0, need_mi * MI))),
-            cpu_m=Curve(((0.0, 450.0), (110.0, 450.0), (120.0, 70.0))),
+            ready_after_s=climb_s + 43,
+            memory=Curve(tuple((t, mi * scale) for t, mi in rise)),
+            cpu_m=Curve(((0.0, 450.0), (climb_s + 40, 450.0), (climb_s + 50, 70.0))),
         )
 
     return run
@@ -65,7 +67,8 @@ def leaking(*, from_mi: float, to_mi: float, over_s: float) -> Program:
 
 def _worker(stage: Stage, names: Names, home: str, since_s: float) -> None:
     probe = http_probe("/ready", delay_s=20)
-    main = container("worker", names.worker_image, readinessProbe=probe)
+    asked, limit = (f"{round(mi * names.worker_scale)}Mi" for mi in (128, 256))
+    main = container("worker", names.worker_image, memory=asked, limit=limit, readinessProbe=probe)
     pod = template({"app": names.worker}, [main])
     stage.put_at(since_s, deployment(home, names.worker, names.worker_replicas, pod))
     stage.put_at(since_s, service(home, names.worker, names.worker))
@@ -75,7 +78,9 @@ def _too_low(home: str) -> Build:
     """Days of health with a small cache; then the cache has grown, and the pods are started anew."""
 
     def build(stage: Stage, names: Names, rng: Random) -> None:
-        small = Switch(serving(names.worker, memory_mi=190), loading_cache())
+        climb_s = 70.0 if names.seed == 0 else rng.uniform(40, 110)
+        calm = serving(names.worker, memory_mi=190 * names.worker_scale)
+        small = Switch(calm, loading_cache(names, climb_s))
         stage.publish(names.worker_image, Image(small))
         if names.seed == 0:
             stage.call_pods(home, names.worker, "5b7c9")
@@ -92,7 +97,8 @@ def _too_low(home: str) -> Build:
 def _leak(stage: Stage, names: Names, rng: Random) -> None:
     """Every five hours the limit is reached; the last time a few minutes ago."""
     over_s = 5 * HOUR_S + (0.0 if names.seed == 0 else rng.uniform(-0.4, 0.6) * HOUR_S)
-    program = leaking(from_mi=90, to_mi=256, over_s=over_s)
+    scale = names.worker_scale
+    program = leaking(from_mi=90 * scale, to_mi=256 * scale, over_s=over_s)
     stage.publish(names.worker_image, Image(program))
     ago_s = rng.uniform(120, 600)
     _worker(stage, names, "production", 4 * (over_s + 12) + ago_s)

@@ -35,6 +35,7 @@ class Names:
     worker: str  # the workload of the memory stories
     worker_image: str
     worker_replicas: int
+    worker_scale: float  # its memory, against the scenarios' page: limit 256 Mi, need 340 Mi
     cleaner: str  # who deletes what it should not
     others: tuple[str, ...]  # for the furniture: subjects nobody else uses
 
@@ -59,6 +60,7 @@ def cast(seed: int) -> Names:
             worker="payment-worker",
             worker_image="repo/payment-worker:4.2.0",
             worker_replicas=1,
+            worker_scale=1.0,
             cleaner="ci-cleanup",
             others=tuple(subjects),
         )
@@ -76,6 +78,7 @@ def cast(seed: int) -> Names:
         worker=f"{worker}-{rng.choice(_WORKER_ROLES)}",
         worker_image=f"{REGISTRY}/{worker}:{_version(rng)}",
         worker_replicas=rng.randint(1, 3),
+        worker_scale=rng.choice((0.5, 0.75, 1.0, 1.5, 2.0)),
         cleaner=rng.choice(("ci-cleanup", "nightly-janitor", "env-reaper", "gc-bot")),
         others=tuple(others),
     )

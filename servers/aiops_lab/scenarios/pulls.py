@@ -71,6 +71,6 @@ SCENARIOS = (
         "ImagePullBackOff: the registry refuses",
         "A rollout asks for an image of a private repository without credentials.",
         _refused,
-        "IMAGE_PULL_DENIED",
+        "IMAGE_AUTH",
     ),
 )

@@ -41,8 +41,8 @@ class Kubelets(Controller):
     def keys_for(self, change: str, obj: Obj) -> list[Key]:
         """A node that went down or came back concerns its pods."""
         name = meta(obj)["name"]
-        down = _is_down(obj) and change != "DELETED"
-        return [key for key, run in self.runs.items() if run.node_name == name and run.node_down != down]
+        there = {key: run for key, run in self.runs.items() if run.node_name == name}
+        return [key for key, run in there.items() if change == "DELETED" or run.node_down != _is_down(obj)]
 
     def reconcile(self, key: Key) -> None:
         """Bring the run of one pod to what its object says."""
@@ -72,7 +72,9 @@ class Kubelets(Controller):
         if down != run.node_down:
             run.node_down = down
             run.changed()
-        if being_deleted(pod) and not down:
+        if node is None:
+            self.cluster.remove(pod, grace_s=0)  # the garbage collector of pods whose node is gone
+        elif being_deleted(pod) and not down:
             run.terminate(float(meta(pod).get("deletionGracePeriodSeconds", 30)))
 
     def _drop(self, run: PodRun) -> None:
@@ -137,12 +139,12 @@ class Kubelets(Controller):
         return found.previous if previous and not waits_after_end else found.current
 
     def pod(self, namespace: str, name: str) -> dict[str, tuple[int, int]] | None:
-        """What each running container uses now: (cpu in millicores, memory in bytes)."""
+        """Per running container (cpu millicores, memory bytes) now; None when none runs."""
         run = self.runs.get((namespace, name))
         if run is None:
             return None
         now = self.cluster.clock.now()
-        return {each.name: usage(each, now) for each in run.mains if each.running}
+        return {each.name: usage(each, now) for each in run.mains if each.running} or None
 
     def node(self, name: str) -> tuple[int, int] | None:
         """What a node uses now: (cpu in millicores, memory in bytes)."""

@@ -4,9 +4,11 @@ from datetime import datetime
 
 from aiops_lab.world.cluster import Cluster, Controller
 from aiops_lab.world.events import Said
-from aiops_lab.world.objects import Key, Obj, condition, meta, stamp
+from aiops_lab.world.objects import Key, Obj, being_deleted, condition, controller_of, meta, stamp
 
 HEARTBEAT_S = 300.0  # kubelet nodeStatusReportFrequency
+BY = "node-controller"
+TOLERATED_S = 300.0  # tolerationSeconds that every pod gets by default
 SILENT_S = 40.0  # kube-controller-manager --node-monitor-grace-period
 KUBELET = "v1.35.0-eks-3a10415"
 _CONDITIONS = (
@@ -129,8 +131,21 @@ class Nodes(Controller):
             words = "Kubelet stopped posting node status."
             conditions = [{**each, **lost, "message": words} for each in conditions]
         self.cluster.write_status(found, {**found["status"], "conditions": conditions})
+        if not talks:
+            self.cluster.clock.call_later(TOLERATED_S, lambda: self._evict(name))
         word = "NodeReady" if talks else "NodeNotReady"
-        self.cluster.say(Said(found, word, f"Node {name} status is now: {word}", "node-controller"))
+        self.cluster.say(Said(found, word, f"Node {name} status is now: {word}", BY))
+
+    def _evict(self, name: str) -> None:
+        """Pods that tolerate an unreachable node for five minutes are asked to go; DaemonSets stay."""
+        if name not in self._silent:
+            return
+        for pod in self.cluster.cache.all("Pod"):
+            owner = controller_of(pod)
+            stays = owner is not None and owner["kind"] == "DaemonSet"
+            if pod["spec"].get("nodeName") == name and not stays and not being_deleted(pod):
+                self.cluster.say(Said(pod, "TaintManagerEviction", "Marking for deletion Pod", BY))
+                self.cluster.remove(pod)
 
     def reconcile(self, key: Key) -> None:
         """The taints follow cordoning and readiness."""

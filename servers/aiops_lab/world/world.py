@@ -38,6 +38,7 @@ from aiops_lab.world.storage import Claims
 
 PAST = timedelta(days=30)
 REMEMBERED_S = 4200.0  # events older than this are gone by T0: not even written
+WATCHED_S = 900.0  # autoscalers that wake a quarter of an hour before T0 have settled by then
 _ANOTHER_CAST, _MOST_CASTS = 1000, 20
 _STEP_S, _IDLE_S, _QUIET_S = 0.5, 900.0, 5.0
 
@@ -89,8 +90,11 @@ class World:
 
     # stories
 
-    def load(self, scenario: str, seed: int | None = None) -> None:
-        """Forget everything and stand at T0 of a scenario. Raises KeyError for an unknown name."""
+    def load(self, scenario: str, seed: int | None = None, *, furnished: bool = True) -> None:
+        """Forget everything and stand at T0 of a scenario. Raises KeyError for an unknown name.
+
+        Without furniture only the ground is laid: nodes, namespaces, what EKS puts into kube-system.
+        """
         story = SCENARIOS[scenario]
         self.seed = self.seed if seed is None else seed
         self.scenario = scenario
@@ -102,10 +106,12 @@ class World:
         self._earliest = now - PAST
         self.cluster.events.mute = True
         self.clock.call_at(now - timedelta(seconds=REMEMBERED_S), self._go_live)
+        self.clock.call_at(now - timedelta(seconds=WATCHED_S), self.autoscalers.look)
         lay_ground(self)
         self.clock.advance(60)
         names = cast(self.seed)
-        furnish(self, names, Random(f"furniture/{self.seed}"))
+        if furnished:
+            furnish(self, names, Random(f"furniture/{self.seed}"))
         self._tell(story, names)
         self._play_until(now)
         if running:
@@ -155,7 +161,6 @@ class World:
         self.cluster.events.mute = False
         self.nodes.beat()
         self.cronjobs.look()
-        self.autoscalers.look()
 
     # for furniture and scenarios
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from aiops_lab.clock import VirtualClock
@@ -17,12 +18,18 @@ T0 = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SEEDS = (0, 1, 2, 3, 4, 5)
 
 
-def load(scenario: str = "healthy", seed: int = 0) -> World:
+def load(scenario: str = "healthy", seed: int = 0, *, furnished: bool = True) -> World:
     """A world at T0 of a scenario."""
     clock = VirtualClock(T0, running=False)
     world = World(Store(clock.now), clock)
-    world.load(scenario, seed)
+    world.load(scenario, seed, furnished=furnished)
     return world
+
+
+@lru_cache(maxsize=12)
+def seen(scenario: str, seed: int) -> World:
+    """The same, shared by the tests that only look: whoever moves its clock or writes must `load`."""
+    return load(scenario, seed)
 
 
 def pods(world: World, app: str, home: str = "production") -> list[Obj]:

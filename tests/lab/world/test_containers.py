@@ -19,7 +19,7 @@ from tests.lab.world.stage import edit, events, first, load, new_app, pods, read
 
 @pytest.fixture
 def world() -> World:
-    return load("healthy")
+    return load("healthy", furnished=False)
 
 
 def behaving(**what: object) -> Program:

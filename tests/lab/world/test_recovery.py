@@ -19,7 +19,7 @@ seeds = pytest.mark.parametrize("seed", SEEDS)
 @seeds
 @pytest.mark.parametrize("scenario", ["pod-crashloop", "pod-crashloop-config-error", "pod-crashloop-mount"])
 def test_the_config_map_made_anew_ends_every_form_of_f1(seed: int, scenario: str) -> None:
-    world, who = load(scenario, seed), cast(seed)
+    world, who = load(scenario, seed, furnished=False), cast(seed)
     world.put(config_map("production", who.config, {who.setting: "db-1.internal"}))
     world.clock.advance(330)
     assert ready(world, who.api) == who.api_replicas
@@ -54,17 +54,17 @@ def _limit(memory: str) -> Callable[[Obj], None]:
 @pytest.mark.parametrize(
     ("scenario", "home"), [("oom-raise-limits", "production"), ("oom-raise-limits-staging", "staging")]
 )
-def test_a_limit_of_384_mi_ends_f2(seed: int, scenario: str, home: str) -> None:
-    world, who = load(scenario, seed), cast(seed)
-    edit(world, "Deployment", home, who.worker, _limit("384Mi"))
-    world.clock.advance(400)
+def test_half_as_much_again_ends_f2(seed: int, scenario: str, home: str) -> None:
+    world, who = load(scenario, seed, furnished=False), cast(seed)
+    edit(world, "Deployment", home, who.worker, _limit(f"{round(384 * who.worker_scale)}Mi"))
+    world.clock.advance(600)
     found = pods(world, who.worker, home)
     assert ready(world, who.worker, home) == who.worker_replicas == len(found)
     world.clock.advance(3600)
     assert [first(pod)["restartCount"] for pod in pods(world, who.worker, home)] == [0] * len(found)
     used = world.pod(home, meta(found[0])["name"])
     assert used is not None
-    assert 330 * 2**20 < used["worker"][1] < 350 * 2**20
+    assert 330 * 2**20 < used["worker"][1] / who.worker_scale < 350 * 2**20
 
 
 @pytest.mark.parametrize(("memory", "lives"), [("300Mi", False), ("351Mi", False), ("352Mi", True)])
@@ -111,7 +111,7 @@ def _image(image: str) -> Callable[[Obj], None]:
 def test_f17d_a_bad_image_leaves_the_ten_old_pods_serving_and_a_rollback_restores(
     seed: int, bad: Callable[[Names], str]
 ) -> None:
-    world, who = load("guardrail-drill", seed), cast(seed)
+    world, who = load("guardrail-drill", seed, furnished=False), cast(seed)
     assert ready(world, who.api) == 10
     edit(world, "Deployment", "production", who.api, _image(bad(who)))
     world.clock.advance(900)

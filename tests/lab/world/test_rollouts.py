@@ -28,7 +28,7 @@ def test_surge_rounds_up_unavailable_down_and_never_both_are_zero(
     assert any(got)
 
 
-_WORLD = load("healthy")
+_WORLD = load("healthy", furnished=False)
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -82,7 +82,7 @@ def _complete(world: World, name: str) -> bool:
 
 
 def rolled(tags: int = 2) -> World:
-    world = load("healthy")
+    world = load("healthy", furnished=False)
     new_app(world, "web", replicas=3)
     world.clock.advance(30)
     for tag in range(2, tags + 1):
@@ -112,7 +112,7 @@ def test_each_template_is_a_revision_and_a_rollback_reuses_its_replica_set() -> 
 
 
 def test_old_replica_sets_are_kept_up_to_the_history_limit() -> None:
-    world = load("healthy")
+    world = load("healthy", furnished=False)
     new_app(world, "web", replicas=1)
     world.clock.advance(30)
     edit(world, "Deployment", "production", "web", lambda obj: obj["spec"].update(revisionHistoryLimit=2))

@@ -12,12 +12,12 @@ from aiops_lab.world.furniture import _autoscaler, _cron_job, _job
 from aiops_lab.world.jobs import fits
 from aiops_lab.world.objects import condition, is_ready, key_of, labels_of, meta, quantity
 from aiops_lab.world.world import World
-from tests.lab.world.stage import edit, events, first, load, new_app, pods, ready
+from tests.lab.world.stage import edit, events, first, load, new_app, pods, ready, seen
 
 
 @pytest.fixture
 def world() -> World:
-    return load("healthy")
+    return load("healthy", furnished=False)
 
 
 def stateful(replicas: int = 3, **more: object) -> Obj:
@@ -388,6 +388,30 @@ def test_a_silent_node_is_not_ready_after_40_s_and_its_pods_leave_the_endpoints(
     assert not back["spec"].get("taints")
 
 
+def test_pods_of_a_lost_node_are_replaced_after_five_minutes_and_go_when_it_is_back(world: World) -> None:
+    new_app(world, "spread", replicas=6)
+    world.clock.advance(30)
+    name = pods(world, "spread")[0]["spec"]["nodeName"]
+    world.nodes.fall_silent(name)
+    world.clock.advance(400)
+    assert ready(world, "spread") == 6
+    assert len(world.store.list("Pod", "production", labels="app=spread")) == 7
+    assert len(world.store.list("Pod", "kube-system", labels="app=aws-node")) == 6
+    world.nodes.talk_again(name)
+    world.clock.advance(30)
+    assert len(world.store.list("Pod", "production", labels="app=spread")) == 6
+
+
+def test_pods_of_a_deleted_node_are_gone_and_replaced(world: World) -> None:
+    new_app(world, "spread", replicas=6)
+    world.clock.advance(30)
+    name = pods(world, "spread")[0]["spec"]["nodeName"]
+    world.store.delete("Node", None, name)
+    world.clock.advance(30)
+    assert world.store.list("Pod", fields=f"spec.nodeName={name}") == []
+    assert ready(world, "spread") == 6
+
+
 def test_nodes_report_every_five_minutes(world: World) -> None:
     name = meta(world.store.list("Node")[0])["name"]
     before = _beat(world, name)
@@ -418,7 +442,8 @@ def test_a_new_namespace_gets_its_account_and_ca_and_a_deleted_one_takes_everyth
     assert world.store.list("Pod", "extra") == []
 
 
-def test_the_standby_stands_ready_outside_its_service_and_follows_the_leader(world: World) -> None:
+def test_the_standby_stands_ready_outside_its_service_and_follows_the_leader() -> None:
+    world = load("healthy")
     (leading,) = [
         each for each in world.store.list("Service", "production") if meta(each)["name"].endswith("-leader")
     ]
@@ -435,7 +460,8 @@ def test_the_standby_stands_ready_outside_its_service_and_follows_the_leader(wor
     assert meta(again[0])["name"] != meta(leader)["name"]
 
 
-def test_the_rollout_of_the_furniture_completes_by_itself(world: World) -> None:
+def test_the_rollout_of_the_furniture_completes_by_itself() -> None:
+    world = load("healthy")
     rolling = [
         each
         for each in world.store.list("Deployment", "staging")
@@ -453,7 +479,8 @@ def _reason(found: Obj) -> str:
     return str(progressing["reason"]) if progressing else ""
 
 
-def test_the_nightly_job_failed_two_nights_ago_and_succeeded_last_night(world: World) -> None:
+def test_the_nightly_job_failed_two_nights_ago_and_succeeded_last_night() -> None:
+    world = seen("healthy", 0)
     (cron,) = world.store.list("CronJob", "production")
     ends = [
         "Failed" if condition(job, "Failed") else "Complete"
