@@ -1,9 +1,11 @@
 """Listing objects: ranked by health, then cut; what is exact, what is only a row; what is refused."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from aiops_eks.clients import inventory
 from aiops_eks.models.health import judge_object
 from aiops_shared.errors import AccessDeniedError
 from aiops_shared.kube.models import Kind
@@ -182,8 +184,33 @@ async def test_a_cursor_of_another_question_is_refused_before_any_request() -> N
 
 
 async def test_an_empty_answer_says_what_was_searched() -> None:
-    answer = await ask(on(), "list_resources", kind="Pod", namespace="nowhere", selector="app=x")
-    assert "with labels app=x in namespace nowhere" in answer["hint"]
+    quiet = made("Namespace", "quiet", "")
+    answer = await ask(on(quiet), "list_resources", kind="Pod", namespace="quiet", selector="app=x")
+    assert "with labels app=x in namespace quiet" in answer["hint"]
+
+
+@pytest.mark.row("S48")
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [("list_resources", {"kind": "Pod"}), ("list_events", {}), ("get_pod_logs", {"selector": "app=x"})],
+)
+async def test_a_misspelt_namespace_names_the_nearest(tool: str, arguments: dict[str, Any]) -> None:
+    said = await refused(on(pod("a")), tool, namespace="prodction", **arguments)
+    assert said.startswith("[not_found] Namespace")
+    assert said.endswith("nearest: production")
+
+
+async def test_a_list_that_is_too_long_says_that_it_was_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """BI-025: whatever a cluster holds, a bounded number of rows is read."""
+    monkeypatch.setattr(inventory, "MOST_ROWS", 20)
+    monkeypatch.setattr(inventory, "PAGE", 10)
+    clusters = on(*(pod(f"p-{n}") for n in range(60)))
+    answer = await ask(clusters, "list_resources", kind="Pod", namespace="production")
+    assert answer["total"] == 20
+    assert answer["warnings"] == [
+        "only the first 20 rows were read and ranked; narrow by namespace or selector"
+    ]
+    assert sum(each.startswith("table pods") for each in clusters.kubes[0].requests) == 2
 
 
 async def test_an_unknown_kind_names_the_nearest() -> None:

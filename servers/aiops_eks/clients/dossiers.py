@@ -61,8 +61,8 @@ class DossierReader:
         if not self.sensitive.allowed:
             return nothing("last"), [NO_EVENTS]
         about = obj["metadata"]
-        await self.sensitive.allow(f"events of {kind.kind} {about['name']}")
         try:
+            await self.sensitive.allow(f"events of {kind.kind} {about['name']}")
             since = now - timedelta(seconds=EVENT_TTL_S)
             found = await events_of(kube, about.get("namespace", ""), kind.kind, about["name"], since, redact)
         except AiopsError as error:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from aiops_eks.clients.namespaces import require_namespace
 from aiops_eks.clients.paging import cursor_at, digest, offset_of
 from aiops_eks.clients.wording import counted, cut
 from aiops_eks.models.answers import EventAsk, EventList
@@ -74,6 +75,8 @@ class EventReader:
         kube = await self.known.open(ask.cluster)
         kind = (await kube.kind(ask.kind)).kind if ask.kind else ""
         found = await events_of(kube, ask.namespace, kind, ask.name, since, redact)
+        if not found:
+            await require_namespace(kube, ask.namespace)
         if ask.reason:
             found = [each for each in found if each.reason.lower() == ask.reason.lower()]
         groups = grouped(found)

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 
 from aiops_eks.clients.gathering import gathered
+from aiops_eks.clients.namespaces import require_namespace
 from aiops_eks.clients.paging import cursor_at, digest, offset_of
 from aiops_eks.clients.wording import brief, counted, cut
 from aiops_eks.models.answers import ClusterList, ListAsk, ResourceList
@@ -130,6 +131,8 @@ class InventoryReader:
             await self.sensitive.allow("events")
         now = await self.clock.now()
         read = await _Reading(kube, kind, ask, now).rows()
+        if not read.rows and kind.namespaced:
+            await require_namespace(kube, ask.namespace)
         shown = [row for row in read.rows if row.badness >= IMPAIRED] if ask.unhealthy_only else read.rows
         page = _fitting(shown[offset : offset + ask.limit])
         end = offset + len(page)

@@ -13,6 +13,7 @@ import anyio
 
 from aiops_eks.clients.gathering import gathered
 from aiops_eks.clients.instances import Instance, container_names, earlier, instance, unproven
+from aiops_eks.clients.namespaces import require_namespace
 from aiops_eks.clients.wording import brief, counted, cut
 from aiops_eks.models.answers import LogAsk, PodLogs
 from aiops_eks.models.fields import name_of, part, selector_text
@@ -75,6 +76,8 @@ class LogReader:
         await self.sensitive.allow(f"logs in {ask.namespace}")
         kube = await self.known.open(ask.cluster)
         pods = await _targets(kube, ask)
+        if not pods:
+            await require_namespace(kube, ask.namespace)
         chosen = _worst(pods, plan.now)[:MOST_PODS]
         results = await gathered([partial(self._pod, kube, plan, pod) for pod in chosen])
         failed = [each for each in results if isinstance(each, AiopsError)]
@@ -164,7 +167,7 @@ def _answer(kube: Kube, plan: _Plan, pods: list[Obj], reads: list[_Read]) -> Pod
         levels=level_table(lines),
         patterns=pattern_table(lines),
         lines=line_table(shown),
-        evidence=(_evidence(kube, ask, reads),),
+        evidence=(_evidence(kube, plan, reads),),
         warnings=tuple(warnings),
         hint="" if shown else _empty(ask, pods, reads, len(every)),
         truncated=len(shown) < len(lines) or len(pods) > len(reads),
@@ -232,11 +235,12 @@ def _empty(ask: LogAsk, pods: list[Obj], reads: list[_Read], every: int) -> str:
     return "The log is empty in this window; widen since, or try previous=yes."
 
 
-def _evidence(kube: Kube, ask: LogAsk, reads: list[_Read]) -> Evidence:
+def _evidence(kube: Kube, plan: _Plan, reads: list[_Read]) -> Evidence:
+    ask = plan.ask
     first = reads[0].instance if reads else None
     what = f"{first.pod} -c {first.container}" if first else ask.selector or ask.workload
     previous = " --previous" if first and first.previous else ""
-    window = f" --since-time from {ask.since}" if ask.since else ""
+    window = f" --since-time={plan.since:%FT%TZ}" if plan.since else ""
     more = f" and {len(reads) - 1} more pods" if len(reads) > 1 else ""
     return Evidence(
         source=f"Kubernetes API of {kube.cluster}",
