@@ -4,11 +4,14 @@
 Times are UTC. A fact that could not be asked for is absent, and `Facts.gaps` says so.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from functools import cached_property
+from typing import Literal, TypeVar
 
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 Role = Literal["app", "init", "sidecar"]
 
 
@@ -317,12 +320,54 @@ class Facts:
     history: tuple[UsageHistory, ...] = ()
     gaps: tuple[str, ...] = ()
     logs_allowed: bool = True
-    _events: dict[Ref, list[Event]] = field(init=False, repr=False, compare=False, default_factory=dict)
+    # Indexes, each made once: every rule asks by object, and a cluster has 10,000 of them.
 
-    def __post_init__(self) -> None:
-        """Index the events once: every rule asks by object."""
-        for event in self.events:
-            self._events.setdefault(event.about, []).append(event)
+    @cached_property
+    def _events(self) -> dict[Ref, list[Event]]:
+        return _grouped(self.events, lambda event: event.about)
+
+    @cached_property
+    def _logs(self) -> dict[tuple[Ref, str], list[LogTail]]:
+        return _grouped(self.logs, lambda tail: (tail.pod, tail.container))
+
+    @cached_property
+    def _lookups(self) -> dict[Ref, Lookup]:
+        return {found.target: found for found in self.lookups}
+
+    @cached_property
+    def _workloads(self) -> dict[Ref, Workload]:
+        return {found.ref: found for found in self.workloads}
+
+    @cached_property
+    def _nodes(self) -> dict[str, Node]:
+        return {found.name: found for found in self.nodes}
+
+    @cached_property
+    def _by_owner(self) -> dict[Ref | None, list[Pod]]:
+        return _grouped(self.pods, lambda pod: pod.owner)
+
+    @cached_property
+    def _by_node(self) -> dict[str, list[Pod]]:
+        return _grouped(self.pods, lambda pod: pod.node)
+
+    @cached_property
+    def _by_label(self) -> dict[tuple[str, str, str], list[Pod]]:
+        found: dict[tuple[str, str, str], list[Pod]] = {}
+        for pod in self.pods:
+            for key, value in pod.labels.items():
+                found.setdefault((pod.namespace, key, value), []).append(pod)
+        return found
+
+    @cached_property
+    def _values(self) -> dict[tuple[str, str], frozenset[str]]:
+        found: dict[tuple[str, str], set[str]] = {}
+        for namespace, key, value in self._by_label:
+            found.setdefault((namespace, key), set()).add(value)
+        return {place: frozenset(values) for place, values in found.items()}
+
+    @cached_property
+    def _by_name(self) -> dict[Ref, Pod]:
+        return {pod.ref: pod for pod in self.pods}
 
     def events_about(self, target: Ref, uid: str = "") -> tuple[Event, ...]:
         """Events of one object, newest first; those of an earlier object of the same name are left out."""
@@ -335,20 +380,47 @@ class Facts:
 
     def lookup(self, target: Ref) -> Lookup | None:
         """What is known about a referenced object."""
-        return next((found for found in self.lookups if found.target == target), None)
+        return self._lookups.get(target)
 
     def log(self, pod: Ref, container: str) -> LogTail | None:
         """The log that tells of a container's death: the previous run's before the current one's."""
-        tails = [tail for tail in self.logs if tail.pod == pod and tail.container == container]
-        return min(tails, key=lambda tail: not tail.previous, default=None)
+        return min(self._logs.get((pod, container), []), key=lambda tail: not tail.previous, default=None)
 
     def workload(self, ref: Ref | None) -> Workload | None:
         """One workload by identity."""
-        return next((w for w in self.workloads if w.ref == ref), None)
+        return self._workloads.get(ref) if ref else None
 
-    def pods_of(self, owner: Ref) -> Iterator[Pod]:
+    def node(self, name: str) -> Node | None:
+        """One node by name."""
+        return self._nodes.get(name)
+
+    def pod(self, ref: Ref) -> Pod | None:
+        """One pod by identity."""
+        return self._by_name.get(ref)
+
+    def pods_of(self, owner: Ref) -> Sequence[Pod]:
         """The pods whose top owner it is."""
-        return (pod for pod in self.pods if pod.owner == owner)
+        return self._by_owner.get(owner, [])
+
+    def pods_on(self, node: str) -> Sequence[Pod]:
+        """The pods of a node."""
+        return self._by_node.get(node, [])
+
+    def selected(self, namespace: str, selector: Mapping[str, str]) -> Sequence[Pod]:
+        """The pods that an equality selector takes."""
+        found = [self._by_label.get((namespace, key, value), []) for key, value in selector.items()]
+        return [pod for pod in min(found, key=len, default=[]) if selects(selector, pod.labels)]
+
+    def label_values(self, namespace: str, key: str) -> frozenset[str]:
+        """All values that one label has."""
+        return self._values.get((namespace, key), frozenset())
+
+
+def _grouped(found: Iterable[T], by: Callable[[T], K]) -> dict[K, list[T]]:
+    groups: dict[K, list[T]] = {}
+    for one in found:
+        groups.setdefault(by(one), []).append(one)
+    return groups
 
 
 def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:

@@ -38,9 +38,14 @@ class Judgement:
         agreeing = BY_AGREEING[min(self.agree, len(BY_AGREEING) - 1)]
         return max(0.1, round(agreeing - DOUBT * self.first.doubt, 2))
 
+    @property
+    def touched(self) -> frozenset[Ref]:
+        """Every object that causes, suffers or shows it."""
+        return frozenset({self.first.at, *self.subjects, *self.hurts, *self.symptoms})
+
     def touches(self, targets: frozenset[Ref]) -> bool:
-        """Whether any of these objects causes, suffers or shows it."""
-        return not targets.isdisjoint({self.first.at, *self.subjects, *self.hurts, *self.symptoms})
+        """Whether any of these objects is among them."""
+        return not targets.isdisjoint(self.touched)
 
 
 def judge(facts: Facts) -> tuple[Judgement, ...]:
@@ -101,9 +106,12 @@ def _unique(known: Sequence[Ref], more: Sequence[Ref]) -> tuple[Ref, ...]:
 def _with_symptoms(causes: list[Judgement], symptoms: Sequence[Told]) -> list[Judgement]:
     """Hang each symptom on the causes that explain it; one that nothing explains is a cause itself."""
     alone: list[Told] = []
+    places: dict[Ref, set[int]] = {}
+    for place, cause in enumerate(causes):
+        for ref in cause.touched:
+            places.setdefault(ref, set()).add(place)
     for symptom in symptoms:
-        why = frozenset(symptom.explained_by)
-        holders = [place for place, cause in enumerate(causes) if cause.touches(why)]
+        holders = sorted(set().union(*(places.get(ref, set()) for ref in symptom.explained_by)))
         if not holders:
             alone.append(symptom)
         for place in holders:
@@ -127,7 +135,7 @@ def _severity(facts: Facts, judged: Judgement) -> Severity:
     if services or any(w.desired and not w.available for w in owners):
         return "critical"
     spare = owners and all(w.available >= w.desired for w in owners)
-    hurt = [p for p in facts.pods if p.ref in judged.hurts]
+    hurt = [p for p in map(facts.pod, judged.hurts) if p is not None]
     return "medium" if spare and hurt and not any(p.ready for p in hurt) else base
 
 

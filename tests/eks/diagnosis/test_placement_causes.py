@@ -277,6 +277,26 @@ def test_a_selector_that_nearly_fits_is_told_at_the_service() -> None:
     assert (found.code, found.kind) == ("SERVICE_SELECTOR_MISMATCH", "Service")
 
 
+@pytest.mark.parametrize(
+    ("label", "wanted", "found"),
+    [
+        ("cart-api", "cart-apl", 1),
+        ("cart", "cart-v2", 0),
+        ("cart", "pay", 0),
+        ("cart-1", "cart-2", 0),
+        ("shop-web", "shopweb", 1),
+    ],
+)
+def test_only_a_misspelling_is_taken_for_one(label: str, wanted: str, found: int) -> None:
+    well = pod(state=running(90_000), ready=True, metadata={"labels": {"app": label}})
+    assert len(codes(world(well, service("front", {"app": wanted})))) == found
+
+
+def test_a_service_for_a_leader_while_nobody_leads_is_no_finding() -> None:
+    well = pod(state=running(90_000), ready=True, metadata={"labels": {"app": "cart", "role": "standby"}})
+    assert codes(world(well, service("front", {"app": "cart", "role": "leader"}))) == []
+
+
 def test_a_target_port_that_no_container_names_is_told() -> None:
     ports = [{"port": 80, "targetPort": "web"}]
     facts = world(

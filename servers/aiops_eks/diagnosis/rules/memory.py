@@ -11,7 +11,7 @@ from datetime import datetime
 
 from aiops_eks.diagnosis.blame import telling_line
 from aiops_eks.diagnosis.case import FEW_RESTARTS, Case
-from aiops_eks.diagnosis.facts import Container, Facts, Ref, UsageHistory
+from aiops_eks.diagnosis.facts import Container, Event, Facts, Ref, UsageHistory
 from aiops_eks.diagnosis.findings import CaseRule, Cause, Told
 from aiops_eks.diagnosis.quantities import duration_text, memory_text, raised_memory_bytes
 from aiops_shared.results import Evidence
@@ -114,7 +114,7 @@ def node_out_of_memory(case: Case) -> Told | None:
     container = case.container
     if container is None or not _oom_killed(container):
         return None
-    system = [e for e in case.facts.events if e.reason == "SystemOOM" and e.about.name == case.pod.node]
+    system = _system_ooms(case)
     if container.memory_limit_bytes is not None and not system:
         return None
     why = "a SystemOOM event on the node" if system else "the container has no memory limit"
@@ -133,7 +133,13 @@ def node_out_of_memory(case: Case) -> Told | None:
 
 
 def _node_or_subject(case: Case) -> Ref:
-    return next((n.ref for n in case.facts.nodes if n.name == case.pod.node), case.subject)
+    found = case.facts.node(case.pod.node)
+    return found.ref if found else case.subject
+
+
+def _system_ooms(case: Case) -> list[Event]:
+    about = case.facts.events_about(Ref("Node", "", case.pod.node))
+    return [event for event in about if event.reason == "SystemOOM"]
 
 
 def _oom_killed(container: Container) -> bool:
@@ -217,7 +223,7 @@ def _ruled_out(case: Case) -> tuple[str, ...]:
     found = [f"memory leak: each run dies within {duration_text(lives)} of its start"] if lives else []
     if case.lines and not telling_line(case.lines):
         found.append("application error: the log ends without one")
-    if not any(e.reason == "SystemOOM" and e.about.name == case.pod.node for e in case.facts.events):
+    if not _system_ooms(case):
         found.append("node out of memory: no SystemOOM event, and the container has its own limit")
     return tuple(found)
 

@@ -6,12 +6,20 @@ selector, with a workload scaled to zero, or as a standby it is as it should be.
 Source: `pkg/controller/endpointslice`.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
 
-from aiops_eks.diagnosis.facts import Facts, Pod, Service, selects
+from aiops_eks.diagnosis.facts import Facts, Pod, Ref, Service
 from aiops_eks.diagnosis.findings import Cause, Told, WorldRule
 from aiops_shared.results import Evidence
 
+_DIGITS = re.compile(r"\d+")
+SHORTEST, ALIKE = 3, 0.65  # of two misspelt values: characters, and how much of them is the same
+ROLES = frozenset(
+    {"leader", "master", "primary", "standby", "replica", "secondary", "active", "passive"}
+    | {"canary", "stable", "blue", "green", "preview"}
+)
 SERVICE_SELECTOR_MISMATCH = Cause(
     code="SERVICE_SELECTOR_MISMATCH",
     severity="high",
@@ -46,11 +54,7 @@ def services(facts: Facts) -> Iterator[Told]:
     for service in facts.services:
         if not service.selector or service.type == "ExternalName":
             continue
-        pods = [
-            p
-            for p in facts.pods
-            if p.namespace == service.ref.namespace and selects(service.selector, p.labels)
-        ]
+        pods = facts.selected(service.ref.namespace, service.selector)
         if service.ready_addresses == 0 and pods:
             yield _symptom(service, pods)
         elif service.ready_addresses == 0:
@@ -66,7 +70,7 @@ def _says(service: Service) -> Evidence:
     return Evidence(source="kubernetes", query=f"{service.ref} and its EndpointSlices", says=says)
 
 
-def _symptom(service: Service, pods: list[Pod]) -> Told:
+def _symptom(service: Service, pods: Sequence[Pod]) -> Told:
     refs = tuple(p.ref for p in pods)
     return Told(
         cause=SERVICE_WITHOUT_ENDPOINTS,
@@ -83,18 +87,18 @@ def _symptom(service: Service, pods: list[Pod]) -> Told:
 
 
 def _mismatch(facts: Facts, service: Service) -> Iterator[Told]:
-    near = [p for p in facts.pods if p.namespace == service.ref.namespace and _nearly(service.selector, p)]
     asleep = [
         w
         for w in facts.workloads
         if w.ref.namespace == service.ref.namespace and _is_for(service, w.selector)
     ]
-    if not near or asleep:
+    near = [] if asleep else _near(facts, service)
+    if not near:
         return
     other = near[0]
     lacking = {k: v for k, v in service.selector.items() if other.labels.get(k) != v}
     words = ", ".join(
-        f"{k}={v} (pods have {other.labels.get(k, 'none')})" for k, v in sorted(lacking.items())
+        f"{key}={value} (pods have {other.labels.get(key, 'none')})" for key, value in sorted(lacking.items())
     )
     yield Told(
         cause=SERVICE_SELECTOR_MISMATCH,
@@ -116,13 +120,27 @@ def _labels(pod: Pod) -> str:
     return ",".join(f"{key}={value}" for key, value in sorted(pod.labels.items()))[:200]
 
 
-def _nearly(selector: Mapping[str, str], pod: Pod) -> bool:
-    """Has every key of the selector with one other value, or lacks one of several."""
-    same = [key for key, value in selector.items() if pod.labels.get(key) == value]
-    if len(selector) > 1:
-        return len(same) == len(selector) - 1
-    (key, value), mine = next(iter(selector.items())), pod.labels
-    return key in mine and (mine[key].startswith(value) or value.startswith(mine[key]))
+def _near(facts: Facts, service: Service) -> list[Pod]:
+    """Pods that miss the selector by one label's misspelt value; a role that nobody has now is no error."""
+    found: dict[Ref, Pod] = {}
+    for key, value in service.selector.items():
+        if value in ROLES:
+            continue
+        rest = {k: v for k, v in service.selector.items() if k != key}
+        for other in facts.label_values(service.ref.namespace, key):
+            if _alike(value, other):
+                taken = facts.selected(service.ref.namespace, {**rest, key: other})
+                found.update((pod.ref, pod) for pod in taken)
+    return list(found.values())
+
+
+def _alike(wanted: str, other: str) -> bool:
+    """Whether one is a misspelling of the other: `web-v2` is none of `web`, nor `shard-2` of `shard-1`."""
+    if _DIGITS.findall(wanted) != _DIGITS.findall(other):
+        return False
+    if wanted == other or min(len(wanted), len(other)) < SHORTEST or abs(len(wanted) - len(other)) > 1:
+        return False
+    return SequenceMatcher(None, wanted, other, autojunk=False).ratio() >= ALIKE
 
 
 def _is_for(service: Service, selector: Mapping[str, str]) -> bool:
@@ -131,7 +149,7 @@ def _is_for(service: Service, selector: Mapping[str, str]) -> bool:
     )
 
 
-def _ports(service: Service, pods: list[Pod]) -> Iterator[Told]:
+def _ports(service: Service, pods: Sequence[Pod]) -> Iterator[Told]:
     ready = [p for p in pods if p.ready]
     names = {name for p in ready for c in p.containers for name, _ in c.ports}
     for port in service.ports:

@@ -74,7 +74,7 @@ def _told(facts: Facts, node: Node, cause: Cause, condition: Condition, words: s
     says = f"{condition.status} {condition.reason} for {duration_text(facts.age_s(condition.since))}: "
     query = f"{node.ref} condition {condition.type}"
     events = [e for e in facts.events_about(node.ref) if e.reason.startswith("Node") and e.warning][:1]
-    hurt = tuple(p.ref for p in facts.pods if p.node == node.name and _suffers(p, cause))
+    hurt = tuple(p.ref for p in facts.pods_on(node.name) if _suffers(p, cause))
     return Told(
         cause=cause,
         at=node.ref,

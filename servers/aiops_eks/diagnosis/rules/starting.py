@@ -141,7 +141,8 @@ def evicted(case: Case) -> Told | None:
     if case.container is not None or pod.phase != "Failed" or pod.reason != "Evicted":
         return None
     says = Evidence(source="kubernetes", query=f"{pod.ref} status.message", says=quoted(pod.message))
-    node = next((n.ref for n in case.facts.nodes if n.name == pod.node), None)
+    found = case.facts.node(pod.node)
+    node = found.ref if found else None
     text = f"{pod.ref} was evicted from node {pod.node}; the message names the resource."
     told = _told(case, POD_EVICTED, f"was evicted from node {pod.node}", text, says, at=node)
     return replace(told, explained_by=(node,)) if node else told
@@ -153,7 +154,7 @@ def terminating(case: Case) -> Told | None:
     late_s = case.facts.age_s(pod.deleted_at) if pod.deleted_at else 0
     if case.container is not None or late_s < TERMINATING_GRACE_S:
         return None
-    node = next((n for n in case.facts.nodes if n.name == pod.node), None)
+    node = case.facts.node(pod.node)
     if pod.finalizers:
         why = f"the finalizers {', '.join(pod.finalizers[:3])} hold it"
     else:
@@ -167,7 +168,7 @@ def terminating(case: Case) -> Told | None:
 
 
 def _is_ready(case: Case, name: str) -> bool:
-    node = next((n for n in case.facts.nodes if n.name == name), None)
+    node = case.facts.node(name)
     ready = node.condition("Ready") if node else None
     return ready is not None and ready.status == "True"
 

@@ -130,16 +130,24 @@ def _patched(objects: list[Obj], repaired: Repaired) -> tuple[str, tuple[str, ..
     changed = [after for before, after in pairs if before != after]
     if not changed:
         return "", ("nothing could be repaired without knowing more",)
-    kept: list[Obj] = []
-    for obj in changed:
-        if kept and len(dump_manifests([*kept, obj])) > MOST_PATCHED_CHARS:
-            break
-        kept.append(obj)
+    kept = _fitting(changed)
     text = dump_manifests(kept)
     if load_manifests(text) != kept:
         return "", ("the repaired manifest does not read back the same, so it is not offered",)
     left_out = [f"{len(changed) - len(kept)} repaired objects do not fit the answer: scan them apart"]
     return text, (*repaired.notes, *(left_out if len(kept) < len(changed) else []), COMMENTS_LOST)
+
+
+def _fitting(changed: list[Obj]) -> list[Obj]:
+    """As many objects as the answer holds, at least one."""
+    kept: list[Obj] = []
+    size = 0
+    for obj in changed:
+        size += len(dump_manifests([obj])) + 4
+        if kept and size > MOST_PATCHED_CHARS:
+            break
+        kept.append(obj)
+    return kept
 
 
 def _summary(objects: list[Obj], found: list[Found], repaired: Repaired | None) -> str:
