@@ -9,13 +9,15 @@ from aiops_lab.kube.admission.unknown import settle_unknown
 from aiops_lab.kube.bodies import PATCH_TYPES, decode_object, decode_value, media_type
 from aiops_lab.kube.calls import Call, answer, success
 from aiops_lab.kube.deletion import DeletionOptions
-from aiops_lab.kube.errors import FieldError, bad_request, invalid, unsupported_media
+from aiops_lab.kube.errors import FieldError, bad_request, forbidden, invalid, unsupported_media
 from aiops_lab.kube.rbac import Attributes, Rbac
 from aiops_lab.kube.reading import Reading
 from aiops_lab.kube.store import Store
 from aiops_lab.kube.views import shown, stored
 from aiops_lab.kube.wire import Obj, dig, name_of
 from aiops_lab.kube.writing import WriteOptions
+
+_IMMORTAL = frozenset({"default", "kube-system", "kube-public"})
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Changing:
         existed = self.store.shelf.find(target.resource, target.namespace, target.name) is not None
         if patch_type == "apply":
             patch = self._applied(call, patch, existed=existed)
+        elif isinstance(patch, dict):
+            patch = stored(target.resource, patch)
         # A JSON patch names paths, not fields; what it adds is not looked at.
         named = patch if isinstance(patch, dict) else {}
         warnings = settle_unknown(target.resource, named, call.query("fieldValidation"))
@@ -78,8 +82,10 @@ class Changing:
         return self._addressed(call, patch)
 
     def delete(self, call: Call) -> Response:
-        """DELETE one object."""
+        """DELETE one object; the namespaces every cluster has stay (admission plugin NamespaceLifecycle)."""
         target = call.target
+        if target.resource.storage == "Namespace." and target.name in _IMMORTAL:
+            raise forbidden(target.resource, target.name, "this namespace may not be deleted")
         kind = f"{target.resource.kind}.{target.resource.group}"
         left = self.store.delete(kind, target.namespace, target.name, **self._deletion(call))
         waits = self.store.shelf.find(target.resource, target.namespace, target.name) is not None

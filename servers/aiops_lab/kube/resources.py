@@ -138,8 +138,15 @@ def _asked(group: str, row: str) -> tuple[Resource, ...]:
     return tuple(replace(one, verbs=("create",)) for one in _rows(group, "v1", row))
 
 
+def _core() -> tuple[Resource, ...]:
+    """A real server has no deletecollection for namespaces."""
+    rows = _rows("", "v1", _CORE)
+    kept = tuple(verb for verb in rows[0].verbs if verb != "deletecollection")
+    return tuple(replace(one, verbs=kept) if one.kind == "Namespace" else one for one in rows)
+
+
 BUILT_IN: tuple[Resource, ...] = (
-    *_rows("", "v1", _CORE),
+    *_core(),
     *_rows("apps", "v1", _APPS),
     *_rows("batch", "v1", _BATCH),
     *_rows("autoscaling", "v2", "horizontalpodautoscalers HorizontalPodAutoscaler ns hpa status all"),

@@ -54,11 +54,12 @@ async def test_get_prints_tables_pages_selections_and_paths(lab: KubeLab) -> Non
 
 async def test_describe_logs_and_top_read_what_they_need(lab: KubeLab) -> None:
     fill(lab)
+    uid = held(lab, "Pod", "web-1")["metadata"]["uid"]
     event = {
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {"name": "e", "namespace": "shop"},
-        "involvedObject": {"kind": "Pod", "name": "web-1", "namespace": "shop"},
+        "involvedObject": {"kind": "Pod", "name": "web-1", "namespace": "shop", "uid": uid},
         "reason": "BackOff",
         "message": "Back-off restarting failed container",
         "type": "Warning",
@@ -66,7 +67,6 @@ async def test_describe_logs_and_top_read_what_they_need(lab: KubeLab) -> None:
         "lastTimestamp": "2026-11-22T12:02:00Z",
         "count": 3,
     }
-    event["involvedObject"]["uid"] = held(lab, "Pod", "web-1")["metadata"]["uid"]  # type: ignore[index]
     lab.store.create(event)
     described = await lab.kubectl("describe", "pod", "web-1", "-n", "shop")
     assert "Back-off restarting failed container" in described

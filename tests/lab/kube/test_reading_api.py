@@ -181,6 +181,17 @@ async def test_both_event_apis_show_the_same_events(lab: KubeLab) -> None:
     assert core.json()["items"][0]["message"] == "it failed"
     new = await client.get("/apis/events.k8s.io/v1/events", params={"fieldSelector": "regarding.name=a"})
     assert (new.json()["items"][0]["note"], "message" in new.json()["items"][0]) == ("it failed", False)
+    path, merge = "/apis/events.k8s.io/v1/namespaces/shop/events", "application/merge-patch+json"
+    patched = await client.patch(f"{path}/e", json={"note": "again"}, headers={"Content-Type": merge})
+    assert patched.json()["note"] == "again"
+    assert lab.store.list("Event")[0]["message"] == "again"
+    later = {
+        "metadata": {"name": "f"},
+        "regarding": {"kind": "Pod", "name": "a", "namespace": "shop"},
+        "note": "new",
+    }
+    assert (await client.post(path, json=later)).status_code == 201
+    assert lab.store.list("Event", fields="involvedObject.name=a")[1]["message"] == "new"
 
 
 class Watched:

@@ -184,6 +184,8 @@ async def test_an_unreadable_body_is_refused(
         ("DELETE", f"{DEPLOYMENTS}/web", {"gracePeriodSeconds": -1}, JSON, 400),
         ("DELETE", f"{DEPLOYMENTS}/web", {"dryRun": "All"}, JSON, 400),
         ("DELETE", f"{DEPLOYMENTS}/web?dryRun=Some", None, JSON, 400),
+        ("DELETE", "/api/v1/namespaces/kube-system", None, JSON, 403),
+        ("DELETE", "/api/v1/namespaces", None, JSON, 405),
         ("POST", f"{DEPLOYMENTS}/web", deployment(), JSON, 405),
         ("PUT", DEPLOYMENTS, deployment(), JSON, 405),
         ("POST", "/api/v1/pods", pod("x"), JSON, 405),
