@@ -1,5 +1,6 @@
 """Small stand-ins for the policy, the freezes and the audit, each fulfilling its port."""
 
+import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -54,6 +55,7 @@ class FakeTrail:
 
     records: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     down: bool = False
+    refused: threading.Event = field(default_factory=threading.Event)
 
     def intent_in(self, conn: Connection, caller: Caller, action_id: str, says: dict[str, Any]) -> int:
         return self._add("intent", action_id, says)
@@ -71,6 +73,7 @@ class FakeTrail:
 
     def _add(self, event: str, about: str, says: dict[str, Any]) -> int:
         if self.down:
+            self.refused.set()
             raise AuditDownError("audit", "the disk is full", "free some space")
         self.records.append((event, about, says))
         return len(self.records)

@@ -6,22 +6,36 @@ from typing import Any
 
 import anyio
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from aiops_shared.errors import (
     AccessDeniedError,
+    ActionNotFoundError,
     AiopsError,
+    ApprovalPendingError,
     AuditDownError,
     FrozenError,
     InvalidInputError,
     PlanStaleError,
+    RepeatLimitError,
     UndoRefusedError,
+    UnreachableError,
 )
 from aiops_shared.guardrails.journal import Journal, LeaseLostError
-from aiops_shared.guardrails.models import ActionRecord, GateCheck, GateResult, Json, ObjectRef, Plan, Step
+from aiops_shared.guardrails.models import (
+    ActionRecord,
+    GateCheck,
+    GateResult,
+    Json,
+    ObjectRef,
+    Plan,
+    Step,
+    Verdict,
+)
 from aiops_shared.guardrails.permits import Permit
 from aiops_shared.guardrails.snapshots import comparable
 from tests.fakes.clocks import FakeClock
-from tests.fakes.gates import FakeBrake
+from tests.fakes.gates import FakeBrake, FakeJudge
 from tests.fakes.houses import ANNA, IMAGE, House, bound, writing
 from tests.fakes.worlds import FakeWorld, Fault, deployment, ref_of
 
@@ -218,11 +232,11 @@ async def test_a_refusal_of_the_api_is_final_and_undoes_what_was_done(house: Hou
 async def test_without_an_audit_there_is_no_effect_and_it_recovers_by_itself(house: House) -> None:
     plan = await planned(house)
     house.trail.down = True
-    action = await start(house, plan, wait_s=0.3)
+    action = await until_the_audit_refuses(house, plan)
     assert action.state == "running"
     assert house.world.effects() == []
     house.trail.down = False
-    assert (await start(house, plan, wait_s=10)).state == "succeeded"
+    assert (await start(house, plan)).state == "succeeded"
     assert len(house.world.effects()) == 1
     assert intents_have_outcomes(house)
 
@@ -233,13 +247,20 @@ async def test_an_audit_that_fails_between_intent_and_outcome_is_made_good_by_re
 ) -> None:
     plan = await planned(house)
     house.world.on_effect = lambda verb: setattr(house.trail, "down", True)
-    action = await start(house, plan, wait_s=0.3)
+    action = await until_the_audit_refuses(house, plan)
     assert (action.state, action.steps[0].state) == ("running", "intended")
     house.world.on_effect, house.trail.down = None, False
-    assert (await start(house, plan, wait_s=10)).state == "succeeded"
-    assert (await house.executor.get(action.action_id, ANNA)).state == "succeeded"
+    assert (await start(house, plan)).state == "succeeded"
     assert len(house.world.effects()) == 1
     assert intents_have_outcomes(house)
+
+
+async def until_the_audit_refuses(house: House, plan: Plan) -> ActionRecord:
+    """Start, and stop the process once the audit said no."""
+    async with house.executor.running() as executor:
+        action = await executor.start(plan.plan_id, plan.confirm, ANNA, wait_s=0)
+        assert await anyio.to_thread.run_sync(lambda: house.trail.refused.wait(20))
+    return await house.executor.get(action.action_id, ANNA)
 
 
 @pytest.mark.fault("R9")
@@ -582,3 +603,135 @@ async def test_an_action_whose_cluster_cannot_be_reached_is_taken_up_later(house
     assert action.state == "running"
     async with house.executor.running() as executor:
         assert (await executor.start(plan.plan_id, plan.confirm, ANNA)).state == "succeeded"
+
+
+async def test_a_shadow_action_stays_one_when_an_enforcing_process_takes_it_over(house: House) -> None:
+    shadow = House(house.dir, shadow=True)
+    plan = await planned(shadow)
+    shadow.trail.down = True
+    await until_the_audit_refuses(shadow, plan)
+    assert (await start(House(house.dir, worker="worker-2"), plan)).state == "shadowed"
+    assert house.world.effects() == []
+
+
+async def test_a_gate_that_cannot_look_is_no_verdict(house: House) -> None:
+    looks = iter([UnreachableError("api server", "no route")])
+
+    def look(body: dict[str, Json] | None) -> GateResult:
+        for error in looks:
+            raise error
+        return GateResult(state="met")
+
+    house.world.gates["ready"] = look
+    assert (await start(house, await planned(house, check="ready"))).state == "succeeded"
+
+
+async def test_a_step_marked_failed_by_a_dead_process_is_undone(house: House) -> None:
+    house.world.gates["ready"] = lambda body: BAD
+    plan = await planned(house, check="ready")
+
+    class Dying(Journal):
+        async def turn(self, lease: Any, state: Any, says: str, **more: Any) -> None:
+            if state == "undoing":
+                raise UnreachableError("state store", "the process dies here")
+            await super().turn(lease, state, says, **more)
+
+    house.parts.hands.journal.__class__ = Dying
+    action = await start(house, plan, wait_s=1)
+    assert [step.state for step in action.steps] == ["failed"]
+    assert (await start(House(house.dir, worker="worker-2"), plan)).state == "undone"
+
+
+async def test_limits_and_verdicts_that_move_between_question_and_start_are_met(house: House) -> None:
+    """Two processes were both cleared for the last place; the second one is refused in the start itself."""
+    moved: tuple[tuple[Verdict, type[AiopsError]], ...] = (
+        (Verdict(decision="deny", rule="repeat-limit"), RepeatLimitError),
+        (Verdict(decision="needs_approval", rule="r", approver="other"), ApprovalPendingError),
+    )
+    for verdict, error in moved:
+
+        class Turning(FakeJudge):
+            def decide(self, request: Any, verdict: Verdict = verdict) -> Verdict:
+                self.asked.append(request)
+                return self.verdict if len(self.asked) == 1 else verdict
+
+        turning = House(house.dir, judge=Turning())
+        plan = await planned(turning)
+        with pytest.raises(error):
+            await start(turning, plan)
+        assert turning.trail.events() == ["refusal"]
+        assert await turning.journal.by_plan(plan.plan_id) is None
+    assert house.world.effects() == []
+
+
+@pytest.mark.fault("R19")
+async def test_a_lease_is_kept_alive_by_its_worker_and_survives_a_store_that_is_away(house: House) -> None:
+    beats: list[str] = []
+
+    class Beating(Journal):
+        async def renew(self, lease: Any) -> None:
+            beats.append("beat")
+            if len(beats) == 1:
+                raise UnreachableError("state store", "busy")
+            await super().renew(lease)
+            if len(beats) == 3:
+                raise LeaseLostError(lease.action_id)
+
+    house.journal.__class__, house.journal.lease_s = Beating, 0.03
+
+    def look(body: dict[str, Json] | None) -> GateResult:
+        return GateResult(state="met" if len(beats) > 2 else "waiting")
+
+    class Slow(FakeWorld):
+        async def look(self, ref: ObjectRef, check: GateCheck) -> GateResult:
+            await anyio.sleep(0.02)
+            return look(None)
+
+    step = Step(name="w", verb="write", values={IMAGE: "x:1"}, gate=GateCheck(check="ready", within_s=10**9))
+    plan = await house.planned(bound(house.world, WEB, (step,), (IMAGE,)))
+    house.world = Slow(house.world.path)
+    assert (await start(house, plan)).state == "succeeded"
+
+
+async def test_a_store_that_is_away_does_not_end_the_search_for_orphans(house: House) -> None:
+    asked: list[str] = []
+
+    class Away(Journal):
+        async def orphans(self) -> list[str]:
+            asked.append("orphans")
+            if len(asked) == 1:
+                raise UnreachableError("state store", "away")
+            return ["act_taken_by_somebody_else"]
+
+        async def release(self, lease: Any) -> None:
+            raise UnreachableError("state store", "away")
+
+    house.journal.__class__ = Away
+    object.__setattr__(house.parts, "orphans_every_s", 0.01)
+    action = await start(house, await planned(house))
+    assert action.state == "succeeded"
+    assert len(asked) > 1
+
+
+async def test_an_action_that_is_not_in_the_store_after_its_start_is_said(house: House) -> None:
+    class Forgetful(Journal):
+        def insert_in(self, *args: Any) -> Any:
+            raise IntegrityError("insert", {}, ValueError("the plan's row is gone"))
+
+    house.journal.__class__ = Forgetful
+    with pytest.raises(ActionNotFoundError, match="was not stored"):
+        await start(house, await planned(house))
+
+
+async def test_an_undo_of_a_running_action_or_without_its_snapshot_is_refused(house: House) -> None:
+    house.world.gates["ready"] = lambda body: GateResult(state="waiting")
+    step = Step(name="w", verb="write", values={IMAGE: "x:1"}, gate=GateCheck(check="ready", within_s=10**9))
+    action = await start(house, await planned(house))
+    await house.store.run(lambda conn: conn.exec_driver_sql("DELETE FROM snapshots"))
+    running = await house.planned(bound(house.world, API, (step,), (IMAGE,)))
+    async with house.executor.running() as executor:
+        with pytest.raises(UndoRefusedError, match="none of that id"):
+            await executor.undo(action.action_id, ANNA)
+        live = await executor.start(running.plan_id, running.confirm, ANNA, wait_s=0)
+        with pytest.raises(UndoRefusedError, match="still running"):
+            await executor.undo(live.action_id, ANNA)

@@ -104,10 +104,10 @@ class StepHand:
         await self.run.outcome(turned(self.row, "applied", "", data), "applied")
 
     async def _not_applied(self, why: str) -> None:
-        await self.run.outcome(turned(self.row, "pending", why[:300], self.row.data), "not applied")
+        await self.run.outcome(turned(self.row, "pending", why, self.row.data), "not applied")
 
     async def _unknown(self, why: str) -> OutcomeUnknownError:
-        await self.run.outcome(turned(self.row, "unknown", why[:300], self.row.data), "unknown")
+        await self.run.outcome(turned(self.row, "unknown", why, self.row.data), "unknown")
         return OutcomeUnknownError(f"{self.target.ref}: {why}")
 
     async def _bound(self, current: Json | None) -> None:

@@ -217,7 +217,11 @@ class Executor:
                 conn, self._record(cleared, action_id, approval_id), body, rows
             )
 
-        body: dict[str, Any] = {"plan_digest": cleared.plan_digest, "reversible": plan.reversible != "none"}
+        body: dict[str, Any] = {
+            "plan_digest": cleared.plan_digest,
+            "reversible": plan.reversible != "none",
+            "shadow": parts.shadow,  # kept: another process with other settings may carry it on
+        }
         rows = rows_of(plan)
         try:
             lease = await parts.store.run(work)
@@ -306,7 +310,7 @@ class Executor:
 
     async def _carry_safely(self, lease: Lease, permit: Permit | None) -> None:
         try:
-            run = Run(await self._resumed(lease, permit), shadow=self.parts.shadow)
+            run = Run(await self._resumed(lease, permit))
         except AiopsError as error:
             _log.error("action %s cannot be carried on: %s", lease.action_id, error.wire())
             return

@@ -13,11 +13,13 @@ from aiops_shared.guardrails.models import Json, ObjectRef, Plan
 from aiops_shared.guardrails.permits import Permit
 from aiops_shared.guardrails.plans import keys_of
 from aiops_shared.guardrails.ports import Brake, Effects, Trail
+from aiops_shared.guardrails.redacting import shortened
 from aiops_shared.guardrails.snapshots import Snapshots
 
 READ_TRIES_S = (1.0, 2.0, 4.0, 8.0, 16.0)  # waits between reads of an API that does not answer
 WRITE_TRIES = 5  # a resourceVersion moves with every status update
 EFFECT_DEADLINE_S = 25.0
+MOST_SAID = 300
 
 
 class StepFailedError(Exception):
@@ -102,7 +104,7 @@ class RunContext:
 
     async def keep_trying(self, row: StepRow, why: str) -> StepRow:
         """An undo's attempt that did not answer well: said in the audit, read back at the next turn."""
-        return await self.outcome(turned(row, "pending", why[:300], {**row.data, "tried": True}), "not known")
+        return await self.outcome(turned(row, "pending", why, {**row.data, "tried": True}), "not known")
 
     async def mark(self, row: StepRow) -> StepRow:
         """Journal a state that is no effect."""
@@ -118,5 +120,5 @@ class RunContext:
 
 
 def turned(row: StepRow, state: StepState, says: str, data: dict[str, Any]) -> StepRow:
-    """The row in another state."""
-    return StepRow(row.seq, row.target, row.step, state, row.at, says, data)
+    """The row in another state; what an API said is redacted and cut."""
+    return StepRow(row.seq, row.target, row.step, state, row.at, shortened(says, MOST_SAID), data)

@@ -11,6 +11,7 @@ from aiops_shared.guardrails.effecting import StepHand
 from aiops_shared.guardrails.journal import seq_of
 from aiops_shared.guardrails.models import ActionState
 from aiops_shared.guardrails.plans import keys_of
+from aiops_shared.guardrails.redacting import redact
 from aiops_shared.guardrails.run_context import (
     HaltedError,
     OutcomeUnknownError,
@@ -26,9 +27,8 @@ from aiops_shared.guardrails.waves import wave_ranges
 class Run:
     """Carries one action on to a final state."""
 
-    def __init__(self, context: RunContext, *, shadow: bool = False) -> None:
+    def __init__(self, context: RunContext) -> None:
         self.ctx = context
-        self.shadow = shadow
         self.plan = context.plan
 
     async def to_the_end(self) -> None:
@@ -36,7 +36,7 @@ class Run:
         if self.ctx.entry.state == "undoing":
             await self._undo(self.ctx.entry.body.get("why", self.ctx.entry.says))
             return
-        if self.shadow:
+        if self.ctx.entry.body.get("shadow"):
             await self._only_say()
             return
         try:
@@ -83,10 +83,10 @@ class Run:
             says = result.says or check.check
             if result.state == "failed":
                 row = ctx.entry.steps[seq]
-                await ctx.mark(turned(row, "failed", says[:300], row.data))
+                await ctx.mark(turned(row, "failed", says, row.data))
                 raise StepFailedError(f"{change.ref}: gate {check.check} failed: {says}")
         row = ctx.entry.steps[seq]
-        await ctx.mark(turned(row, "verified", says[:300], row.data))
+        await ctx.mark(turned(row, "verified", says, row.data))
 
     async def _begin_undo(self, why: str) -> None:
         await self._skip_pending()
@@ -143,7 +143,7 @@ class Run:
             about = {"action": self.plan.action, "says": text}
             hands.trail.note_in(conn, self.ctx.entry.caller, self.ctx.entry.action_id, "escalation", about)
 
-        await hands.journal.turn(self.ctx.lease, state, text, also=also)
+        await hands.journal.turn(self.ctx.lease, state, redact(text), also=also)
 
     async def _turn(self, state: ActionState, says: str) -> None:
-        await self.ctx.hands.journal.turn(self.ctx.lease, state, says, body=self.ctx.entry.body)
+        await self.ctx.hands.journal.turn(self.ctx.lease, state, redact(says), body=self.ctx.entry.body)

@@ -154,7 +154,7 @@ class UndoHand:
             return ""
         try:
             return blocked(self.found, await self.run.read(self.target.ref), await self._seen())
-        except AiopsError as error:
+        except (AiopsError, UndoBlockedError) as error:
             return str(error)
 
     async def _seen(self) -> Json | None:
@@ -226,7 +226,7 @@ class UndoHand:
 
     async def _failed(self, why: str) -> UndoBlockedError:
         row = self.run.entry.steps[self._seq]
-        failed = turned(row, "failed", why[:300], row.data)
+        failed = turned(row, "failed", why, row.data)
         if row.state == "intended":
             await self.run.outcome(failed, "failed")
         else:

@@ -232,14 +232,14 @@ def test_a_long_key_keeps_within_its_column() -> None:
     assert max(map(len, long)) <= 256
 
 
-async def test_the_gate_costs_two_milliseconds_at_the_median(tmp_path: Path) -> None:
-    """The bound is generous here, since test machines are shared; `make bench` prints the figure."""
+async def test_the_gate_costs_milliseconds_at_the_median(tmp_path: Path) -> None:
+    """CPU time, since test machines are shared, and a generous bound; `make bench` prints the figure."""
     house = House(tmp_path, policy=Policy(PolicySettings()), brake=FakeBrake(), modes=FREE)
     house.world.add(deployment())
     plan = await planned(house)
     took = []
     for _ in range(60):
-        begun = time.perf_counter()
+        begun = time.process_time()
         await house.gate.clear(plan, FACTS, ANNA)
-        took.append((time.perf_counter() - begun) * 1000)
+        took.append((time.process_time() - begun) * 1000)
     assert statistics.median(took) < 20
