@@ -138,7 +138,7 @@ class FactsReader:
         stuck = [Case(facts, pod) for pod in facts.pods if is_stuck(facts, pod)]
         gaps: list[str] = []
         suspects = [*broken, *_worst(stuck, target)]
-        lookups = await _within(partial(_lookups, kube, suspects), gaps, "references")
+        lookups = await _within(partial(_lookups, kube, suspects, gaps), gaps, "references")
         logs: Sequence[LogTail] = ()
         if broken and not self.sensitive.allowed:
             gaps.append(NO_LOGS)
@@ -146,11 +146,14 @@ class FactsReader:
             await self.sensitive.allow(
                 f"logs of {len(broken)} failing containers in {facts.namespace or 'all namespaces'}"
             )
-            logs = await _within(partial(self._logs, kube, broken), gaps, "pod logs")
+            logs = await _within(partial(self._logs, kube, broken, gaps), gaps, "pod logs")
         return replace(facts, lookups=tuple(lookups), logs=tuple(logs), gaps=(*facts.gaps, *gaps))
 
-    async def _logs(self, kube: Kube, broken: Sequence[Case]) -> Sequence[LogTail]:
+    async def _logs(self, kube: Kube, broken: Sequence[Case], gaps: list[str]) -> Sequence[LogTail]:
         found = await gathered([partial(self._log, kube, case) for case in broken])
+        failed = [each for each in found if isinstance(each, AiopsError)]
+        if failed:
+            gaps.append(f"logs of {len(failed)} containers: {failed[0].wire()[:160]}")
         return [tail for tail in found if isinstance(tail, LogTail)]
 
     async def _log(self, kube: Kube, case: Case) -> LogTail | None:
@@ -269,7 +272,7 @@ def _worst(found: Sequence[Case], target: Ref | None) -> list[Case]:
     return chosen
 
 
-async def _lookups(kube: Kube, suspects: Sequence[Case]) -> Sequence[Lookup]:
+async def _lookups(kube: Kube, suspects: Sequence[Case], gaps: list[str]) -> Sequence[Lookup]:
     """Whether the ConfigMaps and Secrets that the suspects refer to exist."""
     wanted = dict.fromkeys(need.target for case in suspects for need in case.needs)
     for case in suspects:
@@ -277,11 +280,12 @@ async def _lookups(kube: Kube, suspects: Sequence[Case]) -> Sequence[Lookup]:
     chosen = list(wanted)[:MOST_LOOKUPS]
     shelves = sorted({(ref.kind, ref.namespace) for ref in chosen})
     listed = await gathered([partial(_names, kube, kind, namespace) for kind, namespace in shelves])
-    names = {
-        shelf: found
-        for shelf, found in zip(shelves, listed, strict=True)
-        if not isinstance(found, AiopsError)
-    }
+    names: dict[tuple[str, str], tuple[str, ...]] = {}
+    for shelf, answer in zip(shelves, listed, strict=True):
+        if isinstance(answer, AiopsError):
+            gaps.append(f"names of {shelf[0]}s in {shelf[1]}: {answer.wire()[:160]}")
+        else:
+            names[shelf] = answer
     found = await gathered([partial(_lookup, kube, ref, names) for ref in chosen])
     return [lookup for lookup in found if isinstance(lookup, Lookup)]
 
