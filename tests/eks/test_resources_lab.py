@@ -80,7 +80,7 @@ async def test_f1_variants_without_a_log_say_so_and_name_what_is_missing(scenari
 @pytest.mark.parametrize("scenario", ["healthy", "pod-crashloop-recovered", "oom-once"])
 async def test_healthy_furniture_of_a_whole_cluster_is_not_unhealthy(scenario: str, seed: int) -> None:
     async with played(scenario, seed) as world:
-        for kind in ("Pod", "Deployment", "StatefulSet", "Node", "PersistentVolumeClaim"):
+        for kind in ("Pod", "Deployment", "StatefulSet", "Job", "CronJob", "Node", "PersistentVolumeClaim"):
             answer = await world.ask("list_resources", kind=kind, unhealthy_only=True)
             assert answer["unhealthy"] == 0, answer["summary"]
 

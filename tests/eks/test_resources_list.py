@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from aiops_eks.clients import inventory
-from aiops_eks.models.health import judge_object
+from aiops_eks.models.health import Health, judge_object
 from aiops_shared.errors import AccessDeniedError
 from aiops_shared.kube.models import Kind
 from tests.eks.reading import ask, on, records, refused, tokens
@@ -114,6 +114,48 @@ async def test_nodes_are_judged_by_conditions_that_no_column_shows() -> None:
         "age": "",
         "health": "DiskPressure",
     }
+
+
+async def test_a_failed_try_of_a_job_that_completed_is_no_trouble() -> None:
+    failed = pod(
+        "import-1",
+        ready=False,
+        state={"terminated": {"reason": "Error", "exitCode": 1, "finishedAt": before(minutes=5)}},
+    )
+    failed["status"]["phase"] = "Failed"
+    failed["metadata"]["ownerReferences"] = owned_by("Job", "import", "batch/v1")
+    complete = {"conditions": [{"type": "Complete", "status": "True"}], "succeeded": 1, "failed": 1}
+    job = made("Job", "import", api="batch/v1", status=complete)
+    answer = await ask(on(failed, job), "list_resources", kind="Pod")
+    assert records(answer["resources"])[0]["health"] == "failed, its Job completed"
+    assert answer["unhealthy"] == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [
+        ({"lastScheduleTime": before(hours=2), "lastSuccessfulTime": before(hours=1)}, "ok"),
+        (
+            {"lastScheduleTime": before(hours=9), "lastSuccessfulTime": before(hours=26)},
+            "last run not successful, 9h ago",
+        ),
+        ({"lastScheduleTime": before(hours=2), "active": [{"name": "x"}]}, "ok"),
+        ({}, "ok"),
+    ],
+)
+async def test_a_cron_job_is_judged_by_its_last_run(status: Obj, word: str) -> None:
+    cron = made("CronJob", "nightly", api="batch/v1", spec={"schedule": "0 1 * * *"}, status=status)
+    answer = await ask(on(cron), "list_resources", kind="cj")
+    assert records(answer["resources"])[0]["health"] == word
+
+
+async def test_an_old_failure_of_a_cron_job_is_history_and_a_job_of_its_own_is_not() -> None:
+    ended = {"type": "Failed", "status": "True", "reason": "Backoff", "lastTransitionTime": before(hours=9)}
+    run = made("Job", "nightly-1", api="batch/v1", status={"conditions": [ended]})
+    run["metadata"]["ownerReferences"] = owned_by("CronJob", "nightly", "batch/v1")
+    alone = made("Job", "import", api="batch/v1", status={"conditions": [ended]})
+    assert judge_object("Job", run, NOW) == Health(0, "failed 9h ago")
+    assert judge_object("Job", alone, NOW) == Health(3, "failed (Backoff)")
 
 
 async def test_a_deployment_says_why_it_does_not_progress() -> None:

@@ -51,6 +51,7 @@ KINDS = (
     _kind("apps", "v1", "StatefulSet", "statefulsets", "sts"),
     _kind("apps", "v1", "DaemonSet", "daemonsets", "ds"),
     _kind("batch", "v1", "Job", "jobs"),
+    _kind("batch", "v1", "CronJob", "cronjobs", "cj"),
     _kind("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", "hpa"),
     _kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", "pdb"),
     _kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices"),

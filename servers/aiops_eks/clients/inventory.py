@@ -13,9 +13,9 @@ from aiops_eks.clients.namespaces import require_namespace
 from aiops_eks.clients.paging import cursor_at, digest, offset_of
 from aiops_eks.clients.wording import brief, counted, cut
 from aiops_eks.models.answers import ClusterList, ListAsk, ResourceList
-from aiops_eks.models.fields import name_of
+from aiops_eks.models.fields import controller_of, name_of, namespace_of, text
 from aiops_eks.models.health import IMPAIRED, UNDERWAY, Health, judge_object, judge_row
-from aiops_eks.ports import Clusters, Kube, SensitiveReads
+from aiops_eks.ports import Clusters, Kube, Obj, SensitiveReads
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, NotFoundError
 from aiops_shared.guardrails.redacting import redact
@@ -25,7 +25,7 @@ from aiops_shared.results import Cell, Evidence, Table
 MOST_ROWS = 20_000
 PAGE = 500
 MOST_LOOKED_AT = {False: 30, True: 100}  # suspects read whole, by unhealthy_only
-MOST_NODES = 2_000
+JUDGED_WHOLE, MOST_WHOLE = frozenset({"Node", "CronJob"}), 2_000
 CELL_CHARS = 160
 DEFAULT_ROWS = 50
 ROW_CHARS, MOST_CHARS = 3_500, 30_000  # of a default page, and of one that was asked to be longer
@@ -175,16 +175,17 @@ class _Reading:
     ask: ListAsk
     now: datetime
 
+    @property
+    def _namespace(self) -> str:
+        return self.ask.namespace if self.kind.namespaced else ""
+
     async def rows(self) -> _Rows:
-        if self.kind.kind == "Node":
-            exact = await self._node_health()
-        else:
-            exact = {}
+        exact = await self._exact_health() if self.kind.kind in JUDGED_WHOLE else {}
         found, warnings = await self._tables()
-        rows = [
-            _Row(namespace, cells, exact.get(str(cells.get("name"))) or judge_row(self.kind.kind, cells))
-            for namespace, cells in found[:MOST_ROWS]
-        ]
+        rows = []
+        for namespace, cells in found[:MOST_ROWS]:
+            known = exact.get((namespace, str(cells.get("name"))))
+            rows.append(_Row(namespace, cells, known or judge_row(self.kind.kind, cells)))
         if len(found) >= MOST_ROWS:
             warnings.append(
                 f"only the first {MOST_ROWS} rows were read and ranked; narrow by namespace or selector"
@@ -194,7 +195,7 @@ class _Reading:
     async def _tables(self) -> tuple[list[tuple[str, dict[str, Cell]]], list[str]]:
         if self.kind.namespaced and not self.ask.namespace:
             return await self._every_namespace()
-        namespace = self.ask.namespace if self.kind.namespaced else ""
+        namespace = self._namespace
         warnings = (
             [f"{self.kind.kind} is cluster-wide: namespace ignored"]
             if self.ask.namespace != namespace
@@ -217,13 +218,16 @@ class _Reading:
     async def _one(self, namespace: str) -> list[tuple[str, dict[str, Cell]]]:
         return await _table_rows(self.kube, _word(self.kind), namespace, self.ask.selector)
 
-    async def _node_health(self) -> dict[str, Health]:
-        """Pressure and other conditions are in no Table column, so nodes are judged whole."""
+    async def _exact_health(self) -> dict[tuple[str, str], Health]:
+        """A node's pressure and a CronJob's last success are in no Table column."""
         found = {}
-        async for node in self.kube.every("Node", selector=self.ask.selector, at_most=MOST_NODES):
-            health = judge_object("Node", node, self.now)
+        every = self.kube.every(
+            _word(self.kind), self._namespace, selector=self.ask.selector, at_most=MOST_WHOLE
+        )
+        async for obj in every:
+            health = judge_object(self.kind.kind, obj, self.now)
             if health:
-                found[name_of(node)] = health
+                found[namespace_of(obj), name_of(obj)] = health
         return found
 
 
@@ -275,7 +279,18 @@ async def _looked_at(kube: Kube, kind: Kind, row: _Row, now: datetime) -> _Row |
     except NotFoundError:
         return None
     health = judge_object(kind.kind, obj, now)
+    if health and health.unhealthy and text(obj, "status", "phase") == "Failed":
+        health = await _retried(kube, row.namespace, obj, now) or health
     return replace(row, health=health) if health else row
+
+
+async def _retried(kube: Kube, namespace: str, pod: Obj, now: datetime) -> Health | None:
+    """A failed pod whose Job then completed is no trouble."""
+    _, kind, name = controller_of(pod) or ("", "", "")
+    if kind != "Job":
+        return None
+    job = judge_object("Job", await kube.get("jobs.batch", namespace, name), now)
+    return Health(job.badness, "failed, its Job completed") if job and not job.badness else None
 
 
 def _fitting(rows: list[_Row]) -> list[_Row]:

@@ -134,7 +134,8 @@ def _node_row(cells: Cells) -> Health:
 def _job_row(cells: Cells) -> Health:
     status, done = str(cells.get("status") or ""), _ratio(cells.get("completions"))
     if status in {"Failed", "FailureTarget"}:
-        return Health(DOWN, "failed")
+        old = (seconds_of(cells.get("age")) or 0) > HISTORY_S
+        return Health(IMPAIRED if old else DOWN, "failed")
     if status in {"Complete", "SuccessCriteriaMet"} or (done and done[0] >= done[1]):
         return Health(OK, "completed")
     return Health(UNDERWAY, status.lower() or "running")
@@ -297,10 +298,10 @@ def _judge_rollout(obj: Obj, now: datetime) -> Health:
     conditions, plain = conditions_of(obj), _replicas(have, want)
     failed = conditions.get("ReplicaFailure", {})
     if text(failed, "status") == "True":
-        return Health(DOWN, f"{have}/{want} ready ({text(failed, 'reason') or 'ReplicaFailure'})")
+        return Health(DOWN, f"{have}/{want} ready ({word(failed, 'reason') or 'ReplicaFailure'})")
     progress = conditions.get("Progressing", {})
     if text(progress, "status") == "False":
-        return Health(max(IMPAIRED, plain.badness), f"{have}/{want} ready ({text(progress, 'reason')})")
+        return Health(max(IMPAIRED, plain.badness), f"{have}/{want} ready ({word(progress, 'reason')})")
     moving_s = seconds_since(now, moment(progress, "lastUpdateTime"))
     if plain.unhealthy and word(progress, "reason") == "ReplicaSetUpdated" and (moving_s or 0) < STARTING_S:
         return Health(UNDERWAY, f"rolling out, {have}/{want} ready")
@@ -311,7 +312,7 @@ def _judge_node(node: Obj, now: datetime) -> Health:
     conditions = conditions_of(node)
     ready = conditions.get("Ready", {})
     if text(ready, "status") != "True":
-        return Health(DOWN, f"NotReady ({text(ready, 'reason') or 'unknown'})")
+        return Health(DOWN, f"NotReady ({word(ready, 'reason') or 'unknown'})")
     # Every other condition, the Node Monitoring Agent's too, is either good when False or ends in Ready.
     bad = [
         name
@@ -327,7 +328,10 @@ def _judge_job(job: Obj, now: datetime) -> Health:
     conditions = conditions_of(job)
     failed = conditions.get("Failed", {})
     if text(failed, "status") == "True":
-        return Health(DOWN, f"failed ({text(failed, 'reason')})")
+        since_s = seconds_since(now, moment(failed, "lastTransitionTime")) or 0
+        if since_s > HISTORY_S and (controller_of(job) or ("", "", ""))[1] == "CronJob":
+            return Health(OK, f"failed {ago(since_s)} ago")  # the CronJob says whether its last run failed
+        return Health(DOWN, f"failed ({word(failed, 'reason')})")
     if text(conditions.get("Complete", {}), "status") == "True":
         return Health(OK, "completed")
     if part(job, "spec").get("suspend") is True:
@@ -336,12 +340,23 @@ def _judge_job(job: Obj, now: datetime) -> Health:
     return Health(IMPAIRED, f"{retries} failed tries") if retries else Health(UNDERWAY, "running")
 
 
+def _judge_cronjob(cron: Obj, now: datetime) -> Health:
+    if part(cron, "spec").get("suspend") is True:
+        return Health(UNDERWAY, "suspended")
+    ran, well = moment(cron, "status", "lastScheduleTime"), moment(cron, "status", "lastSuccessfulTime")
+    if ran is None or items(cron, "status", "active"):
+        return HEALTHY
+    if well is None or well < ran:
+        return Health(IMPAIRED, f"last run not successful, {ago(seconds_since(now, ran))} ago")
+    return HEALTHY
+
+
 def _judge_hpa(hpa: Obj, now: datetime) -> Health:
     conditions = conditions_of(hpa)
     for name in ("AbleToScale", "ScalingActive"):
         each = conditions.get(name, {})
         if text(each, "status") == "False" and word(each, "reason") != "ScalingDisabled":
-            return Health(IMPAIRED, f"{name}=False ({text(each, 'reason')})")
+            return Health(IMPAIRED, f"{name}=False ({word(each, 'reason')})")
     most, current = count(hpa, "spec", "maxReplicas"), count(hpa, "status", "currentReplicas")
     return Health(IMPAIRED, f"at maximum ({current}/{most})") if most and current >= most else HEALTHY
 
@@ -352,5 +367,6 @@ _EXACT: dict[str, Callable[[Obj, datetime], Health]] = {
     "StatefulSet": _judge_rollout,
     "Node": _judge_node,
     "Job": _judge_job,
+    "CronJob": _judge_cronjob,
     "HorizontalPodAutoscaler": _judge_hpa,
 }
