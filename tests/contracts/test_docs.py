@@ -10,7 +10,7 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from aiops_shared.settings import Settings
-from eks_aiops.docs import PAGES, pages
+from eks_aiops.docs import ROOT, pages
 from tests.contracts.repository import PRODUCT, ROOT, parsed, texts
 
 OURS = ("AIOPS_",)
@@ -32,12 +32,12 @@ def variables(group: type[BaseSettings] = Settings) -> set[str]:
 
 async def test_generated_pages_are_fresh() -> None:
     for name, text in (await pages()).items():
-        assert (PAGES / name).exists(), f"docs/{name}: run `make docs`"
-        assert (PAGES / name).read_text(encoding="utf-8") == text, f"docs/{name} is stale: run `make docs`"
+        assert (ROOT / name).exists(), f"{name}: run `make docs`"
+        assert (ROOT / name).read_text(encoding="utf-8") == text, f"{name} is stale: run `make docs`"
 
 
 def test_every_setting_is_on_the_page_with_its_meaning_and_nothing_else_is() -> None:
-    page = (PAGES / "configuration.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \| (.*?) \|$", page, flags=re.MULTILINE)
     assert {name for name, _, _ in rows} == variables()
     for name, default, meaning in rows:

@@ -19,7 +19,9 @@ class PlannedChange(Answer):
     rollout: Annotated[str, Field(description="How it goes out, in waves")] = ""
     reversible: Annotated[str, Field(description="full, partial or none, and what is lost")]
     validation: Annotated[str, Field(description="server_dry_run, or schema_only with the missing rights")]
-    shows: Annotated[dict[str, str], Field(description="What else to look at before saying yes")] = {}
+    shows: Annotated[
+        dict[str, str], Field(default_factory=dict, description="What else to look at before saying yes")
+    ]
     expires_at: str
 
 

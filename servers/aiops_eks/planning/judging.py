@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from aiops_eks.planning.drafts import Around, Draft, DryRun, at
-from aiops_eks.planning.facts import budgets_for, name_of, owner_key
+from aiops_eks.planning.drafts import Around, Draft, DryRun, at, name_of
+from aiops_eks.planning.facts import budgets_for, owner_key
 from aiops_shared.guardrails.models import (
     BlastRadius,
     Caller,

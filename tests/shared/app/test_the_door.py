@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import anyio
 import pytest
 from fastmcp import Client
+from fastmcp.client.transports import FastMCPTransport
 from fastmcp.tools import Tool
 from fastmcp.tools.base import ToolResult
 from fastmcp.tools.function_tool import FunctionTool
@@ -92,12 +93,12 @@ def tools() -> list[FunctionTool]:
     return [*reads, Tool.from_function(destroy, annotations=WRITES, tags={"write"})]
 
 
-def connect(calls: Calls | None = None, **settings: object) -> Client[object]:
+def connect(calls: Calls | None = None, **settings: object) -> Client[FastMCPTransport]:
     server = build("test", tools(), settings=Settings.model_validate(settings), instructions="x", calls=calls)
-    return Client(server)  # type: ignore[return-value]  # the transport's type does not matter here
+    return Client(server)
 
 
-async def text_of(client: Client[object], tool: str, **arguments: object) -> str:
+async def text_of(client: Client[FastMCPTransport], tool: str, **arguments: object) -> str:
     result = await client.call_tool(tool, arguments, raise_on_error=False)
     return "".join(getattr(block, "text", "") for block in result.content)
 
@@ -198,7 +199,7 @@ async def test_text_and_structure_are_the_same_answer() -> None:
         json.loads(result.content[0].text)
         == result.structured_content
         == {"summary": "said", "text": "hello"}
-    )  # type: ignore[union-attr]  # a text block
+    )
 
 
 async def test_a_cut_answer_says_what_was_cut_and_loses_its_cursor() -> None:
@@ -227,7 +228,7 @@ async def test_schemas_carry_no_null_branches_defaults_titles_or_meta() -> None:
 async def test_the_full_output_schema_is_a_resource() -> None:
     async with connect() as client:
         found = await client.read_resource("schema://echo")
-        assert "next_cursor" in found[0].text  # type: ignore[union-attr]  # a text resource
+        assert "next_cursor" in found[0].text
 
 
 async def test_a_call_that_outlasts_the_clients_patience_ends_with_a_code(
