@@ -179,7 +179,7 @@ class KubeSurroundings:
             namespace=parts.get("namespace"),
             pods=pods,
             replica_sets=_owned_by(parts.get("replica_sets", ()), uid_of(obj)),
-            pdbs=parts.get("pdbs", ()),
+            pdbs=parts.get("pdbs") if ref.namespace else (),
             hpas=parts.get("hpas", ()),
             owners=parts.get("owners", ()),
             free_memory_bytes=room[0] if room else None,

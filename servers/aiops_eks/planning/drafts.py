@@ -20,7 +20,7 @@ class Around(Frozen):
     namespace: Obj | None = None
     pods: tuple[Obj, ...] = ()
     replica_sets: tuple[Obj, ...] = ()
-    pdbs: tuple[Obj, ...] = ()
+    pdbs: tuple[Obj, ...] | None = None  # None: could not be read, so no headroom is assumed
     hpas: tuple[Obj, ...] = ()
     owners: tuple[Obj, ...] = ()  # from the direct owner up to the top controller
     free_memory_bytes: int | None = None  # the most that one schedulable node has left

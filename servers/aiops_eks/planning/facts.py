@@ -80,7 +80,7 @@ def pod_labels_of(obj: Obj | None) -> dict[str, str]:
 def budgets_for(around: Around) -> list[Obj]:
     """The PodDisruptionBudgets that select the target's pods."""
     labels = pod_labels_of(around.obj)
-    return [pdb for pdb in around.pdbs if selects(at(pdb, "spec", "selector"), labels)]
+    return [pdb for pdb in around.pdbs or () if selects(at(pdb, "spec", "selector"), labels)]
 
 
 def headroom_of(pdbs: Iterable[Obj]) -> bool:
@@ -207,11 +207,12 @@ def measure(draft: Draft, around: Around, *, wanted: Obj | None = None) -> Facts
     }
     subject = wanted or obj or {}
     annotations = at(subject, "metadata", "annotations") or {}
+    controlled = any(item.get("controller") for item in at(obj, "metadata", "ownerReferences") or [])
     return Facts(
         env=environment_of(around.namespace),
-        controlled=any(item.get("controller") for item in at(obj, "metadata", "ownerReferences") or []),
+        controlled=controlled,
         gitops_owner=next(filter(None, map(gitops_owner_of, (obj, *around.owners, wanted))), ""),
-        pdb_headroom=headroom_of(budgets_for(around)),
+        pdb_headroom=around.pdbs is not None and headroom_of(budgets_for(around)),
         crashloop_restarts=min(crashloop_restarts_of(around.pods), _ANY_POD),
         replicas_before=before,
         replicas_after=before if draft.replicas_after is None else draft.replicas_after,
@@ -226,7 +227,8 @@ def measure(draft: Draft, around: Around, *, wanted: Obj | None = None) -> Facts
         pod_security=wanted is not None and _bad_pod_security(wanted),
         iam_identity=kind == "ServiceAccount" and "eks.amazonaws.com/role-arn" in annotations,
         isolates_one_pod=kind == "NetworkPolicy" and _isolates_one_pod(wanted),
-        reversible=draft.reversible,
+        # A controller makes its pod again, so to policy that is partly reversible; undo_action cannot do it.
+        reversible="partial" if kind == "Pod" and controlled and obj is not None else draft.reversible,
     )
 
 

@@ -100,8 +100,8 @@ def scale(around: Around, wish: Wish) -> Draft:
         paths=("spec.replicas",),
         diff=changed_fields(obj, write(obj, values)),
         reversible="full",
-        at_once=max(0, before - after),
         replicas_after=after,
+        shows={"removes": f"{before - after} of {before} replicas"} if after < before else {},
         warnings=_hpa_warnings(around),
     )
 
