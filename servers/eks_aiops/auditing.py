@@ -1,8 +1,12 @@
 """`eks-aiops audit verify|show|export`: reads the audit of the configured store."""
 
 import sys
+from pathlib import Path
+
+import anyio
 
 from aiops_shared.guardrails.audit import AuditRecord
+from aiops_shared.guardrails.audit_chain import anchors_in
 from aiops_shared.guardrails.redacting import escape_untrusted
 from eks_aiops.guarding import guardrails
 
@@ -32,10 +36,11 @@ async def export() -> int:
     return 0
 
 
-async def verify() -> int:
-    """Exit code 1 and the first bad record when the chain does not hold."""
+async def verify(log: Path | None = None) -> int:
+    """Exit code 1 and the first bad record when the chain does not hold; `log` holds its exported heads."""
+    lines = (await anyio.Path(log).read_text(encoding="utf-8")).splitlines() if log else []
     with guardrails() as guard:
-        report = await guard.audit.verify()
+        report = await guard.audit.verify(anchors_in(lines))
     if not report.holds:
         sys.stdout.write(f"BROKEN at record {report.first_bad}: {report.reason}\n")
         return 1

@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 refused or failed (the code leads the message), 2 wrong us
 import json
 import sys
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -105,11 +106,16 @@ app.add_typer(freeze_app, name="freeze")
 
 
 @audit_app.command("verify")
-def audit_verify() -> None:
+def audit_verify(
+    anchors: Annotated[
+        Path | None,
+        typer.Option(help="A server's log: the heads of the chain in it show a tail that was cut off."),
+    ] = None,
+) -> None:
     """Check the chain; name the first record that was edited, deleted or moved."""
     from eks_aiops.auditing import verify
 
-    _run(verify)
+    _run(lambda: verify(anchors))
 
 
 @audit_app.command("show")
@@ -140,11 +146,15 @@ def freeze_on(reason: Annotated[str, typer.Option(help="Why; shown in every refu
 
 
 @freeze_app.command("off")
-def freeze_off() -> None:
-    """Lift the freeze."""
+def freeze_off(
+    scope: Annotated[
+        str, typer.Option(help="As `freeze status` names it; a failed undo freezes its own.")
+    ] = "all",
+) -> None:
+    """Lift the freeze of one scope."""
     from eks_aiops.switching import lift
 
-    _run(lift)
+    _run(lambda: lift(scope))
 
 
 @freeze_app.command("status")
