@@ -3,14 +3,14 @@
 The world loads them; `eks-aiops lab list` prints them; tests and graders read what each expects.
 """
 
-from aiops_lab.scenarios import crashloop, drill, manifests, memory, pulls, quiet, recovered
+from aiops_lab.scenarios import crashloop, drill, manifests, memory, pulls, quiet, recovered, symptoms
 from aiops_lab.scenarios.base import Expected, Scenario
 
 __all__ = ["SCENARIOS", "Expected", "Scenario", "names"]
 
 SCENARIOS: dict[str, Scenario] = {
     each.name: each
-    for room in (quiet, crashloop, memory, pulls, recovered, manifests, drill)
+    for room in (quiet, crashloop, memory, pulls, recovered, manifests, drill, symptoms)
     for each in room.SCENARIOS
 }
 
