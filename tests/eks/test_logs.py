@@ -178,6 +178,28 @@ async def test_a_backtracker_s_nightmare_answers_in_two_seconds(pattern: str) ->
     assert answer["summary"]
 
 
+async def test_of_ten_pods_with_many_lines_a_bounded_number_is_read_and_that_is_said() -> None:
+    text = "level=error msg=timeout token=abcdefgh url=https://user:pw@host/x"
+    pods = [pod(f"p-{n}") for n in range(10)]
+    clusters = on(*pods)
+    for each in pods:
+        place = ("production", str(each["metadata"]["name"]), "app", False)
+        clusters.kubes[0].lines[place] = lines(*[text] * 3_000, ago_s=9_000)
+    began = time.monotonic()
+    answer = await ask(clusters, "get_pod_logs", namespace="production", selector="app=app", grep="timeout")
+    assert time.monotonic() - began < 10  # a busy machine; 2 s on an idle one
+    assert "5000 lines of 5000 matching" in answer["summary"]
+    assert "only the newest 500 lines of each pod were read" in answer["warnings"]
+
+
+@pytest.mark.threat("T6")
+async def test_grep_cannot_ask_what_a_secret_is() -> None:
+    clusters = logged(pod("api"), api=lines("password=canary-hunter2"))
+    for pattern in ("canary", "password=c", "hunter2"):
+        answer = await ask(clusters, "get_pod_logs", namespace="production", pod="api", grep=pattern)
+        assert answer["summary"].startswith("0 lines of 1 matching")
+
+
 async def test_logs_are_refused_before_any_request_when_sensitive_reads_are_off() -> None:
     clusters, off = on(pod("api")), FakeSensitive(allowed=False)
     said = await refused(clusters, "get_pod_logs", off, namespace="production", pod="api")

@@ -5,7 +5,7 @@ request; the newest lines win when not all fit; the text is redacted before it i
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -29,8 +29,8 @@ from aiops_shared.results import Evidence, Table
 
 MOST_PODS = 10
 MOST_MATCHING = 500
-READ_LINES = 1_000  # per instance, counted even when fewer are shown
-GREP_LINES = 5_000
+READ_LINES = 1_000  # counted even when fewer are shown
+MOST_LINES = 5_000
 READ_BYTES = 1_000_000
 DEFAULT_TAIL = 100  # who asks for more lines wants a longer answer
 STAMP_BYTES = 31  # the time before each line, which counts too
@@ -55,10 +55,13 @@ class _Plan:
     now: datetime
     since: datetime | None
     search: Search | None
+    pods: int = 1
 
     @property
     def lines(self) -> int:
-        return GREP_LINES if self.search else max(self.ask.tail, READ_LINES)
+        """Lines to read of each pod: together at most MOST_LINES, so that the answer stays quick."""
+        share = MOST_LINES // max(1, self.pods)
+        return share if self.search else max(min(self.ask.tail, share), READ_LINES // max(1, self.pods))
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class LogReader:
         if not pods:
             await require_namespace(kube, ask.namespace)
         chosen = _worst(pods, plan.now)[:MOST_PODS]
+        plan = replace(plan, pods=len(chosen))
         results = await gathered([partial(self._pod, kube, plan, pod) for pod in chosen])
         failed = [each for each in results if isinstance(each, AiopsError)]
         if failed and len(failed) == len(results):
@@ -121,6 +125,10 @@ class LogReader:
             )
             if sum(len(line.text.encode()) + STAMP_BYTES for line in found) < READ_BYTES * 0.9:
                 break
+        return await anyio.to_thread.run_sync(partial(self._clean, found))
+
+    def _clean(self, found: Sequence[LogLine]) -> list[LogLine]:
+        """Redacted before anything is searched or counted: a count would tell what a secret holds."""
         clean = [self.redact(each) for each in without_keys(line.text for line in found)]
         return [line.model_copy(update={"text": each}) for line, each in zip(found, clean, strict=True)]
 
@@ -158,7 +166,7 @@ def _answer(kube: Kube, plan: _Plan, pods: list[Obj], reads: list[_Read]) -> Pod
     lines, warnings = _filtered(every, plan.search)
     width = "full" if ask.tail > DEFAULT_TAIL else ask.detail
     shown = fitting(lines, ask.tail, BUDGET_CHARS[width], LINE_CHARS[width])
-    warnings += _warnings(ask, pods, reads)
+    warnings += _warnings(plan, pods, reads)
     if len(shown) < min(len(lines), ask.tail):
         warnings.append(f"the newest {len(shown)} of {len(lines)} lines fit; detail=full or grep for more")
     return PodLogs(
@@ -185,12 +193,12 @@ def _filtered(lines: list[LogLine], search: Search | None) -> tuple[list[LogLine
     return kept, [f"only the newest {found.searched} of {len(lines)} lines were searched in time"]
 
 
-def _warnings(ask: LogAsk, pods: list[Obj], reads: list[_Read]) -> list[str]:
-    said = []
+def _warnings(plan: _Plan, pods: list[Obj], reads: list[_Read]) -> list[str]:
+    said, ask = [], plan.ask
     if len(pods) > MOST_PODS:
         said.append(f"{MOST_PODS} of {len(pods)} pods were read, the worst first")
-    if any(len(read.lines) >= READ_LINES for read in reads) and not ask.grep:
-        said.append(f"levels and patterns count the last {max(ask.tail, READ_LINES)} lines of each pod")
+    if any(len(read.lines) >= plan.lines for read in reads):
+        said.append(f"only the newest {plan.lines} lines of each pod were read")
     if any(read.instance.ended == "OOMKilled" for read in reads):
         said.append("OOMKilled: the kernel ends the process at once, so the log stops without an error line")
     read_from = {read.instance.container for read in reads}
