@@ -7,6 +7,7 @@ from typing import Any
 
 from aiops_eks.diagnosis.quantities import amount, memory_text, raised_memory_bytes, whole_bytes
 from aiops_eks.diagnosis.quantities import millicores as cpu_of
+from aiops_eks.diagnosis.rules.memory import LEAK_S
 from aiops_eks.planning.diffing import changed_fields
 from aiops_eks.planning.drafts import Around, Draft, Obj, at, containers_of, name_of, replicas_of
 from aiops_eks.planning.facts import images_of, revision_of, revisions_of
@@ -19,7 +20,6 @@ from aiops_shared.results import Frozen
 SCALABLE = ("Deployment", "StatefulSet", "ReplicaSet")
 ROLLING = ("Deployment", "StatefulSet", "DaemonSet")
 _RESTARTED_AT = 'spec.template.metadata.annotations."kubectl.kubernetes.io/restartedAt"'
-_LEAK_LIFE_S = (
     1800  # a container that lives longer than this before each OOM grows, it is not merely too large
 )
 _STEADY_AT_MOST_S = 300.0
@@ -257,7 +257,7 @@ def _memory_story(around: Around, chosen: Obj) -> tuple[dict[str, str], tuple[st
     shows["need"] = f"more than {limit}: OOMKilled {longest:.0f} s after start"
     shows["p99"] = "unknown without a metrics backend"
     warnings: tuple[str, ...] = ()
-    if longest >= _LEAK_LIFE_S:
+    if longest >= LEAK_S:
         warnings = (
             f"It took {longest / 3600:.1f} h to reach the limit: a leak? Raising it delays, does not fix.",
         )
