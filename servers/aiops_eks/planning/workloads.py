@@ -20,8 +20,6 @@ from aiops_shared.results import Frozen
 SCALABLE = ("Deployment", "StatefulSet", "ReplicaSet")
 ROLLING = ("Deployment", "StatefulSet", "DaemonSet")
 _RESTARTED_AT = 'spec.template.metadata.annotations."kubectl.kubernetes.io/restartedAt"'
-    1800  # a container that lives longer than this before each OOM grows, it is not merely too large
-)
 _STEADY_AT_MOST_S = 300.0
 
 
