@@ -16,6 +16,7 @@ from aiops_shared.errors import (
     AuditDownError,
     FrozenError,
     InvalidInputError,
+    NotConfiguredError,
     PlanStaleError,
     RepeatLimitError,
     UndoRefusedError,
@@ -189,6 +190,64 @@ async def test_a_write_that_arrives_after_its_deadline_is_recognised(
     action = await start(house, plan)
     assert action.state == "succeeded"
     assert len(house.world.effects()) == 1
+
+
+@pytest.mark.fault("R3")
+async def test_a_write_that_arrives_after_it_was_read_back_is_recognised_as_ours(house: House) -> None:
+    class Late(FakeWorld):
+        """The first write is cut off, is not there yet when it is read back, and arrives then."""
+
+        under_way: list[Any] | None = None
+        reads = 0
+
+        async def apply_step(self, ref: ObjectRef, step: Step, current: Any, permit: Permit) -> Any:
+            if self.under_way is None:
+                self.under_way = [ref, step, current, permit]
+                raise UnreachableError("api server", "connection reset")
+            return await super().apply_step(ref, step, current, permit)
+
+        async def read(self, ref: ObjectRef) -> Any:
+            if self.under_way:
+                self.reads += 1
+                if self.reads == 2:
+                    await super().apply_step(*self.under_way)
+            return await super().read(ref)
+
+    plan = await planned(house)
+    house.world = Late(house.world.path)
+    assert (await start(house, plan)).state == "succeeded"
+    assert len(house.world.effects()) == 1
+    assert house.trail.events() == ["intent", "outcome", "outcome_corrected"]
+    assert intents_have_outcomes(house)
+
+
+@pytest.mark.fault("R16")
+async def test_an_unknown_write_on_an_object_made_again_since_is_not_undone(house: House) -> None:
+    plan = await planned(house)
+    house.world.plant("write", "reset_after")
+    house.world.on_effect = lambda verb: setattr(house.world, "unreadable", 99)
+    action = await start(house, plan)
+    house.world.unreadable, house.world.on_effect = 0, None
+    house.world.recreate(WEB)
+    async with house.executor.running() as executor:
+        with pytest.raises(UndoRefusedError, match="deleted and created again"):
+            await executor.undo(action.action_id, ANNA)
+
+
+async def test_a_stopping_process_launches_nothing_more(house: House) -> None:
+    ran: list[str] = []
+
+    async def work() -> None:
+        ran.append("ran")
+
+    async with house.executor.lifetime.open() as lifetime:
+        lifetime.launch(work)
+        await anyio.wait_all_tasks_blocked()
+        lifetime.stop()
+        lifetime.launch(work)
+        with pytest.raises(NotConfiguredError):
+            lifetime.check()
+    assert ran == ["ran"]
 
 
 async def test_an_api_that_is_away_before_the_first_write_changes_nothing(house: House) -> None:

@@ -61,7 +61,8 @@ class StepHand:
     async def _try(self) -> None:
         current = await self._read()
         if self._unsettled and in_place(self.step, current, self._uid()):
-            await self._applied(current)
+            # An earlier attempt arrived after it was read back: its outcome stands corrected.
+            await self.run.correct(turned(self.row, "applied", "", self._left(current)))
             return
         await self._bound(current)
         paths = self._paths()
@@ -100,8 +101,10 @@ class StepHand:
             raise await self._unknown(f"{why}; the object reads neither as before nor as written")
 
     async def _applied(self, left: Json | None) -> None:
-        data = {**self.row.data, "left": prints(left, self._paths()), "uid": uid_of(left) or self._uid()}
-        await self.run.outcome(turned(self.row, "applied", "", data), "applied")
+        await self.run.outcome(turned(self.row, "applied", "", self._left(left)), "applied")
+
+    def _left(self, left: Json | None) -> dict[str, object]:
+        return {**self.row.data, "left": prints(left, self._paths()), "uid": uid_of(left) or self._uid()}
 
     async def _not_applied(self, why: str) -> None:
         await self.run.outcome(turned(self.row, "pending", why, self.row.data), "not applied")

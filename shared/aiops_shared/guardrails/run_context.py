@@ -106,6 +106,18 @@ class RunContext:
         """An undo's attempt that did not answer well: said in the audit, read back at the next turn."""
         return await self.outcome(turned(row, "pending", why, {**row.data, "tried": True}), "not known")
 
+    async def correct(self, row: StepRow) -> StepRow:
+        """An intent whose outcome was audited as not applied did arrive after all."""
+
+        def work(conn: Connection) -> None:
+            says = {"target": row.target, "step": row.step, "intent": row.data["intent"], "result": "applied"}
+            about = self.entry.action_id
+            self.hands.trail.note_in(conn, self.entry.caller, about, "outcome_corrected", says)
+            self.hands.journal.put_in(conn, self.lease, row)
+
+        await self.hands.journal.under(self.lease, work)
+        return self.keep(row)
+
     async def mark(self, row: StepRow) -> StepRow:
         """Journal a state that is no effect."""
         await self.hands.journal.under(

@@ -77,13 +77,11 @@ def _way(verbs: list[str]) -> Way:
 def blocked(found: Trace, now: Json | None, seen: Json | None) -> str:
     """Why this target cannot be given back without touching what is not ours; empty when it can."""
     match found.way:
-        case "nothing" | "lost":
-            return ""
         case "recreate":
             return _blocked_recreate(found, now)
         case "delete":
             return _blocked_delete(found, now)
-        case "restore":
+        case _:
             return "" if _given_back(found, now, seen) else _foreign(found, now)
 
 

@@ -115,6 +115,14 @@ async def test_an_approval_of_another_plan_is_refused_by_name(house: House) -> N
         )
 
 
+async def test_an_approval_that_nobody_gave_starts_nothing(house: House) -> None:
+    plan, approval = await pending(house)
+    with pytest.raises(ApprovalInvalidError, match="nobody approved it yet"):
+        await house.store.run(
+            lambda conn: house.approvals.consume_in(conn, approval.approval_id, plan, "requester")
+        )
+
+
 async def test_an_approval_expires_by_safety_time(house: House) -> None:
     plan, approval = await pending(house)
     await house.clock.sleep(86_400)  # the lab's time is no matter

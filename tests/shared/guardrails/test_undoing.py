@@ -1,5 +1,6 @@
 """An undo gives back exactly what our action wrote, and refuses where somebody else wrote since."""
 
+import anyio
 import pytest
 
 from aiops_shared.errors import ActionNotFoundError, FrozenError, InvalidInputError, UndoRefusedError
@@ -289,3 +290,28 @@ async def test_an_object_still_on_its_way_out_is_waited_for(house: House) -> Non
     house.clock.after = (begun, lambda: house.world.drop(WEB))
     assert (await undo(house, action)).state == "undone"
     assert house.world.see(WEB)["metadata"]["uid"] != before["metadata"]["uid"]
+
+
+async def test_two_undos_at_once_are_one(house: House) -> None:
+    action = await done(house, image(house))
+    states: list[str] = []
+
+    async def go(worker: str) -> None:
+        states.append((await undo(House(house.dir, worker=worker), action)).state)
+
+    async with anyio.create_task_group() as tasks:
+        for worker in ("worker-a", "worker-b", "worker-c"):
+            tasks.start_soon(go, worker)
+    assert states == ["undone"] * 3
+    assert [verb for verb, _, _ in house.world.effects()] == ["write", "replace"]
+
+
+async def test_of_two_undos_that_begin_together_the_second_finds_it_begun(house: House) -> None:
+    action = await done(house, image(house))
+    entry = await house.journal.load(action.action_id)
+    body = {**entry.body, "why": "first"}
+    begin = house.journal.begin_undo_in
+    first = await house.store.run(lambda conn: begin(conn, action.action_id, "succeeded", body))
+    second = await house.store.run(lambda conn: begin(conn, action.action_id, "succeeded", body))
+    assert first is not None
+    assert second is None
