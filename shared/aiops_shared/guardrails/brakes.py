@@ -7,11 +7,11 @@ Three kinds of freeze: the kill switch (everything or one cluster), the windows 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from aiops_shared.clock import Clock
 from aiops_shared.guardrails.canonical import sha256_of
-from aiops_shared.guardrails.freezing import Freeze, switches
+from aiops_shared.guardrails.freezing import EVERYTHING, Freeze, switches
 from aiops_shared.guardrails.redacting import redact
 from aiops_shared.guardrails.safety_time import safe_now
 from aiops_shared.state.schema import freezes
@@ -41,25 +41,25 @@ class Brakes:
         kill_only: bool,
     ) -> str:
         """Why nothing may be written now; empty when it may. `kill_only` asks for the kill switch alone."""
-        held = list(switches(conn, cluster))
+        switched = switches(conn)
+        held = [one for one in switched if one.scope in {EVERYTHING, cluster}]
         if not kill_only:
             held += [one for one in self.windows if one.until and one.since <= world_now < one.until]
-            held += _frozen_keys(conn, cluster, keys)
+            held += _frozen_keys(switched, cluster, keys)
         return str(held[0]) if held else ""
 
     def freeze_key_in(self, conn: Connection, cluster: str, key: tuple[str, str], reason: str) -> None:
         """No more of this action on this owner until a person lifts it."""
-        if _frozen_keys(conn, cluster, frozenset({key})):
+        if _frozen_keys(switches(conn), cluster, frozenset({key})):
             return
         scope, now = key_scope(key[0], cluster, key[1]), safe_now(conn, self.clock)
         row = {"scope": scope, "reason": redact(reason), "set_by": "eks-aiops", "set_at": now}
         conn.execute(freezes.insert().values(row))
 
 
-def _frozen_keys(conn: Connection, cluster: str, keys: frozenset[tuple[str, str]]) -> list[Freeze]:
-    scopes = [key_scope(action, cluster, owner) for action, owner in keys]
-    query = select(freezes).where(freezes.c.lifted_at.is_(None), freezes.c.scope.in_(scopes))
-    return [
-        Freeze(scope=row.scope, reason=f"{row.scope}, {row.reason}", set_by=row.set_by, since=row.set_at)
-        for row in conn.execute(query)
-    ]
+def _frozen_keys(
+    switched: tuple[Freeze, ...], cluster: str, keys: frozenset[tuple[str, str]]
+) -> list[Freeze]:
+    scopes = {key_scope(action, cluster, owner) for action, owner in keys}
+    found = [one for one in switched if one.scope in scopes]
+    return [one.model_copy(update={"reason": f"{one.scope}, {one.reason}"}) for one in found]
