@@ -7,10 +7,10 @@ else in between is a conflict and never overwritten.
 import copy
 from dataclasses import dataclass
 
-from aiops_eks.clients.surroundings import KubeSurroundings
+from aiops_eks.clients.surroundings import KubeSurroundings, owned_by
 from aiops_eks.clients.watching import canary_ready, replicas_ready, rollout_complete
 from aiops_eks.planning.drafts import Draft, Obj, at, uid_of
-from aiops_eks.planning.facts import measure, revisions_of
+from aiops_eks.planning.facts import measure, revision_of
 from aiops_eks.ports import KubeReadWrite
 from aiops_shared.errors import NotFoundError, PlanStaleError
 from aiops_shared.guardrails.models import Facts, GateCheck, GateResult, Json, ObjectRef, Plan, Step
@@ -111,8 +111,8 @@ class KubeEffects:
 
     async def _revision_label(self, ref: ObjectRef, obj: Obj) -> tuple[str, str] | None:
         if ref.kind == "Deployment":
-            around = await self.surroundings.around_ref(self.kube, ref)
-            newest = next(iter(revisions_of(around)), None)
+            sets = [item async for item in self.kube.every("ReplicaSet", ref.namespace)]
+            newest = max(owned_by(sets, uid_of(obj)), key=revision_of, default=None)
             value = (at(newest, "metadata", "labels") or {}).get("pod-template-hash")
             return ("pod-template-hash", str(value)) if value else None
         revision = at(obj, "status", "updateRevision")

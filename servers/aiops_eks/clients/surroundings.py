@@ -4,7 +4,7 @@ Called by the plan tools, and again by the executor's adapter when a plan is car
 sources are asked at the same time; one that fails is a gap that is said, and leaves the cautious fact.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,7 +43,8 @@ async def _all(kube: KubeReadWrite, kind: str, namespace: str) -> tuple[Obj, ...
     return tuple([item async for item in kube.every(kind, namespace, at_most=_MAX_PODS)])
 
 
-def _owned_by(items: tuple[Obj, ...], uid: str) -> tuple[Obj, ...]:
+def owned_by(items: Iterable[Obj], uid: str) -> tuple[Obj, ...]:
+    """Those that name this owner."""
     return tuple(
         item
         for item in items
@@ -178,7 +179,7 @@ class KubeSurroundings:
             obj=obj,
             namespace=parts.get("namespace"),
             pods=pods,
-            replica_sets=_owned_by(parts.get("replica_sets", ()), uid_of(obj)),
+            replica_sets=owned_by(parts.get("replica_sets", ()), uid_of(obj)),
             pdbs=parts.get("pdbs") if ref.namespace else (),
             hpas=parts.get("hpas", ()),
             owners=parts.get("owners", ()),
