@@ -140,7 +140,8 @@ class BoundTool(FunctionTool):
             return ToolResult(content=[TextContent(type="text", text=clean(str(result.content)))])
         tokens = LONG_TOKENS if self.name in self.LONG else DEFAULT_TOKENS
         budget = HARD_CAP_BYTES if _asked_for_more(arguments) else tokens * BYTES_PER_TOKEN
-        answer = fit(without_empties(escape_tree(redact_tree(data))), budget)
+        required = (self.output_schema or {}).get("required", ())
+        answer = fit(without_empties(escape_tree(redact_tree(data)), required), budget)
         text = orjson.dumps(answer).decode()
         trace.get_current_span().set_attribute("aiops.result_bytes", len(text))
         return ToolResult(content=[TextContent(type="text", text=text)], structured_content=answer)

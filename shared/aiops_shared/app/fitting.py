@@ -4,6 +4,7 @@ Tools cut their own lists before they make a cursor; this is the backstop for wh
 A token is taken as 3 bytes of this kind of JSON, which overestimates slightly.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import orjson
@@ -18,18 +19,21 @@ def size_bytes(value: Any) -> int:
     return len(orjson.dumps(value, default=str))
 
 
-def without_empties(value: Any) -> Any:
-    """The same data without empty fields; list items stay, since their position has a meaning."""
+def without_empties(value: Any, required: Collection[str] = ()) -> Any:
+    """The same data without empty fields, but for the `required` ones of the outermost object.
+
+    List items stay, since their position has a meaning.
+    """
     if isinstance(value, dict):
         inner = {key: without_empties(item) for key, item in value.items()}
-        return {
-            key: item
-            for key, item in inner.items()
-            if not (item is None or item in ("", [], {}) or (key == "truncated" and item is False))
-        }
+        return {key: item for key, item in inner.items() if key in required or not _is_empty(key, item)}
     if isinstance(value, list):
         return [without_empties(item) if isinstance(item, dict | list) else item for item in value]
     return value
+
+
+def _is_empty(key: str, item: Any) -> bool:
+    return item is None or item in ("", [], {}) or (key == "truncated" and item is False)
 
 
 def _largest(value: Any, path: tuple[str | int, ...] = ()) -> tuple[int, tuple[str | int, ...]]:
@@ -47,10 +51,10 @@ def _largest(value: Any, path: tuple[str | int, ...] = ()) -> tuple[int, tuple[s
     return best
 
 
-def _halve(parent: Any, key: str | int) -> None:
+def _halve(parent: Any, key: str | int, *, tail: bool) -> None:
     item = parent[key]
     keep = len(item) // 2
-    parent[key] = item[-keep:] if key in KEEP_TAIL else item[:keep]
+    parent[key] = item[-keep:] if tail else item[:keep]
 
 
 def fit(answer: dict[str, Any], max_bytes: int) -> dict[str, Any]:
@@ -68,7 +72,7 @@ def fit(answer: dict[str, Any], max_bytes: int) -> dict[str, Any]:
             parent = parent[part]
         name = ".".join(str(part) for part in path)
         originals.setdefault(name, len(parent[path[-1]]))
-        _halve(parent, path[-1])
+        _halve(parent, path[-1], tail=bool(KEEP_TAIL & set(path)))
         cuts[name] = f"{name}: {len(parent[path[-1]])} of {originals[name]} shown"
     said = "; ".join(cuts.values())
     answer["truncated"] = True
