@@ -58,18 +58,42 @@ def count(conn: "Connection", occurrence: Occurrence, now: datetime) -> Limits:
     """Earlier occurrences in the windows that end now; the occurrence's own action is left out."""
     same_1h = same_24h = 0
     for key in occurrence.keys:
-        same = _same(occurrence, key)
-        end = _latest(conn, same, now)
-        same_1h = max(same_1h, _actions_since(conn, same & _others(occurrence), end - HOUR))
-        same_24h = max(same_24h, _actions_since(conn, same & _others(occurrence), end - DAY))
-    by = _by(occurrence)
-    end = _latest(conn, by, now)
+        seen = _Seen(conn, _same(occurrence, key), now, DAY)
+        same_1h = max(same_1h, seen.actions(HOUR, occurrence.action_id))
+        same_24h = max(same_24h, seen.actions(DAY, occurrence.action_id))
+    by = _Seen(conn, _by(occurrence), now, HOUR)
     return Limits(
         same_1h=same_1h,
         same_24h=same_24h,
-        caller_1m=_actions_since(conn, by & _others(occurrence), end - MINUTE),
-        caller_1h=_actions_since(conn, by & _others(occurrence), end - HOUR),
+        caller_1m=by.actions(MINUTE, occurrence.action_id),
+        caller_1h=by.actions(HOUR, occurrence.action_id),
     )
+
+
+class _Seen:
+    """The occurrences of one key in its longest window, read once.
+
+    The windows end now, or at the latest counted time when the clock was set back; that end is never before
+    `now`, so what was counted since `now - longest` is all that any of them can hold.
+    """
+
+    def __init__(
+        self, conn: "Connection", which: "ColumnElement[bool]", now: datetime, longest: timedelta
+    ) -> None:
+        from sqlalchemy import select
+
+        from aiops_shared.state.schema import limits
+
+        query = select(limits.c.counted_at, limits.c.action_id, limits.c.id)
+        self._rows = conn.execute(query.where(which & (limits.c.counted_at > now - longest))).all()
+        self._end = max((row.counted_at for row in self._rows), default=now)
+        self._end = max(self._end, now)
+
+    def actions(self, window: timedelta, own: str) -> int:
+        """Actions, not targets: one action on ten owners is one call of its caller. `own` is left out."""
+        start = self._end - window
+        found = {row.action_id or row.id for row in self._rows if row.counted_at > start}
+        return len(found - {own})
 
 
 def reserve(conn: "Connection", occurrence: Occurrence, now: datetime) -> Limits:
@@ -121,13 +145,6 @@ def _by(occurrence: Occurrence) -> "ColumnElement[bool]":
     return limits.c.caller == occurrence.caller
 
 
-def _others(occurrence: Occurrence) -> "ColumnElement[bool]":
-    from aiops_shared.state.schema import limits
-
-    mine = limits.c.action_id == occurrence.action_id
-    return ~mine if occurrence.action_id else limits.c.id.is_not(None)
-
-
 def _latest(conn: "Connection", which: "ColumnElement[bool]", now: datetime) -> datetime:
     """The end of the windows: now, or the latest counted time when the clock was set back."""
     from sqlalchemy import func, select
@@ -136,15 +153,3 @@ def _latest(conn: "Connection", which: "ColumnElement[bool]", now: datetime) -> 
 
     found: datetime | None = conn.execute(select(func.max(limits.c.counted_at)).where(which)).scalar_one()
     return now if found is None else max(now, found)
-
-
-def _actions_since(conn: "Connection", which: "ColumnElement[bool]", start: datetime) -> int:
-    """Actions, not targets: one action on ten owners is one call of its caller."""
-    from sqlalchemy import String, case, cast, func, select
-
-    from aiops_shared.state.schema import limits
-
-    action = case((limits.c.action_id == "", cast(limits.c.id, String)), else_=limits.c.action_id)
-    query = select(func.count(func.distinct(action))).where(which & (limits.c.counted_at > start))
-    found: int = conn.execute(query).scalar_one()
-    return found
