@@ -1,11 +1,13 @@
 """Where plans are kept between `plan_*` and `execute_plan`, and how an edited one is found.
 
 The digest covers everything that a person reviewed. The stored body carries a MAC made with the key file,
-which lies outside the database: a row edited by hand no longer matches (D2, F17i).
+which lies outside the database: a row edited by hand no longer matches (D2, F17i). The body is sealed, since
+what is written may hold secrets (T6).
 """
 
 import hmac
 import json
+from base64 import b64decode, b64encode
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -16,6 +18,7 @@ from aiops_shared.guardrails.canonical import canonical, mac_of, sha256_of
 from aiops_shared.guardrails.models import Caller, Plan, TargetChange
 from aiops_shared.guardrails.paths import parse
 from aiops_shared.guardrails.safety_time import safe_now
+from aiops_shared.guardrails.sealing import BrokenSealError, Sealer
 from aiops_shared.state import Keys, StateStore
 from aiops_shared.state.schema import plans as table
 
@@ -81,12 +84,13 @@ class PlanStore:
     def __init__(self, store: StateStore, keys: Keys, clock: Clock) -> None:
         self._store = store
         self._keys = keys
+        self._sealer = Sealer(keys)
         self._clock = clock
 
     async def save(self, plan: Plan) -> Plan:
         """Store a plan under its id. Raises InvalidInputError for one that could not be carried out."""
         check_plan(plan)
-        body = canonical(plan.model_dump(mode="json"))
+        body = b64encode(self._sealer.seal(canonical(plan.model_dump(mode="json")), plan.plan_id)).decode()
         row = {
             "id": plan.plan_id,
             "digest": self._mac(body),
@@ -119,13 +123,19 @@ class PlanStore:
             raise PlanNotFoundError(f"plan {plan_id[:40]}", "no plan of that id", _AGAIN)
         if not hmac.compare_digest(row.digest, self._mac(row.body)):
             raise PlanTamperedError(f"plan {plan_id}", "the stored plan was edited after it was made", _AGAIN)
-        plan = Plan.model_validate(json.loads(row.body))
+        plan = self._opened(plan_id, row.body)
         # The columns repeat the body for searching; who edits only a column changes nothing.
         if plan.plan_id != plan_id or (caller is not None and not may_see(plan.requester.name, caller)):
             raise PlanTamperedError(f"plan {plan_id}", "the stored plan is another one", _AGAIN)
         if not even_expired and safe_now(conn, self._clock) >= plan.expires_at:
             raise PlanExpiredError(f"plan {plan_id}", f"expired at {plan.expires_at:%H:%M:%S} UTC", _AGAIN)
         return plan
+
+    def _opened(self, plan_id: str, body: str) -> Plan:
+        try:
+            return Plan.model_validate(json.loads(self._sealer.open(b64decode(body), plan_id)))
+        except (BrokenSealError, ValueError) as error:
+            raise PlanTamperedError(f"plan {plan_id}", "the stored plan is another one", _AGAIN) from error
 
     def _mac(self, body: str) -> str:
         return mac_of(self._keys.derive("approvals"), ["plan", body])

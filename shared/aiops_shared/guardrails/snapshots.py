@@ -4,9 +4,7 @@ Never of Secrets. The database alone does not reveal them: the key lies in the k
 """
 
 import json
-import os
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, delete, select
 
@@ -16,14 +14,11 @@ from aiops_shared.guardrails.canonical import canonical
 from aiops_shared.guardrails.ids import new_id
 from aiops_shared.guardrails.models import Json, ObjectRef
 from aiops_shared.guardrails.safety_time import safe_now
+from aiops_shared.guardrails.sealing import BrokenSealError, Sealer
 from aiops_shared.state import Keys, StateStore
 from aiops_shared.state.schema import snapshots as table
 
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 KEPT = timedelta(days=30)
-_NONCE_BYTES = 12  # what AES-GCM takes (NIST SP 800-38D)
 _MOVING = ("managedFields", "resourceVersion", "generation")
 
 
@@ -40,7 +35,7 @@ class Snapshots:
 
     def __init__(self, store: StateStore, keys: Keys, clock: Clock) -> None:
         self._store = store
-        self._keys = keys
+        self._sealer = Sealer(keys)
         self._clock = clock
 
     async def take(self, ref: ObjectRef, obj: Json, plan_id: str = "") -> str:
@@ -48,8 +43,7 @@ class Snapshots:
         if ref.kind == "Secret" or obj.get("kind") == "Secret":
             raise ActionRefusedError(str(ref), "no snapshot is ever made of a Secret", "change it by hand")
         snapshot_id = new_id("snp_")
-        nonce = os.urandom(_NONCE_BYTES)
-        sealed = nonce + self._cipher().encrypt(nonce, canonical(obj).encode(), snapshot_id.encode())
+        sealed = self._sealer.seal(canonical(obj), snapshot_id)
 
         def insert(conn: Connection) -> None:
             now = safe_now(conn, self._clock)
@@ -62,19 +56,11 @@ class Snapshots:
 
     async def open(self, snapshot_id: str) -> Json:
         """The object as it was. Raises NotFoundError, or PlanTamperedError for an altered one."""
-        from cryptography.exceptions import InvalidTag
-
         query = select(table.c.ciphertext).where(table.c.id == snapshot_id)
         sealed: bytes | None = await self._store.read(lambda conn: conn.execute(query).scalar_one_or_none())
         if sealed is None:
             raise NotFoundError(f"snapshot {snapshot_id[:40]}", "none of that id", "they are kept 30 days")
-        nonce, text = bytes(sealed[:_NONCE_BYTES]), bytes(sealed[_NONCE_BYTES:])
         try:
-            return json.loads(self._cipher().decrypt(nonce, text, snapshot_id.encode()))
-        except InvalidTag as error:
+            return json.loads(self._sealer.open(bytes(sealed), snapshot_id))
+        except BrokenSealError as error:
             raise PlanTamperedError(f"snapshot {snapshot_id}", "it was altered in the store") from error
-
-    def _cipher(self) -> "AESGCM":
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-        return AESGCM(self._keys.derive("snapshots"))

@@ -119,11 +119,18 @@ def test_a_path_leads_to_its_value_or_to_nothing(path: str, value: object) -> No
         'a["0"]',
         "a=b",
         "a[b=c]d",
+        'a"b"',
     ],
 )
 def test_a_path_that_does_not_parse_is_refused(path: str) -> None:
     with pytest.raises(InvalidInputError):
         parse(path)
+
+
+def test_quotes_and_backslashes_inside_a_quoted_part_are_escaped() -> None:
+    parts = (Key("a"), Key('x"y\\z'))
+    assert join(parts) == r'a."x\"y\\z"'
+    assert parse(join(parts)) == parts
 
 
 def test_an_item_may_be_added_by_its_name_but_is_never_made_up() -> None:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aiops_shared.guardrails.models import BlastRadius
 from aiops_shared.guardrails.waves import at_once, wave_ranges, wave_sizes
 
 
@@ -27,3 +28,8 @@ def test_waves_sum_to_all_targets_and_visit_each_once(targets: int) -> None:
 @pytest.mark.parametrize(("targets", "most"), [(1, 1), (9, 1), (19, 1), (20, 2), (150, 15)])
 def test_at_most_a_tenth_is_touched_together(targets: int, most: int) -> None:
     assert at_once(targets) == most
+
+
+@pytest.mark.row("S74")
+def test_one_pod_of_ten_is_a_blast_radius_of_ten_percent() -> None:
+    assert (BlastRadius(at_once=1, total_pods=10).pct, BlastRadius().pct) == (10, 0)
