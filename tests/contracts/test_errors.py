@@ -23,6 +23,7 @@ INSIDE = {
     "OutcomeUnknownError": "the executor turns it into the action's state",
     "UndoBlockedError": "the executor turns it into the action's state",
     "LeaseLostError": "the executor stops: another process carries the action on",
+    "BrokenSealError": "plans and snapshots say PlanTamperedError",
     "HandOverError": "the executor stops: another process carries the action on",
     "ValueError": "pydantic and SQLAlchemy turn it into their own error, which is translated",
     "TypeError": "a mistake of ours at start; the door masks it",

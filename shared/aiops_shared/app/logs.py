@@ -8,6 +8,9 @@ import orjson
 
 from aiops_shared.guardrails.redacting import escape_untrusted, redact
 
+# Libraries print whole arguments, requests and credentials at debug; no redaction can be sure of those.
+_OURS = ("aiops", "aiops_shared", "aiops_eks", "eks_aiops")
+
 
 class JsonLines(logging.Formatter):
     """One JSON object a line: at, level, logger, says, trace of a bug."""
@@ -26,14 +29,16 @@ class JsonLines(logging.Formatter):
 
 
 def log_to_stderr(level: str) -> None:
-    """Send every logger's records through the one redacting handler."""
+    """Send every logger's records through the one redacting handler; `debug` is of our own loggers only."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
+    root.setLevel(max(logging.getLevelNamesMapping()[level.upper()], logging.INFO))
     for name in list(logging.root.manager.loggerDict):
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.setLevel(logging.NOTSET)
         logger.propagate = True
+    for name in _OURS:
+        logging.getLogger(name).setLevel(level.upper())
