@@ -22,6 +22,10 @@ _HOPELESS = frozenset(
 )
 
 
+# Before the controller has seen the change, the newest revision is still the old one, and so are its pods.
+_UNSEEN = GateResult(state="waiting", says="the controller has not seen the change yet")
+
+
 def _status(obj: Obj, field: str) -> int:
     return int(at(obj, "status", field) or 0)
 
@@ -56,6 +60,8 @@ def ready(pod: Obj) -> bool:
 
 def canary_ready(obj: Obj, new_pods: list[Obj]) -> GateResult:
     """One new replica runs and is ready."""
+    if not observed(obj):
+        return _UNSEEN
     if why := trouble(new_pods):
         return GateResult(state="failed", says=why)
     serving = [pod for pod in new_pods if ready(pod)]
@@ -73,6 +79,8 @@ def _stuck(obj: Obj) -> str:
 
 def rollout_complete(obj: Obj, new_pods: list[Obj]) -> GateResult:
     """Every replica runs the new template and is available (what `kubectl rollout status` waits for)."""
+    if not observed(obj):
+        return _UNSEEN
     if why := trouble(new_pods):
         return GateResult(state="failed", says=why)
     kind = obj.get("kind")
