@@ -16,6 +16,7 @@ from aiops_lab.scenarios.names import Names
 from aiops_lab.scenarios.programs import Behaviour, Chatter, Program, Run, failing, logfmt, serving
 from aiops_lab.scenarios.pulls import set_image
 from aiops_lab.scenarios.shapes import (
+    autoscaler,
     config_map,
     container,
     deployment,
@@ -142,20 +143,8 @@ def _budgets(stage: Stage, names: Names, since_s: float) -> None:
     image = stage.publish(f"{split(names.api_image)[0]}-tight:1.0.0", Image(serving(name)))
     stage.put_at(since_s, deployment(HOME, name, 2, _app(names, name, image)))
     stage.put_at(since_s, disruption_budget(HOME, name, name, minAvailable=2))
-    aim = {"type": "Utilization", "averageUtilization": 70}
-    autoscaler = {
-        "apiVersion": "autoscaling/v2",
-        "kind": "HorizontalPodAutoscaler",
-        "metadata": {"name": gitops_name(names).removesuffix("-gitops") + "-peak", "namespace": HOME},
-        "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": names.api},
-            "minReplicas": 4,
-            "maxReplicas": 12,
-            "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": aim}}],
-            "behavior": {"scaleDown": {"selectPolicy": "Disabled"}},
-        },
-    }
-    stage.put_at(since_s, autoscaler)
+    held = {"scaleDown": {"selectPolicy": "Disabled"}}
+    stage.put_at(since_s, autoscaler(HOME, names.api, 4, 12, behavior=held))
 
 
 def _data(names: Names) -> Iterator[Obj]:

@@ -112,3 +112,49 @@ def namespace(name: str, **labels: str) -> Obj:
 def env(**values: str) -> list[Obj]:
     """Literal environment variables."""
     return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def job(home: str, name: str, image: str) -> Obj:
+    """A Job of one pod that is not tried again."""
+    main = container("job", image)
+    del main["ports"]
+    pod = template({"app": name}, [main], restartPolicy="Never")
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "namespace": home, "labels": {"app": name}},
+        "spec": {"backoffLimit": 0, "completions": 1, "parallelism": 1, "template": pod},
+    }
+
+
+def cron_job(home: str, name: str, schedule: str, job_spec: Obj) -> Obj:
+    """A CronJob that makes such Jobs by a five-field schedule (UTC)."""
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": name, "namespace": home},
+        "spec": {
+            "schedule": schedule,
+            "concurrencyPolicy": "Forbid",
+            "successfulJobsHistoryLimit": 3,
+            "failedJobsHistoryLimit": 1,
+            "jobTemplate": {"metadata": {"labels": {"app": name}}, "spec": job_spec},
+        },
+    }
+
+
+def autoscaler(home: str, name: str, least: int, most: int, **more: Any) -> Obj:
+    """An HPA of the Deployment of the same name, at 70 % cpu."""
+    aim = {"type": "Utilization", "averageUtilization": 70}
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": name, "namespace": home},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "minReplicas": least,
+            "maxReplicas": most,
+            "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": aim}}],
+            **more,
+        },
+    }

@@ -138,7 +138,7 @@ class Deployments(Controller):
         labels = {**(head.get("labels") or {}), HASH: digest}
         kept = {name: text for name, text in annotations_of(deployment).items() if name not in _NOT_COPIED}
         surge, _ = fenceposts(deployment)
-        made = {
+        made: Obj = {
             "apiVersion": "apps/v1",
             "kind": "ReplicaSet",
             "metadata": {
@@ -166,11 +166,11 @@ class Deployments(Controller):
             },
         }
         if seconds := deployment["spec"].get("minReadySeconds"):
-            made["spec"]["minReadySeconds"] = seconds  # type: ignore[index]
+            made["spec"]["minReadySeconds"] = seconds
         first = self._new_size(deployment, 0, sum(wanted(each) for each in old))
         if (deployment["spec"].get("strategy") or {}).get("type") == "Recreate" and old:
             first = 0
-        made["spec"]["replicas"] = first  # type: ignore[index]
+        made["spec"]["replicas"] = first
         created = self.cluster.store.create(made, manager=BY)
         self._progress(
             deployment, "NewReplicaSetCreated", f'Created new replica set "{meta(created)["name"]}"'

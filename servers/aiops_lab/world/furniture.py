@@ -23,12 +23,15 @@ from aiops_lab.scenarios.programs import (
     working,
 )
 from aiops_lab.scenarios.shapes import (
+    autoscaler,
     config_map,
     container,
+    cron_job,
     deployment,
     disruption_budget,
     env,
     http_probe,
+    job,
     service,
     template,
 )
@@ -93,7 +96,7 @@ class _Room:
         subject = self._app(home, replicas, **more)
         self.world.put_at(DAY_S, config_map(home, f"{subject}-features", {"beta": "false"}))
         if autoscaled:
-            self.world.put_at(4 * DAY_S, _autoscaler(home, subject, replicas, replicas + 5))
+            self.world.put_at(4 * DAY_S, autoscaler(home, subject, replicas, replicas + 5))
             self.world.put_at(4 * DAY_S, disruption_budget(home, subject, subject, maxUnavailable=1))
 
     def restarted_last_week(self, home: str, replicas: int) -> None:
@@ -179,7 +182,7 @@ class _Room:
         """A migration that ran to its end."""
         subject = next(self.subjects)
         program = working(logfmt("info", "migrating"), logfmt("info", "done", tables=14), takes_s=95)
-        self.world.put_at(2.5 * DAY_S, _job(home, f"{subject}-migrate", self._image(subject, program)))
+        self.world.put_at(2.5 * DAY_S, job(home, f"{subject}-migrate", self._image(subject, program)))
 
     def nightly_job(self, home: str) -> None:
         """A CronJob whose run failed two nights ago and succeeded last night."""
@@ -193,8 +196,8 @@ class _Room:
 
         schedule = f"{rng.randint(0, 59)} {rng.randint(0, 5)} * * *"
         name = f"{subject}-nightly"
-        job = _job(home, name, self._image(subject, run))
-        self.world.put_at(6 * DAY_S, _cron_job(home, name, schedule, job["spec"]))
+        nightly = job(home, name, self._image(subject, run))
+        self.world.put_at(6 * DAY_S, cron_job(home, name, schedule, nightly["spec"]))
         moment = self.world.clock.now() + timedelta(days=23)
         start = next(m for m in (moment + timedelta(minutes=n) for n in range(1440)) if fits(schedule, m))
         nights = [start.replace(second=0, microsecond=0) + timedelta(days=day) for day in range(8)]
@@ -273,45 +276,3 @@ class _Room:
         before_s = self.rng.uniform(3000, 3400)
         for place in range(3):
             self.world.at(before_s - 10 * place, warn)
-
-
-def _job(home: str, name: str, image: str) -> Obj:
-    main = container("job", image)
-    del main["ports"]
-    pod = template({"app": name}, [main], restartPolicy="Never")
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": name, "namespace": home, "labels": {"app": name}},
-        "spec": {"backoffLimit": 0, "completions": 1, "parallelism": 1, "template": pod},
-    }
-
-
-def _cron_job(home: str, name: str, schedule: str, job: Obj) -> Obj:
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "CronJob",
-        "metadata": {"name": name, "namespace": home},
-        "spec": {
-            "schedule": schedule,
-            "concurrencyPolicy": "Forbid",
-            "successfulJobsHistoryLimit": 3,
-            "failedJobsHistoryLimit": 1,
-            "jobTemplate": {"metadata": {"labels": {"app": name}}, "spec": job},
-        },
-    }
-
-
-def _autoscaler(home: str, name: str, least: int, most: int) -> Obj:
-    aim = {"type": "Utilization", "averageUtilization": 70}
-    return {
-        "apiVersion": "autoscaling/v2",
-        "kind": "HorizontalPodAutoscaler",
-        "metadata": {"name": name, "namespace": home},
-        "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
-            "minReplicas": least,
-            "maxReplicas": most,
-            "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": aim}}],
-        },
-    }

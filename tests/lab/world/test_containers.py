@@ -22,10 +22,10 @@ def world() -> World:
     return load("healthy", furnished=False)
 
 
-def behaving(**what: object) -> Program:
+def behaving(**what: Any) -> Program:
     def run(start: Run) -> Behaviour:
         del start
-        return Behaviour(**what)  # type: ignore[arg-type]  # the test names the fields
+        return Behaviour(**what)
 
     return run
 

@@ -7,8 +7,17 @@ import pytest
 from aiops_lab.kube.wire import Obj
 from aiops_lab.scenarios.images import Image
 from aiops_lab.scenarios.programs import Behaviour, Run, failing, flat, logfmt, serving, working
-from aiops_lab.scenarios.shapes import container, deployment, disruption_budget, namespace, service, template
-from aiops_lab.world.furniture import _autoscaler, _cron_job, _job
+from aiops_lab.scenarios.shapes import (
+    autoscaler,
+    container,
+    cron_job,
+    deployment,
+    disruption_budget,
+    job,
+    namespace,
+    service,
+    template,
+)
 from aiops_lab.world.jobs import fits
 from aiops_lab.world.objects import condition, is_ready, key_of, labels_of, meta, quantity
 from aiops_lab.world.world import World
@@ -105,7 +114,7 @@ def test_a_daemon_set_rolls_one_node_at_a_time(world: World) -> None:
 
 def test_a_job_ends_complete_and_its_pod_succeeded(world: World) -> None:
     image = world.publish("repo/batch:1", Image(working("done", takes_s=30)))
-    world.put(_job("production", "batch", image))
+    world.put(job("production", "batch", image))
     world.clock.advance(60)
     found = world.store.get("Job", "production", "batch")
     assert found is not None
@@ -119,9 +128,9 @@ def test_a_job_ends_complete_and_its_pod_succeeded(world: World) -> None:
 
 def test_a_job_that_fails_reaches_its_backoff_limit(world: World) -> None:
     image = world.publish("repo/batch:1", Image(failing("no")))
-    job = _job("production", "batch", image)
-    job["spec"]["backoffLimit"] = 2
-    world.put(job)
+    batch = job("production", "batch", image)
+    batch["spec"]["backoffLimit"] = 2
+    world.put(batch)
     world.clock.advance(600)
     found = world.store.get("Job", "production", "batch")
     assert found is not None
@@ -151,8 +160,8 @@ def test_a_schedule_fires_in_its_minute(schedule: str, moment: tuple[int, ...], 
 
 def test_a_cron_job_runs_every_quarter_hour_and_keeps_three(world: World) -> None:
     image = world.publish("repo/tick:1", Image(working("tick", takes_s=5)))
-    job = _job("production", "tick", image)
-    world.put(_cron_job("production", "tick", "*/15 * * * *", job["spec"]))
+    tick = job("production", "tick", image)
+    world.put(cron_job("production", "tick", "*/15 * * * *", tick["spec"]))
     world.clock.advance(5400 + 30)
     assert len(world.store.list("Job", "production", labels="app=tick")) == 3
     found = world.store.get("CronJob", "production", "tick")
@@ -289,7 +298,7 @@ def test_an_evicted_pod_uses_the_budget_up_until_its_successor_is_ready(world: W
 
 def test_an_autoscaler_scales_up_to_its_target_and_no_further_than_its_maximum(world: World) -> None:
     new_app(world, "hot", serving("hot", cpu_m=140), replicas=2)
-    world.put(_autoscaler("production", "hot", 2, 6))
+    world.put(autoscaler("production", "hot", 2, 6))
     sizes = []
     for _ in range(120):
         world.clock.advance(1)
@@ -321,7 +330,7 @@ def test_an_autoscaler_scales_down_only_after_five_quiet_minutes(world: World) -
         return Behaviour(lines=calm.lines, memory=calm.memory, cpu_m=flat(level["cpu"]))
 
     new_app(world, "calm", run, replicas=6)
-    world.put(_autoscaler("production", "calm", 2, 8))
+    world.put(autoscaler("production", "calm", 2, 8))
     world.clock.advance(120)
     assert _replicas(world, "calm") == 6
     level["cpu"] = 20.0
@@ -335,7 +344,7 @@ def test_an_autoscaler_scales_down_only_after_five_quiet_minutes(world: World) -
 
 def test_an_autoscaler_without_requests_says_so(world: World) -> None:
     new_app(world, "blind", resources={})
-    world.put(_autoscaler("production", "blind", 1, 3))
+    world.put(autoscaler("production", "blind", 1, 3))
     world.clock.advance(60)
     words = events(world, "blind", "FailedGetResourceMetric")[-1]["message"]
     assert "missing request for cpu in container app" in words
