@@ -12,13 +12,15 @@ from aiops_shared.errors import ApprovalPendingError
 from aiops_shared.guardrails import ActionRecord
 from aiops_shared.guardrails.facade import Guardrails
 from aiops_shared.guardrails.models import PendingApproval
+from aiops_shared.guardrails.redacting import escape_untrusted, redact
 
 
 def _sees(pending: PendingApproval) -> str:
     """What the person reads: the sentence, every changed field, what it touches and why it asks."""
-    lines = [f"Approve: {pending.confirm}", ""]
+    lines = [f"Approve: {escape_untrusted(pending.confirm)}", ""]
     lines += [
-        f"  {change.path}: {change.before or '(none)'} -> {change.after or '(removed)'}"
+        f"  {escape_untrusted(change.path)}: {_value(change.before, '(none)')} ->"
+        f" {_value(change.after, '(removed)')}"
         for change in pending.diff[:12]
     ]
     if len(pending.diff) > 12:
@@ -27,11 +29,17 @@ def _sees(pending: PendingApproval) -> str:
     return "\n".join(lines)
 
 
+def _value(text: str, absent: str) -> str:
+    return escape_untrusted(redact(text)) or absent
+
+
 async def _take(guard: Guardrails, approval_id: str, said: Answered) -> bool:
-    """Record the answer; False when it is no yes."""
+    """Record the answer; False when it is no yes. A no spends the nonce too: it cannot come back as a yes."""
     if said.outcome == "accepted":
         await guard.approve_by_client(approval_id, said.state)
         return True
+    if said.outcome == "declined":
+        await guard.decline(approval_id, guard.caller, "client", said.state)
     return False
 
 
