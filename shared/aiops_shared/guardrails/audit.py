@@ -143,7 +143,7 @@ class Audit:
         while rows := await self._store.read(partial(_rows, after=after)):
             after = rows[-1].seq
             for row in rows:
-                yield canonical({"record": json.loads(row.body), "prev": row.prev, "mac": row.mac})
+                yield canonical({"record": _body_of(row), "prev": row.prev, "mac": row.mac})
 
     async def show(self, limit: int = 50, about: str = "") -> tuple[AuditRecord, ...]:
         """The latest records, oldest of them first; `about` picks an action, plan or approval."""
@@ -267,7 +267,33 @@ def _latest(conn: "Connection", limit: int, about: str) -> tuple[AuditRecord, ..
 
     query = audit.select().order_by(audit.c.seq.desc()).limit(limit)
     rows = conn.execute(query.where(audit.c.action_id == about) if about else query).all()
-    return tuple(AuditRecord.model_validate_json(row.body) for row in reversed(rows))
+    return tuple(_record_of(row) for row in reversed(rows))
+
+
+def _body_of(row: Any) -> Any:
+    """What stands in the record, for the export; the very text where it is no JSON any more."""
+    try:
+        return json.loads(row.body)
+    except ValueError:
+        return row.body
+
+
+def _record_of(row: Any) -> AuditRecord:
+    """A record; one that was edited beyond reading still shows that it is there."""
+    try:
+        return AuditRecord.model_validate_json(row.body)
+    except ValueError:
+        says = {"reason": "edited beyond reading; see eks-aiops audit verify"}
+        return AuditRecord(
+            seq=row.seq,
+            at=str(row.at),
+            event="unreadable",
+            actor=str(row.actor),
+            actor_kind="",
+            about=str(row.action_id),
+            says=says,
+            args_mac="",
+        )
 
 
 def _journal(conn: "Connection", row: Mapping[str, Any]) -> None:
