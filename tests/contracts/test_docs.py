@@ -10,7 +10,7 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from aiops_shared.settings import Settings
-from eks_aiops.docs import ROOT, pages
+from eks_aiops.docs import pages
 from tests.contracts.repository import PRODUCT, ROOT, parsed, texts
 
 OURS = ("AIOPS_",)
