@@ -17,10 +17,10 @@ import anyio
 from aiops_eks.clients.gathering import gathered
 from aiops_eks.diagnosis import reading
 from aiops_eks.diagnosis.case import Case, broken_containers, is_stuck
-from aiops_eks.diagnosis.facts import (
+from aiops_eks.diagnosis.facts import Facts
+from aiops_eks.diagnosis.objects import (
     Container,
     Event,
-    Facts,
     LogTail,
     Lookup,
     Pod,

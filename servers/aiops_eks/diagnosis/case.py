@@ -8,7 +8,8 @@ references are worth a request.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from aiops_eks.diagnosis.facts import Container, Event, Facts, Lookup, Need, Pod, Ref, Workload
+from aiops_eks.diagnosis.facts import Facts
+from aiops_eks.diagnosis.objects import Container, Event, Lookup, Need, Pod, Ref, Workload
 from aiops_eks.diagnosis.quantities import duration_text
 from aiops_eks.diagnosis.quoting import quoted
 from aiops_shared.results import Evidence

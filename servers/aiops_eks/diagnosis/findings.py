@@ -11,7 +11,8 @@ from typing import Annotated
 from pydantic import Field
 
 from aiops_eks.diagnosis.case import Case
-from aiops_eks.diagnosis.facts import Facts, Ref
+from aiops_eks.diagnosis.facts import Facts
+from aiops_eks.diagnosis.objects import Ref
 from aiops_shared.results import Answer, Evidence, Finding, Frozen, Severity
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from aiops_eks.diagnosis.case import Case, cases
-from aiops_eks.diagnosis.facts import Facts, Ref
+from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.findings import Told
+from aiops_eks.diagnosis.objects import Ref
 from aiops_eks.diagnosis.registry import CASE_RULES, WORLD_RULES
 from aiops_shared.results import SEVERITIES, Evidence, Finding, Severity
 

@@ -7,7 +7,7 @@ hostile (T14): a missing or misshapen field reads as absent, never as a crash.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from aiops_eks.diagnosis.facts import (
+from aiops_eks.diagnosis.objects import (
     Claim,
     Condition,
     Container,

@@ -6,7 +6,8 @@ that touch the question.
 
 from dataclasses import dataclass
 
-from aiops_eks.diagnosis.facts import Facts, Pod, Ref, selects
+from aiops_eks.diagnosis.facts import Facts
+from aiops_eks.diagnosis.objects import Pod, Ref, selects
 
 
 @dataclass(frozen=True, slots=True)

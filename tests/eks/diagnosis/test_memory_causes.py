@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aiops_eks.diagnosis.facts import Ref, UsageHistory
+from aiops_eks.diagnosis.objects import Ref, UsageHistory
 from aiops_eks.diagnosis.quantities import memory_text, raised_memory_bytes, whole_bytes
 from tests.eks.diagnosis.worlds import (
     LOOP,

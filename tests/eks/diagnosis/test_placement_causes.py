@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from aiops_eks.diagnosis.facts import Ref
+from aiops_eks.diagnosis.objects import Ref
 from tests.eks.diagnosis.worlds import (
     NS,
     Obj,

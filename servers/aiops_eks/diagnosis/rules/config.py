@@ -10,8 +10,8 @@ import re
 
 from aiops_eks.diagnosis.blame import Blame, blamed, names, telling_line, variables
 from aiops_eks.diagnosis.case import Case
-from aiops_eks.diagnosis.facts import Event, Lookup, Need, Ref
 from aiops_eks.diagnosis.findings import CaseRule, Cause, Told
+from aiops_eks.diagnosis.objects import Event, Lookup, Need, Ref
 from aiops_shared.results import Evidence
 
 SOP = "pod-crashloop"

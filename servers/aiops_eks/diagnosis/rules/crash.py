@@ -7,8 +7,8 @@ Sources: exit codes 126, 127, 128+n as in POSIX shells and `pkg/kubelet/kuberunt
 
 from aiops_eks.diagnosis.blame import Blame, blamed, telling_line
 from aiops_eks.diagnosis.case import STARTING, Case
-from aiops_eks.diagnosis.facts import Termination
 from aiops_eks.diagnosis.findings import CaseRule, Cause, Told
+from aiops_eks.diagnosis.objects import Termination
 from aiops_eks.diagnosis.quantities import duration_text
 
 SOP = "pod-crashloop"

@@ -7,8 +7,8 @@ The cause is in the registry's answer inside the waiting message or the `Failed`
 import re
 
 from aiops_eks.diagnosis.case import Case
-from aiops_eks.diagnosis.facts import Ref
 from aiops_eks.diagnosis.findings import CaseRule, Cause, Told
+from aiops_eks.diagnosis.objects import Ref
 from aiops_shared.results import Evidence
 
 SOP = "image-pull-failure"

@@ -11,8 +11,9 @@ from datetime import datetime
 
 from aiops_eks.diagnosis.blame import telling_line
 from aiops_eks.diagnosis.case import FEW_RESTARTS, Case
-from aiops_eks.diagnosis.facts import Container, Event, Facts, Ref, UsageHistory
+from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.findings import CaseRule, Cause, Told
+from aiops_eks.diagnosis.objects import Container, Event, Ref, UsageHistory
 from aiops_eks.diagnosis.quantities import duration_text, memory_text, raised_memory_bytes
 from aiops_shared.results import Evidence
 

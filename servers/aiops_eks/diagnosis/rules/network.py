@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 
-from aiops_eks.diagnosis.facts import Facts, Pod, Ref, Service
+from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.findings import Cause, Told, WorldRule
+from aiops_eks.diagnosis.objects import Pod, Ref, Service
 from aiops_shared.results import Evidence
 
 _DIGITS = re.compile(r"\d+")

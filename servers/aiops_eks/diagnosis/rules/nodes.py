@@ -7,8 +7,9 @@ Sources: `pkg/kubelet/nodestatus/setters.go`, `pkg/controller/nodelifecycle`.
 from collections.abc import Iterator
 
 from aiops_eks.diagnosis.case import event_evidence
-from aiops_eks.diagnosis.facts import Condition, Facts, Node, Pod
+from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.findings import Cause, Told, WorldRule
+from aiops_eks.diagnosis.objects import Condition, Node, Pod
 from aiops_eks.diagnosis.quantities import duration_text
 from aiops_eks.diagnosis.quoting import quoted
 from aiops_shared.results import Evidence

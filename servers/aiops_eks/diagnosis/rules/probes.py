@@ -7,8 +7,8 @@ Source: `pkg/kubelet/prober`, `pkg/kubelet/kuberuntime` (event texts), exit 143 
 
 from aiops_eks.diagnosis.blame import telling_line
 from aiops_eks.diagnosis.case import Case
-from aiops_eks.diagnosis.facts import Container, Event, Probe
 from aiops_eks.diagnosis.findings import CaseRule, Cause, Told
+from aiops_eks.diagnosis.objects import Container, Event, Probe
 from aiops_eks.diagnosis.quantities import duration_text
 
 KILLED_BY_SIGNAL = frozenset({137, 143})

@@ -9,8 +9,8 @@ gives the code. Sources: `pkg/scheduler/framework` (texts), `pkg/scheduler/apis/
 import re
 
 from aiops_eks.diagnosis.case import Case
-from aiops_eks.diagnosis.facts import Ref
 from aiops_eks.diagnosis.findings import CaseRule, Cause, Told
+from aiops_eks.diagnosis.objects import Ref
 from aiops_eks.diagnosis.quoting import quoted
 from aiops_shared.results import Evidence
 

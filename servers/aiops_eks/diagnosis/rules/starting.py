@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from aiops_eks.diagnosis.case import EVENT_RECENT_S, RECENT_S, STARTING, Case
-from aiops_eks.diagnosis.facts import Ref
 from aiops_eks.diagnosis.findings import CaseRule, Cause, Told
+from aiops_eks.diagnosis.objects import Ref
 from aiops_eks.diagnosis.quantities import duration_text
 from aiops_eks.diagnosis.quoting import quoted
 from aiops_shared.results import Evidence

@@ -7,8 +7,9 @@ Sources: `pkg/volume/util/operationexecutor`, `pkg/controller/volume/attachdetac
 from collections.abc import Iterator
 
 from aiops_eks.diagnosis.case import START_GRACE_S, Case, event_evidence
-from aiops_eks.diagnosis.facts import Claim, Facts
+from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.findings import CaseRule, Cause, Told, WorldRule
+from aiops_eks.diagnosis.objects import Claim
 from aiops_shared.results import Evidence
 
 CLAIM_GRACE_S = 120.0

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 
 from aiops_eks.diagnosis.case import EVENT_RECENT_S, event_evidence, given_up
-from aiops_eks.diagnosis.facts import Event, Facts, Ref, Workload
+from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.findings import Cause, Told, WorldRule
+from aiops_eks.diagnosis.objects import Event, Ref, Workload
 from aiops_eks.diagnosis.quoting import quoted
 from aiops_shared.results import Evidence
 
