@@ -6,6 +6,9 @@ from typing import Any, Literal
 from aiops_shared.results import Cell, Frozen
 
 
+FIELD_MANAGER = "eks-aiops"  # under which our writes stand in an object's managedFields
+
+
 class Kind(Frozen):
     """One kind as discovery gives it."""
 

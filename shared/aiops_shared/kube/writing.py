@@ -12,10 +12,10 @@ from aiops_shared.errors import ActionRefusedError, InvalidInputError, UpstreamE
 from aiops_shared.kube import names
 from aiops_shared.kube.connection import Ask, Connection
 from aiops_shared.kube.listing import Query
+from aiops_shared.kube.models import FIELD_MANAGER
 
 Obj = dict[str, Any]
 PatchType = Literal["merge", "json", "strategic"]
-FIELD_MANAGER = "eks-aiops"
 _CONTENT = {
     "merge": "application/merge-patch+json",
     "json": "application/json-patch+json",
