@@ -5,17 +5,28 @@ else in between is a conflict and never overwritten.
 """
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from aiops_eks.clients.surroundings import KubeSurroundings, owned_by
-from aiops_eks.clients.watching import canary_ready, replicas_ready, rollout_complete
+from aiops_eks.clients.surroundings import KubeSurroundings, kind_word, owned_by, selector_text
+from aiops_eks.clients.watching import (
+    canary_ready,
+    canary_started,
+    replicas_ready,
+    rollout_complete,
+    written_at,
+)
 from aiops_eks.planning.drafts import Draft, Obj, at, uid_of
-from aiops_eks.planning.facts import measure, revision_of
+from aiops_eks.planning.facts import measure
 from aiops_eks.ports import KubeReadWrite
-from aiops_shared.errors import NotFoundError, PlanStaleError
+from aiops_shared.errors import ActionRefusedError, NotFoundError, PlanStaleError, ThrottledError
 from aiops_shared.guardrails.models import Facts, GateCheck, GateResult, Json, ObjectRef, Plan, Step
 from aiops_shared.guardrails.paths import write
 from aiops_shared.guardrails.permits import Permit
+from aiops_shared.kube.models import FIELD_MANAGER
+
+_HASH = "pod-template-hash"
+_REVISION = "controller-revision-hash"
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,7 @@ class KubeEffects:
     async def read(self, ref: ObjectRef) -> Json | None:
         """The object now, or None when it is gone."""
         try:
-            return await self.kube.get(ref.kind, ref.namespace, ref.name)
+            return await self.kube.get(kind_word(ref), ref.namespace, ref.name)
         except NotFoundError as error:
             if error.code != NotFoundError.code:
                 raise
@@ -48,12 +59,23 @@ class KubeEffects:
         if step.verb == "apply":
             return await self.kube.apply(_with_precondition(step.body, current), dry_run=False, permit=permit)
         if step.verb == "evict":
-            await self.kube.evict(ref.namespace, ref.name, uid=uid_of(current), dry_run=False, permit=permit)
+            await self._evict(ref, uid_of(current), permit)
             return None
         await self.kube.delete(
-            ref.kind, ref.namespace, ref.name, uid=uid_of(current), dry_run=False, permit=permit
+            kind_word(ref), ref.namespace, ref.name, uid=uid_of(current), dry_run=False, permit=permit
         )
         return None
+
+    async def _evict(self, ref: ObjectRef, uid: str, permit: Permit) -> None:
+        """A 429 of the Eviction API is a budget's no, with its name: nothing was done, and nothing is tried
+        another way (R13).
+        """
+        try:
+            await self.kube.evict(ref.namespace, ref.name, uid=uid, dry_run=False, permit=permit)
+        except ThrottledError as refused:
+            raise ActionRefusedError(
+                str(ref), refused.reason, refused.hint or "wait until its PodDisruptionBudget has headroom"
+            ) from refused
 
     async def replace(self, ref: ObjectRef, body: Json, permit: Permit) -> Json:
         """Put `body` in place: the way back of an undo."""
@@ -79,7 +101,7 @@ class KubeEffects:
     async def delete(self, ref: ObjectRef, uid: str, permit: Permit) -> None:
         """Delete what was created, only if it still is that object."""
         permit.covers(ref)
-        await self.kube.delete(ref.kind, ref.namespace, ref.name, uid=uid, dry_run=False, permit=permit)
+        await self.kube.delete(kind_word(ref), ref.namespace, ref.name, uid=uid, dry_run=False, permit=permit)
 
     async def look(self, ref: ObjectRef, check: GateCheck) -> GateResult:
         """One look at what must hold."""
@@ -93,35 +115,37 @@ class KubeEffects:
             return GateResult(state="met", says="there")
         if check.check == "replicas_ready":
             return replicas_ready(obj, int(check.args["replicas"]))
+        pods, since = await self._new_pods(ref, obj), written_at(obj, FIELD_MANAGER)
+        if check.check == "canary_started":
+            return canary_started(obj, pods)
         if check.check == "canary_ready":
-            return canary_ready(obj, await self._new_pods(ref, obj))
-        return rollout_complete(obj, await self._new_pods(ref, obj))
+            return canary_ready(obj, pods, since)
+        return rollout_complete(obj, pods, since)
 
     async def _new_pods(self, ref: ObjectRef, obj: Obj) -> list[Obj]:
-        """The pods of the newest revision."""
-        mark = await self._revision_label(ref, obj)
-        if mark is None:
-            return []
-        key, value = mark
-        return [
-            pod
-            async for pod in self.kube.every("Pod", ref.namespace, selector=f"{key}={value}")
-            if _owned(pod, obj)
-        ]
-
-    async def _revision_label(self, ref: ObjectRef, obj: Obj) -> tuple[str, str] | None:
+        """The pods that run the workload's template as it is now."""
+        chosen = selector_text(at(obj, "spec", "selector"))
         if ref.kind == "Deployment":
-            sets = [item async for item in self.kube.every("ReplicaSet", ref.namespace)]
-            newest = max(owned_by(sets, uid_of(obj)), key=revision_of, default=None)
-            value = (at(newest, "metadata", "labels") or {}).get("pod-template-hash")
-            return ("pod-template-hash", str(value)) if value else None
-        revision = at(obj, "status", "updateRevision")
-        return ("controller-revision-hash", str(revision)) if revision else None
+            sets = [item async for item in self.kube.every("ReplicaSet", ref.namespace, selector=chosen)]
+            owner = newest_set(obj, owned_by(sets, uid_of(obj)))
+            if owner is None:
+                return []
+            mark = at(owner, "metadata", "labels", _HASH)
+            more = f"{_HASH}={mark}" if mark else ""
+            pods = await self._pods(ref, chosen, more)
+            return list(owned_by(pods, uid_of(owner)))
+        pods = list(owned_by(await self._pods(ref, chosen), uid_of(obj)))
+        revision = at(obj, "status", "updateRevision") or _newest_revision(obj, pods)
+        return [pod for pod in pods if at(pod, "metadata", "labels", _REVISION) == revision]
+
+    async def _pods(self, ref: ObjectRef, *selectors: str) -> list[Obj]:
+        chosen = ",".join(filter(None, selectors))
+        return [pod async for pod in self.kube.every("Pod", ref.namespace, selector=chosen)]
 
     async def measure(self, plan: Plan) -> Facts:
         """The plan's facts, measured again now; what the plan itself decides stays as planned."""
         target = plan.targets[0]
-        around = await self.surroundings.around_ref(self.kube, target.ref)
+        around = await self.surroundings.around_ref(self.kube, target.ref, room=False)
         draft = Draft(
             action=plan.action,
             ref=target.ref,
@@ -153,8 +177,28 @@ def _with_precondition(body: Obj, current: Obj) -> Obj:
     return bound
 
 
-def _owned(pod: Obj, obj: Obj) -> bool:
-    """Whether a pod carries the labels that the workload selects by."""
-    wanted = at(obj, "spec", "selector", "matchLabels") or {}
-    labels = at(pod, "metadata", "labels") or {}
-    return all(labels.get(key) == value for key, value in wanted.items())
+def _template(obj: Obj) -> Obj:
+    """The pod template as the Deployment controller compares it: without its own hash label."""
+    template: Obj = copy.deepcopy(at(obj, "spec", "template") or {})
+    (at(template, "metadata", "labels") or {}).pop(_HASH, None)
+    (at(template, "metadata") or {}).pop("creationTimestamp", None)
+    return template
+
+
+def newest_set(deployment: Obj, sets: Iterable[Obj]) -> Obj | None:
+    """The ReplicaSet that runs the Deployment's template as it is now, whatever its number.
+
+    Before the controller has seen a change there is none; after a rollback it is an old one. The oldest
+    wins, as in Kubernetes' `pkg/controller/deployment/util` FindNewReplicaSet.
+    """
+    wanted = _template(deployment)
+    found = [item for item in sets if _template(item) == wanted]
+    return min(found, key=lambda item: str(at(item, "metadata", "creationTimestamp") or ""), default=None)
+
+
+def _newest_revision(obj: Obj, pods: list[Obj]) -> str:
+    """A DaemonSet does not say its revision, but whatever pod it makes is of its newest one."""
+    if not at(obj, "status", "updatedNumberScheduled"):
+        return ""
+    newest = max(pods, key=lambda pod: str(at(pod, "metadata", "creationTimestamp") or ""), default=None)
+    return str(at(newest, "metadata", "labels", _REVISION) or "")

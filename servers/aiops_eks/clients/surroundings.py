@@ -13,6 +13,7 @@ import anyio
 from aiops_eks.diagnosis.quantities import millicores, whole_bytes
 from aiops_eks.planning.drafts import Around, Draft, DryRun, Obj, at, uid_of
 from aiops_eks.planning.facts import selects
+from aiops_eks.planning.wording import one_line
 from aiops_eks.ports import KubeReadWrite, WritableClusters
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AccessDeniedError, AiopsError, InvalidInputError, NotFoundError
@@ -23,6 +24,7 @@ GATHER_WITHIN_S = 20.0
 _HAS_PODS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
 _MAX_PODS = 20_000
 _MAX_OWNERS = 5
+_NO_DRY_RUN = "does not support dry run"
 
 
 @dataclass
@@ -36,11 +38,28 @@ class _Found:
         try:
             self.parts[name] = await ask()
         except AiopsError as problem:
-            self.gaps.append(f"{name}: {problem.wire()[:200]}")
+            self.gaps.append(f"{name}: {one_line(problem.wire(), 200)}")
 
 
-async def _all(kube: KubeReadWrite, kind: str, namespace: str) -> tuple[Obj, ...]:
-    return tuple([item async for item in kube.every(kind, namespace, at_most=_MAX_PODS)])
+def kind_word(ref: ObjectRef) -> str:
+    """The kind with its group: two groups may serve kinds of one name (Service of v1 and of Knative)."""
+    return f"{ref.api_version}/{ref.kind}"
+
+
+def selector_text(selector: Obj | None) -> str:
+    """A LabelSelector as the API's query parameter; empty for what selects nothing or everything."""
+    selector = selector or {}
+    terms = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
+    for item in selector.get("matchExpressions") or []:
+        key, values = item.get("key", ""), ",".join(item.get("values") or [])
+        words = {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})", "Exists": str(key)}
+        terms.append(words.get(str(item.get("operator")), f"!{key}"))
+    return ",".join(terms)
+
+
+async def _all(kube: KubeReadWrite, kind: str, namespace: str, selector: str = "") -> tuple[Obj, ...]:
+    found = kube.every(kind, namespace, selector=selector, at_most=_MAX_PODS)
+    return tuple([item async for item in found])
 
 
 def owned_by(items: Iterable[Obj], uid: str) -> tuple[Obj, ...]:
@@ -52,16 +71,30 @@ def owned_by(items: Iterable[Obj], uid: str) -> tuple[Obj, ...]:
     )
 
 
-async def _owners(kube: KubeReadWrite, obj: Obj, namespace: str) -> tuple[Obj, ...]:
-    """The controllers above an object, nearest first."""
+async def _owners(kube: KubeReadWrite, obj: Obj, namespace: str) -> "_Owners":
+    """The controllers above an object, nearest first; one that cannot be read stays as its reference says."""
     found: list[Obj] = []
-    while len(found) < _MAX_OWNERS:
+    unread = ""
+    while len(found) < _MAX_OWNERS and not unread:
         references = at(found[-1] if found else obj, "metadata", "ownerReferences") or []
         above = next((ref for ref in references if ref.get("controller")), None)
         if above is None:
             break
-        found.append(await kube.get(str(above["kind"]), namespace, str(above["name"])))
-    return tuple(found)
+        kind, name = str(above.get("kind") or ""), str(above.get("name") or "")
+        try:
+            found.append(await kube.get(f"{above.get('apiVersion')}/{kind}", namespace, name))
+        except AiopsError as problem:
+            unread = f"owner {kind.lower()} {name}: {one_line(problem.wire(), 200)}"
+            found.append({"kind": kind, "metadata": {"name": name, "uid": above.get("uid")}})
+    return _Owners(tuple(found), unread)
+
+
+@dataclass(frozen=True)
+class _Owners:
+    """The chain, and why it ends early."""
+
+    chain: tuple[Obj, ...] = ()
+    unread: str = ""
 
 
 def _requests_of(pod: Obj) -> tuple[int, int]:
@@ -73,11 +106,19 @@ def _requests_of(pod: Obj) -> tuple[int, int]:
     return memory, cpu
 
 
+def _takes_pods(node: Obj) -> bool:
+    """Ready, and without a taint that keeps an ordinary pod away (tolerations are not weighed: cautious)."""
+    conditions = at(node, "status", "conditions") or []
+    down = any(item.get("type") == "Ready" and item.get("status") != "True" for item in conditions)
+    taints = at(node, "spec", "taints") or []
+    return not down and not any(item.get("effect") in {"NoSchedule", "NoExecute"} for item in taints)
+
+
 def roomiest(nodes: tuple[Obj, ...], pods: tuple[Obj, ...]) -> tuple[int, int]:
-    """Memory (bytes) and CPU (millicores) left on the schedulable node with the most free memory."""
+    """Memory (bytes) and CPU (millicores) left on the node with the most free memory that takes pods."""
     free: dict[str, list[int]] = {}
     for node in nodes:
-        if at(node, "spec", "unschedulable"):
+        if at(node, "spec", "unschedulable") or not _takes_pods(node):
             continue
         room = at(node, "status", "allocatable") or {}
         free[str(at(node, "metadata", "name"))] = [
@@ -119,17 +160,18 @@ class KubeSurroundings:
             namespace=where,
             name=name,
         )
-        if must_exist:
-            await kube.get(ref.kind, ref.namespace, ref.name)
-        return await self.around_ref(kube, ref)
+        obj = await kube.get(kind_word(ref), ref.namespace, ref.name) if must_exist else None
+        return await self._gathered(kube, ref, obj or await self._object(kube, ref), room=True)
 
-    async def around_ref(self, kube: KubeReadWrite, ref: ObjectRef) -> Around:
-        """The same for a reference whose kind is known."""
-        obj = await self._object(kube, ref)
+    async def around_ref(self, kube: KubeReadWrite, ref: ObjectRef, *, room: bool = True) -> Around:
+        """The same for a reference whose kind is known; `room`: also how much the nodes have left."""
+        return await self._gathered(kube, ref, await self._object(kube, ref), room=room)
+
+    async def _gathered(self, kube: KubeReadWrite, ref: ObjectRef, obj: Obj | None, *, room: bool) -> Around:
         found = _Found()
         with anyio.move_on_after(GATHER_WITHIN_S) as deadline:
             async with anyio.create_task_group() as tasks:
-                for name, ask in self._questions(kube, ref, obj).items():
+                for name, ask in self._questions(kube, ref, obj, room=room).items():
                     tasks.start_soon(found.take, name, ask)
         if deadline.cancelled_caught:
             found.gaps.append(f"not everything answered within {GATHER_WITHIN_S:.0f} s")
@@ -137,27 +179,33 @@ class KubeSurroundings:
 
     async def _object(self, kube: KubeReadWrite, ref: ObjectRef) -> Obj | None:
         try:
-            return await kube.get(ref.kind, ref.namespace, ref.name)
+            return await kube.get(kind_word(ref), ref.namespace, ref.name)
         except NotFoundError as error:
             if error.code != NotFoundError.code:
                 raise
             return None
 
     def _questions(
-        self, kube: KubeReadWrite, ref: ObjectRef, obj: Obj | None
+        self, kube: KubeReadWrite, ref: ObjectRef, obj: Obj | None, *, room: bool
     ) -> dict[str, Callable[[], Awaitable[Any]]]:
         asks: dict[str, Callable[[], Awaitable[Any]]] = {}
         space = ref.namespace
         if space:
             asks["namespace"] = lambda: kube.get("Namespace", "", space)
             asks["pdbs"] = lambda: _all(kube, "PodDisruptionBudget", space)
-        if obj is not None and at(obj, "metadata", "ownerReferences"):
+        if ref.kind == "NetworkPolicy":
+            asks["neighbours"] = lambda: _all(kube, "Pod", space)
+        if obj is None:
+            return asks
+        if at(obj, "metadata", "ownerReferences"):
             asks["owners"] = lambda: _owners(kube, obj, space)
-        if obj is not None and ref.kind in _HAS_PODS:
-            asks["pods"] = lambda: _all(kube, "Pod", space)
+        if ref.kind in _HAS_PODS:
+            chosen = selector_text(at(obj, "spec", "selector"))
+            asks["pods"] = lambda: _all(kube, "Pod", space, chosen)
             asks["hpas"] = lambda: _all(kube, "HorizontalPodAutoscaler", space)
+        if ref.kind in _HAS_PODS and room:
             asks["room"] = lambda: self._room(kube)
-        if obj is not None and ref.kind == "Deployment":
+        if ref.kind == "Deployment":
             asks["replica_sets"] = lambda: _all(kube, "ReplicaSet", space)
         return asks
 
@@ -172,7 +220,7 @@ class KubeSurroundings:
         )
         if ref.kind == "Pod" and obj is not None:
             pods = (obj,)
-        room = parts.get("room")
+        room, owners = parts.get("room"), parts.get("owners", _Owners())
         return Around(
             ref=ref,
             now=now,
@@ -182,27 +230,35 @@ class KubeSurroundings:
             replica_sets=owned_by(parts.get("replica_sets", ()), uid_of(obj)),
             pdbs=parts.get("pdbs") if ref.namespace else (),
             hpas=parts.get("hpas", ()),
-            owners=parts.get("owners", ()),
+            owners=owners.chain,
+            neighbours=parts.get("neighbours"),
             free_memory_bytes=room[0] if room else None,
             free_cpu_millicores=room[1] if room else None,
-            gaps=tuple(found.gaps),
+            gaps=(*found.gaps, *filter(None, [owners.unread])),
         )
 
     async def dry_run(self, draft: Draft, around: Around) -> DryRun:
         """The first step as a server-side dry run: real admission, real validation, nothing stored."""
         kube = await self.clusters.open(draft.ref.cluster)
-        try:
-            return DryRun(validation="server_dry_run", obj=await _dry(kube, draft.steps[0], around))
-        except AccessDeniedError as denied:
-            return DryRun(validation="schema_only", missing=(str(denied)[:300],))
+        return await _tried(lambda: _dry(kube, draft.steps[0], around))
 
     async def dry_apply(self, manifest: Obj, around: Around) -> DryRun:
         """The server-side apply of a manifest, dry."""
         kube = await self.clusters.open(around.ref.cluster)
-        try:
-            return DryRun(validation="server_dry_run", obj=await kube.apply(manifest, dry_run=True))
-        except AccessDeniedError as denied:
-            return DryRun(validation="schema_only", missing=(str(denied)[:300],))
+        return await _tried(lambda: kube.apply(manifest, dry_run=True))
+
+
+async def _tried(ask: Callable[[], Awaitable[Obj | None]]) -> DryRun:
+    """A dry run; where it is not allowed, or a webhook does not take part, only the schema is known (D14)."""
+    try:
+        return DryRun(validation="server_dry_run", obj=await ask())
+    except AccessDeniedError as denied:
+        return DryRun(validation="schema_only", missing=(one_line(str(denied), 300),))
+    except AiopsError as problem:
+        # apiserver `pkg/admission/plugin/webhook/errors`: admission webhook "x" does not support dry run
+        if _NO_DRY_RUN not in str(problem):
+            raise
+        return DryRun(validation="schema_only", missing=(one_line(problem.reason, 300),))
 
 
 async def _dry(kube: KubeReadWrite, step: Step, around: Around) -> Obj | None:
@@ -212,7 +268,7 @@ async def _dry(kube: KubeReadWrite, step: Step, around: Around) -> Obj | None:
     if step.verb == "create":
         return await kube.create(step.body, dry_run=True)
     if step.verb == "delete":
-        await kube.delete(ref.kind, ref.namespace, ref.name, uid=uid_of(around.obj), dry_run=True)
+        await kube.delete(kind_word(ref), ref.namespace, ref.name, uid=uid_of(around.obj), dry_run=True)
         return around.obj
     if step.verb == "evict":
         await kube.evict(ref.namespace, ref.name, uid=uid_of(around.obj), dry_run=True)

@@ -1,9 +1,14 @@
 """What must hold after a step of a change, seen in the objects: pure functions behind `KubeEffects.look`.
 
 A gate fails at once when the new pods show that they cannot become ready, so that a bad rollout stops after
-one pod and not at its deadline. Sources: Deployment status fields and condition reasons from Kubernetes'
-`pkg/controller/deployment/util`, container waiting reasons from the kubelet.
+one pod and not at its deadline. What was there before our own write (restarts of an old revision that comes
+back, a deadline that the last rollout exceeded) is no verdict on it. Sources: Deployment status fields and
+condition reasons from Kubernetes' `pkg/controller/deployment/util`, container waiting reasons from the
+kubelet, StatefulSet and DaemonSet completion from kubectl's `rollout_status.go`.
 """
+
+from collections.abc import Iterator
+from datetime import datetime
 
 from aiops_eks.planning.drafts import Obj, at, name_of, replicas_of
 from aiops_shared.guardrails.models import GateResult
@@ -20,8 +25,7 @@ _HOPELESS = frozenset(
         "RunContainerError",
     }
 )
-
-
+_ENDED_BADLY = frozenset({"OOMKilled", "Error", "ContainerCannotRun", "StartError"})
 # Before the controller has seen the change, the newest revision is still the old one, and so are its pods.
 _UNSEEN = GateResult(state="waiting", says="the controller has not seen the change yet")
 
@@ -35,19 +39,51 @@ def observed(obj: Obj) -> bool:
     return _status(obj, "observedGeneration") >= int(at(obj, "metadata", "generation") or 0)
 
 
-def trouble(pods: list[Obj]) -> str:
-    """Why the new pods cannot become ready, or nothing yet."""
-    for pod in pods:
-        for status in at(pod, "status", "containerStatuses") or []:
-            reason = at(status, "state", "waiting", "reason")
-            ended = at(status, "state", "terminated", "reason")
-            if reason in _HOPELESS:
-                last = at(status, "lastState", "terminated", "reason")
-                return f"new pod {name_of(pod)}: {reason}" + (f" ({last})" if last else "")
-            if ended in {"OOMKilled", "Error", "ContainerCannotRun", "StartError"}:
-                return f"new pod {name_of(pod)}: container {status.get('name')} ended ({ended})"
-            if int(status.get("restartCount") or 0) > 0:
-                return f"new pod {name_of(pod)}: container {status.get('name')} restarted"
+def written_at(obj: Obj, manager: str) -> datetime | None:
+    """When that field manager last wrote the object's spec, by its managedFields; None when it never did."""
+    times = [
+        datetime.fromisoformat(str(entry["time"]))
+        for entry in at(obj, "metadata", "managedFields") or []
+        if entry.get("manager") == manager and entry.get("time") and not entry.get("subresource")
+    ]
+    return max(times, default=None)
+
+
+def _before(text: object, since: datetime | None) -> bool:
+    """Whether a timestamp lies before our write; what is not known does not."""
+    return since is not None and bool(text) and datetime.fromisoformat(str(text)) < since
+
+
+def _containers(pod: Obj) -> Iterator[Obj]:
+    for group in ("initContainerStatuses", "containerStatuses"):
+        yield from at(pod, "status", group) or []
+
+
+def trouble(pods: list[Obj], since: datetime | None = None) -> str:
+    """Why the new pods cannot become ready, or nothing yet. Restarts before `since` are not theirs."""
+    staying = [pod for pod in pods if not at(pod, "metadata", "deletionTimestamp")]
+    return next(
+        (
+            f"new pod {name_of(pod)}: {why}"
+            for pod in staying
+            for status in _containers(pod)
+            if (why := _trouble(status, since))
+        ),
+        "",
+    )
+
+
+def _trouble(status: Obj, since: datetime | None) -> str:
+    reason = at(status, "state", "waiting", "reason")
+    ended = at(status, "state", "terminated") or {}
+    last = at(status, "lastState", "terminated") or {}
+    if reason in _HOPELESS:
+        return f"{reason}" + (f" ({last['reason']})" if last.get("reason") else "")
+    if ended.get("reason") in _ENDED_BADLY and not _before(ended.get("finishedAt"), since):
+        return f"container {status.get('name')} ended ({ended['reason']})"
+    if int(status.get("restartCount") or 0) > 0 and not _before(last.get("finishedAt"), since):
+        why = f" ({last['reason']})" if last.get("reason") else ""
+        return f"container {status.get('name')} restarted{why}"
     return ""
 
 
@@ -58,43 +94,63 @@ def ready(pod: Obj) -> bool:
     return stays and any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions)
 
 
-def canary_ready(obj: Obj, new_pods: list[Obj]) -> GateResult:
+def canary_started(obj: Obj, new_pods: list[Obj]) -> GateResult:
+    """One new replica is there; whether it is any good is the next gate's question."""
+    if not observed(obj):
+        return _UNSEEN
+    found = [pod for pod in new_pods if not at(pod, "metadata", "deletionTimestamp")]
+    if found:
+        return GateResult(state="met", says=f"new pod {name_of(found[0])} was created")
+    return GateResult(state="waiting", says="no new pod yet")
+
+
+def canary_ready(obj: Obj, new_pods: list[Obj], since: datetime | None = None) -> GateResult:
     """One new replica runs and is ready."""
     if not observed(obj):
         return _UNSEEN
-    if why := trouble(new_pods):
+    if why := trouble(new_pods, since):
         return GateResult(state="failed", says=why)
     serving = [pod for pod in new_pods if ready(pod)]
-    if observed(obj) and serving:
+    if serving:
         return GateResult(state="met", says=f"{len(serving)} new pod ready: {name_of(serving[0])}")
     return GateResult(state="waiting", says=f"{len(new_pods)} new pods, none ready yet")
 
 
-def _stuck(obj: Obj) -> str:
+def _stuck(obj: Obj, since: datetime | None) -> str:
     for item in at(obj, "status", "conditions") or []:
-        if item.get("type") == "Progressing" and item.get("reason") == "ProgressDeadlineExceeded":
+        exceeded = item.get("type") == "Progressing" and item.get("reason") == "ProgressDeadlineExceeded"
+        if exceeded and not _before(item.get("lastUpdateTime"), since):
             return "the rollout exceeded its progress deadline"
     return ""
 
 
-def rollout_complete(obj: Obj, new_pods: list[Obj]) -> GateResult:
+def _done(obj: Obj) -> tuple[bool, str]:
+    kind = obj.get("kind")
+    if kind == "DaemonSet":
+        wanted = total = _status(obj, "desiredNumberScheduled")
+        updated, available = _status(obj, "updatedNumberScheduled"), _status(obj, "numberAvailable")
+        replicas = total
+    else:
+        total, replicas = replicas_of(obj), _status(obj, "replicas")
+        held = at(obj, "spec", "updateStrategy", "rollingUpdate", "partition") if kind == "StatefulSet" else 0
+        wanted = max(0, total - int(held or 0))
+        updated = _status(obj, "updatedReplicas")
+        available = _status(obj, "availableReplicas" if kind == "Deployment" else "readyReplicas")
+    done = updated >= wanted and updated <= total and available == replicas == total
+    return done, f"{updated} of {wanted} updated, {available} available"
+
+
+def rollout_complete(obj: Obj, new_pods: list[Obj], since: datetime | None = None) -> GateResult:
     """Every replica runs the new template and is available (what `kubectl rollout status` waits for)."""
     if not observed(obj):
         return _UNSEEN
-    if why := trouble(new_pods):
+    if why := trouble(new_pods, since):
         return GateResult(state="failed", says=why)
-    kind = obj.get("kind")
-    if kind == "DaemonSet":
-        wanted = _status(obj, "desiredNumberScheduled")
-        counts = (_status(obj, "updatedNumberScheduled"), _status(obj, "numberAvailable"), wanted)
-    else:
-        wanted = replicas_of(obj)
-        available = "availableReplicas" if kind == "Deployment" else "readyReplicas"
-        counts = (_status(obj, "updatedReplicas"), _status(obj, available), _status(obj, "replicas"))
-    says = f"{counts[0]} of {wanted} updated, {counts[1]} available"
-    if observed(obj) and counts == (wanted, wanted, wanted):
+    done, says = _done(obj)
+    if done:
         return GateResult(state="met", says=says)
-    return GateResult(state="failed" if _stuck(obj) else "waiting", says=_stuck(obj) or says)
+    stuck = _stuck(obj, since)
+    return GateResult(state="failed" if stuck else "waiting", says=stuck or says)
 
 
 def replicas_ready(obj: Obj, wanted: int) -> GateResult:

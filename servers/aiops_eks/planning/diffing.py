@@ -1,47 +1,94 @@
-"""Two objects as the list of fields that differ: what a person approves (never "patch resource?")."""
+"""Two objects as the list of fields that differ: what a person approves (never "patch resource?").
 
+Values are redacted whole, by the name of their field too, and cut afterwards, so that no half of a secret is
+left. List items stand under the key that Kubernetes merges them by, where each has its own.
+"""
+
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
+from aiops_eks.planning.wording import one_line, pair
 from aiops_shared.guardrails.models import FieldChange
+from aiops_shared.guardrails.paths import Key, Part, Pick, join
+from aiops_shared.guardrails.redacting import redact_tree
 
 SERVER_SIDE = ("resourceVersion", "generation", "managedFields", "uid", "creationTimestamp", "selfLink")
-_SHOWN = 400
+_MERGE_KEYS = ("name", "mountPath", "containerPort", "port", "ip", "uid")
+_SAYS_WHAT = ("name", "key", "Name", "Key", "kind", "type")
+_MOST_OF_A_PATH = 300
 
 
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    text = value if isinstance(value, str) else yaml.safe_dump(value, default_flow_style=True, width=10_000)
-    text = text.removesuffix("\n...\n").strip()
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
+    if isinstance(value, str):
+        return value
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True)
+    return text.strip().removesuffix("\n...").strip()
 
 
-def _keyed(items: list[Any]) -> dict[str, Any] | None:
-    """List items under their name, when every one has its own."""
-    names = [item.get("name") if isinstance(item, dict) else None for item in items]
-    if not items or None in names or len(set(map(str, names))) != len(names):
-        return None
-    return {f"[name={name}]": item for name, item in zip(names, items, strict=True)}
+def _clean(owner: Mapping[str, Any], key: str, value: Any) -> str:
+    """The value without secrets; `owner` is the mapping it stands in, which may say what it is."""
+    if value is None:
+        return ""
+    says = {name: owner[name] for name in _SAYS_WHAT if name != key and isinstance(owner.get(name), str)}
+    clean = list(redact_tree({**says, key: value}).values())
+    return _text(clean[-1]) if len(clean) > len(says) else "[not shown]"
 
 
-def _join(path: str, key: str) -> str:
-    part = f'"{key}"' if "." in key and not key.startswith("[") else key
-    return f"{path}{part}" if part.startswith("[") or not path else f"{path}.{part}"
+def _keys_of(items: list[Any], field: str) -> list[str] | None:
+    """The items' own keys, when every one has one and no two the same."""
+    found = [item.get(field) if isinstance(item, dict) else None for item in items]
+    keys = [str(key) for key in found if isinstance(key, str | int)]
+    return keys if len(keys) == len(items) == len(set(keys)) else None
 
 
-def _walk(before: Any, after: Any, path: str) -> list[FieldChange]:
-    if before == after:
-        return []
-    if isinstance(before, list) and isinstance(after, list):
-        keyed_before, keyed_after = _keyed(before), _keyed(after)
-        if keyed_before is not None and keyed_after is not None:
-            before, after = keyed_before, keyed_after
+def _keyed(before: list[Any], after: list[Any]) -> tuple[Mapping[Part, Any], Mapping[Part, Any]] | None:
+    for field in _MERGE_KEYS:
+        old, new = _keys_of(before, field), _keys_of(after, field)
+        if old is not None and new is not None:
+            return (
+                {Pick(field, key): item for key, item in zip(old, before, strict=True)},
+                {Pick(field, key): item for key, item in zip(new, after, strict=True)},
+            )
+    return None
+
+
+def _children(before: Any, after: Any) -> tuple[Mapping[Part, Any], Mapping[Part, Any]] | None:
+    """What is below both, part by part; None for leaves. What is not there has nothing below it."""
+    filled = after if before is None else before
+    empty: Any = [] if isinstance(filled, list) else {}
+    before, after = (empty if before is None else before), (empty if after is None else after)
     if isinstance(before, dict) and isinstance(after, dict):
-        keys = [*before, *(key for key in after if key not in before)]
-        return [found for key in keys for found in _walk(before.get(key), after.get(key), _join(path, key))]
-    return [FieldChange(path=path, before=_text(before), after=_text(after))]
+        return {Key(str(key)): before[key] for key in before}, {Key(str(key)): after[key] for key in after}
+    if isinstance(before, list) and isinstance(after, list) and (before or after):
+        return _keyed(before, after)
+    return None
+
+
+def _walk(before: Any, after: Any, path: tuple[Part, ...], owner: Mapping[str, Any]) -> list[FieldChange]:
+    if before == after and type(before) is type(after):
+        return []
+    below = _children(before, after) if before or after else None
+    if below is None:
+        return [_leaf(before, after, path, owner)]
+    old, new = below
+    inner = {**_mapping(before), **_mapping(after)}
+    parts = [*old, *(part for part in new if part not in old)]
+    return [found for part in parts for found in _walk(old.get(part), new.get(part), (*path, part), inner)]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _leaf(before: Any, after: Any, path: tuple[Part, ...], owner: Mapping[str, Any]) -> FieldChange:
+    last = path[-1] if path else Key("object")
+    key = last.name if isinstance(last, Key) else "item"
+    old, new = pair(_clean(owner, key, before), _clean(owner, key, after))
+    return FieldChange(path=one_line(join(path), _MOST_OF_A_PATH), before=old, after=new)
 
 
 def comparable(obj: dict[str, Any]) -> dict[str, Any]:
@@ -51,5 +98,5 @@ def comparable(obj: dict[str, Any]) -> dict[str, Any]:
 
 
 def changed_fields(before: dict[str, Any], after: dict[str, Any]) -> tuple[FieldChange, ...]:
-    """Every field that differs, in the object's own order."""
-    return tuple(_walk(comparable(before), comparable(after), ""))
+    """Every field that differs, in the object's own order. Redacted, each value on one line."""
+    return tuple(_walk(comparable(before), comparable(after), (), {}))

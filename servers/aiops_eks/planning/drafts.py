@@ -23,6 +23,7 @@ class Around(Frozen):
     pdbs: tuple[Obj, ...] | None = None  # None: could not be read, so no headroom is assumed
     hpas: tuple[Obj, ...] = ()
     owners: tuple[Obj, ...] = ()  # from the direct owner up to the top controller
+    neighbours: tuple[Obj, ...] | None = None  # of a NetworkPolicy: all pods of its namespace
     free_memory_bytes: int | None = None  # the most that one schedulable node has left
     free_cpu_millicores: int | None = None
     usage: dict[str, tuple[int, int]] = Field(default_factory=dict)  # pod -> CPU millicores, memory bytes

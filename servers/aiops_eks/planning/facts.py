@@ -6,9 +6,10 @@ measured, the cautious value stays.
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Any
 
 from aiops_eks.planning.drafts import Around, Draft, Obj, at, containers_of, name_of, replicas_of
-from aiops_shared.guardrails.models import Environment, Facts
+from aiops_shared.guardrails.models import Environment, Facts, Reversible
 
 _ENVIRONMENT_LABELS = ("env", "environment", "stage", "app.kubernetes.io/environment")
 _ENVIRONMENTS: dict[str, Environment] = {
@@ -21,26 +22,39 @@ _ENVIRONMENTS: dict[str, Environment] = {
     "preprod": "staging",
     "uat": "staging",
 }
-_PRESSURE = ("MemoryPressure", "DiskPressure")
+_STRICTEST_FIRST: tuple[Environment, ...] = ("prod", "staging", "dev")
 _HEALTHY_AFTER_S = 600
 _ARGO = ("argocd.argoproj.io/tracking-id", "argocd.argoproj.io/instance")
 _FLUX = ("kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name")
 _ANY_POD = 1_000_000
+_WITH_PODS = ("Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
+# What Pod Security Standards' baseline lets a container add.
+_BASELINE_CAPABILITIES = frozenset(
+    {
+        *("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD"),
+        *("NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"),
+    }
+)
+_CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 
 
 def environment_of(namespace: Obj | None) -> Environment:
-    """The environment that a namespace's labels name; prod when they do not (rule default-prod)."""
+    """The environment that a namespace's labels name; prod when they do not (rule default-prod).
+
+    When several labels say different things, the strictest holds.
+    """
     labels = at(namespace, "metadata", "labels") or {}
-    for key in _ENVIRONMENT_LABELS:
-        if key in labels:
-            return _ENVIRONMENTS.get(str(labels[key]).lower(), "prod")
-    return "prod"
+    said = {
+        _ENVIRONMENTS.get(str(labels[key]).lower(), "prod") for key in _ENVIRONMENT_LABELS if key in labels
+    }
+    return next((each for each in _STRICTEST_FIRST if each in said), "prod")
 
 
 def gitops_owner_of(obj: Obj | None) -> str:
     """The Argo CD application or Flux object that owns it, or nothing.
 
-    Argo CD: annotation `argocd.argoproj.io/tracking-id` is `app:group/kind:namespace/name`.
+    Argo CD: annotation `argocd.argoproj.io/tracking-id` is `app:group/kind:namespace/name`. Its older mark,
+    the label app.kubernetes.io/instance alone, counts for nothing: every Helm chart sets it.
     """
     marks = {**(at(obj, "metadata", "labels") or {}), **(at(obj, "metadata", "annotations") or {})}
     for key in _ARGO:
@@ -78,14 +92,21 @@ def pod_labels_of(obj: Obj | None) -> dict[str, str]:
 
 
 def budgets_for(around: Around) -> list[Obj]:
-    """The PodDisruptionBudgets that select the target's pods."""
+    """The PodDisruptionBudgets that select the target's pods; none for what has no pods."""
+    if around.ref.kind not in _WITH_PODS or around.obj is None:
+        return []
     labels = pod_labels_of(around.obj)
     return [pdb for pdb in around.pdbs or () if selects(at(pdb, "spec", "selector"), labels)]
 
 
 def headroom_of(pdbs: Iterable[Obj]) -> bool:
-    """Whether every budget allows a disruption now."""
-    return all(int(at(pdb, "status", "disruptionsAllowed") or 0) > 0 for pdb in pdbs)
+    """Whether every budget allows a disruption now, by a status that belongs to its latest spec."""
+    return all(int(at(pdb, "status", "disruptionsAllowed") or 0) > 0 and _current(pdb) for pdb in pdbs)
+
+
+def _current(pdb: Obj) -> bool:
+    seen, written = at(pdb, "status", "observedGeneration"), at(pdb, "metadata", "generation")
+    return int(seen or 0) >= int(written or 0)
 
 
 def crashloop_restarts_of(pods: Iterable[Obj]) -> int:
@@ -94,7 +115,8 @@ def crashloop_restarts_of(pods: Iterable[Obj]) -> int:
         (
             int(status.get("restartCount") or 0)
             for pod in pods
-            for status in at(pod, "status", "containerStatuses") or []
+            for group in ("containerStatuses", "initContainerStatuses")
+            for status in at(pod, "status", group) or []
             if at(status, "state", "waiting", "reason") == "CrashLoopBackOff"
         ),
         default=0,
@@ -146,52 +168,82 @@ def _fits(draft: Draft, around: Around) -> bool:
     return draft.needs_bytes <= memory and draft.needs_millicores <= cpu
 
 
-def _pod_specs(value: object, depth: int = 8) -> Iterator[Obj]:
-    """Every pod spec inside a manifest, however deep (CronJob, Argo Rollout, …)."""
-    if isinstance(value, list) and depth:
-        for item in value:
-            yield from _pod_specs(item, depth - 1)
-    if not isinstance(value, dict) or not depth:
-        return
-    if isinstance(value.get("containers"), list):
-        yield value
-    for item in value.values():
-        yield from _pod_specs(item, depth - 1)
+def _mappings(value: object) -> Iterator[Obj]:
+    """Every mapping inside a manifest, however deep (CronJob, Argo Rollout, a part of a pod spec, …)."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            yield item
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item
 
 
 def _bad_pod_security(manifest: Obj) -> bool:
     """Whether it asks for what Pod Security Standards' baseline forbids.
 
-    Source: kubernetes.io, "Pod Security Standards".
+    A server-side apply may bring a single field of a pod spec, so nothing is taken for granted about what
+    stands beside it. Source: kubernetes.io, "Pod Security Standards".
     """
-    return any(_bad_pod_spec(spec) for spec in _pod_specs(manifest))
+    return any(_bad_mapping(item) for item in _mappings(manifest))
 
 
-def _bad_pod_spec(spec: Obj) -> bool:
-    if any(spec.get(key) for key in ("hostNetwork", "hostPID", "hostIPC")):
+def _bad_mapping(found: Obj) -> bool:
+    if any(found.get(key) for key in ("hostNetwork", "hostPID", "hostIPC")):
         return True
-    if any(isinstance(volume, dict) and volume.get("hostPath") for volume in spec.get("volumes") or []):
+    volumes = found.get("volumes")
+    if any(isinstance(each, dict) and each.get("hostPath") for each in _list(volumes)):
         return True
-    containers = [item for key in ("containers", "initContainers") for item in spec.get(key) or []]
-    return any(_bad_container(item) for item in containers if isinstance(item, dict))
+    context = found.get("securityContext")
+    if isinstance(context, dict) and _bad_context(context):
+        return True
+    containers = [each for key in _CONTAINERS for each in _list(found.get(key)) if isinstance(each, dict)]
+    ports = [port for each in containers for port in _list(each.get("ports")) if isinstance(port, dict)]
+    return any(port.get("hostPort") for port in ports)
 
 
-def _bad_container(container: Obj) -> bool:
-    context = container.get("securityContext") or {}
-    added = at(context, "capabilities", "add") or []
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _bad_context(context: Obj) -> bool:
+    added = {str(each).upper() for each in _list(at(context, "capabilities", "add"))}
     return bool(
         context.get("privileged")
-        or set(added) - {"NET_BIND_SERVICE"}
-        or any(port.get("hostPort") for port in container.get("ports") or [])
+        or added - _BASELINE_CAPABILITIES
+        or at(context, "windowsOptions", "hostProcess")
+        or context.get("procMount") not in {None, "Default"}
+        or at(context, "seccompProfile", "type") == "Unconfined"
+        or at(context, "appArmorProfile", "type") == "Unconfined"
     )
 
 
-def _isolates_one_pod(obj: Obj | None) -> bool:
-    """A deny-all NetworkPolicy for pods with the isolation label only."""
+def _isolates_one_pod(obj: Obj | None, neighbours: tuple[Obj, ...] | None) -> bool:
+    """A deny-all NetworkPolicy whose selector takes exactly one of the namespace's pods, by a label."""
     spec = at(obj, "spec") or {}
-    selector = at(spec, "podSelector", "matchLabels") or {}
+    selector = at(spec, "podSelector") or {}
     closed = not spec.get("ingress") and not spec.get("egress")
-    return closed and set(spec.get("policyTypes") or []) == {"Ingress", "Egress"} and bool(selector)
+    both = set(spec.get("policyTypes") or []) == {"Ingress", "Egress"}
+    if not (closed and both and selector.get("matchLabels")) or neighbours is None:
+        return False
+    return sum(selects(selector, at(pod, "metadata", "labels") or {}) for pod in neighbours) == 1
+
+
+def _iam_identity(kind: str, *objects: Obj | None) -> bool:
+    """A ServiceAccount that is, or would be, tied to an IAM role (EKS: IRSA's annotation)."""
+    return kind == "ServiceAccount" and any(
+        "eks.amazonaws.com/role-arn" in (at(obj, "metadata", "annotations") or {}) for obj in objects
+    )
+
+
+def _reversible_to_policy(draft: Draft, obj: Obj | None, *, controlled: bool, finished: bool) -> Reversible:
+    """What policy is told: a controller makes its pod again, and a finished Job is only a record.
+
+    undo_action can give back neither.
+    """
+    made_again = (draft.ref.kind == "Pod" and controlled) or (draft.ref.kind == "Job" and finished)
+    return "partial" if obj is not None and made_again else draft.reversible
 
 
 def measure(draft: Draft, around: Around, *, wanted: Obj | None = None) -> Facts:
@@ -205,8 +257,6 @@ def measure(draft: Draft, around: Around, *, wanted: Obj | None = None) -> Facts
         for item in at(obj, "status", "conditions") or []
         if item.get("status") == "True"
     }
-    subject = wanted or obj or {}
-    annotations = at(subject, "metadata", "annotations") or {}
     controlled = any(item.get("controller") for item in at(obj, "metadata", "ownerReferences") or [])
     return Facts(
         env=environment_of(around.namespace),
@@ -225,10 +275,9 @@ def measure(draft: Draft, around: Around, *, wanted: Obj | None = None) -> Facts
         node_fits=_fits(draft, around),
         job_finished=kind == "Job" and bool(finished),
         pod_security=wanted is not None and _bad_pod_security(wanted),
-        iam_identity=kind == "ServiceAccount" and "eks.amazonaws.com/role-arn" in annotations,
-        isolates_one_pod=kind == "NetworkPolicy" and _isolates_one_pod(wanted),
-        # A controller makes its pod again, so to policy that is partly reversible; undo_action cannot do it.
-        reversible="partial" if kind == "Pod" and controlled and obj is not None else draft.reversible,
+        iam_identity=_iam_identity(kind, obj, wanted),
+        isolates_one_pod=kind == "NetworkPolicy" and _isolates_one_pod(wanted, around.neighbours),
+        reversible=_reversible_to_policy(draft, obj, controlled=controlled, finished=bool(finished)),
     )
 
 

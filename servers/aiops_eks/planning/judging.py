@@ -4,19 +4,20 @@ from datetime import datetime, timedelta
 
 from aiops_eks.planning.drafts import Around, Draft, DryRun, at, name_of
 from aiops_eks.planning.facts import budgets_for, owner_key
+from aiops_eks.planning.wording import one_line
 from aiops_shared.guardrails.models import (
     BlastRadius,
     Caller,
     Facts,
-    FieldChange,
     Plan,
     Request,
     TargetChange,
     Verdict,
 )
 from aiops_shared.guardrails.paths import digest_of, uid_of
-from aiops_shared.guardrails.redacting import redact
 from aiops_shared.results import Frozen
+
+MOST_TO_CONFIRM = 900  # execute_plan takes 1,000 characters
 
 
 def request_of(draft: Draft, facts: Facts, caller: Caller) -> Request:
@@ -25,6 +26,7 @@ def request_of(draft: Draft, facts: Facts, caller: Caller) -> Request:
     return Request(
         action=draft.action,
         kind=ref.kind,
+        group=ref.group,
         namespace=ref.namespace,
         name=ref.name,
         cluster=ref.cluster,
@@ -40,6 +42,8 @@ def blast_radius(draft: Draft, around: Around, facts: Facts) -> BlastRadius:
         for pdb in budgets_for(around)
     ]
     total = facts.total_pods
+    removed = facts.replicas_before - facts.replicas_after if draft.action == "scale" else 0
+    scaled = f"; removes {removed} of {facts.replicas_before} replicas" if removed > 0 else ""
     pdb = "; ".join(budgets) or "none"
     share = f" ({round(100 * draft.at_once / total)} %)" if total else ""
     return BlastRadius(
@@ -47,7 +51,7 @@ def blast_radius(draft: Draft, around: Around, facts: Facts) -> BlastRadius:
         total_pods=total,
         at_once=draft.at_once,
         pdb=pdb,
-        says=f"1 object; {draft.at_once} of {total} pods at once{share}; PodDisruptionBudget: {pdb}",
+        says=f"1 object; {draft.at_once} of {total} pods at once{share}{scaled}; PodDisruptionBudget: {pdb}",
     )
 
 
@@ -64,11 +68,6 @@ def target_of(draft: Draft, around: Around) -> TargetChange:
     )
 
 
-def _safe(change: FieldChange) -> FieldChange:
-    """A field as it may be stored and shown."""
-    return FieldChange(path=change.path, before=redact(change.before), after=redact(change.after))
-
-
 class Judged(Frozen):
     """What the API server and the policy said of a draft."""
 
@@ -76,6 +75,7 @@ class Judged(Frozen):
     facts: Facts
     verdict: Verdict
     policy_digest: str
+    warnings: tuple[str, ...] = ()
 
 
 class Stamp(Frozen):
@@ -89,24 +89,25 @@ class Stamp(Frozen):
 
 
 def plan_of(draft: Draft, around: Around, judged: Judged, stamp: Stamp) -> Plan:
-    """The plan, ready to be stored."""
+    """The plan, ready to be stored. Its words are redacted and on one line each, whoever shows them."""
+    not_measured = (f"not measured: {gap}" for gap in around.gaps)
     return Plan(
         plan_id=stamp.plan_id,
         action=draft.action,
         cluster=draft.ref.cluster,
-        confirm=redact(draft.confirm),
+        confirm=one_line(draft.confirm, MOST_TO_CONFIRM),
         targets=(target_of(draft, around),),
-        diff=tuple(_safe(change) for change in draft.diff),
+        diff=draft.diff,
         requester=stamp.caller,
         created_at=stamp.at,
         expires_at=stamp.at + timedelta(seconds=stamp.ttl_s),
         validation=judged.dry.validation,
         reversible=draft.reversible,
-        lost=draft.lost,
+        lost=tuple(one_line(each) for each in draft.lost),
         blast_radius=blast_radius(draft, around, judged.facts),
         facts=judged.facts,
         verdict=judged.verdict,
         policy_digest=judged.policy_digest,
-        reason=stamp.reason,
-        warnings=(*draft.warnings, *(f"not measured: {gap}" for gap in around.gaps)),
+        reason=one_line(stamp.reason),
+        warnings=tuple(one_line(each) for each in (*draft.warnings, *judged.warnings, *not_measured)),
     )

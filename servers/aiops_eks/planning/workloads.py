@@ -3,6 +3,7 @@
 Raises InvalidInputError when the wish does not fit the object, with what would.
 """
 
+from datetime import datetime
 from typing import Any
 
 from aiops_eks.diagnosis.quantities import amount, memory_text, raised_memory_bytes, whole_bytes
@@ -12,15 +13,18 @@ from aiops_eks.planning.diffing import changed_fields
 from aiops_eks.planning.drafts import Around, Draft, Obj, at, containers_of, name_of, replicas_of
 from aiops_eks.planning.facts import images_of, revision_of, revisions_of
 from aiops_eks.planning.rollouts import STEADY_S, Rollout, rollout
+from aiops_eks.planning.wording import one_line
 from aiops_shared.errors import InvalidInputError
 from aiops_shared.guardrails.models import ActionName, GateCheck, Step
-from aiops_shared.guardrails.paths import write
+from aiops_shared.guardrails.paths import Key, Pick, join, write
 from aiops_shared.results import Frozen
 
 SCALABLE = ("Deployment", "StatefulSet", "ReplicaSet")
 ROLLING = ("Deployment", "StatefulSet", "DaemonSet")
 _RESTARTED_AT = 'spec.template.metadata.annotations."kubectl.kubernetes.io/restartedAt"'
 _STEADY_AT_MOST_S = 300.0
+_LEAST_MEMORY_BYTES = 4 * 2**20  # below it no container starts; 384m is 0.384 bytes
+_POD_SPEC = (Key("spec"), Key("template"), Key("spec"))
 
 
 class Wish(Frozen):
@@ -52,21 +56,38 @@ def _of_kind(around: Around, kinds: tuple[str, ...], action: str) -> Obj:
     return _target(around)
 
 
-def _container(obj: Obj, wanted: str) -> Obj:
-    found = containers_of(obj)
-    names = [name for item in found if (name := str(item.get("name", "")))]
-    if wanted:
-        for item in found:
-            if item.get("name") == wanted:
-                return item
-        raise InvalidInputError(
-            "container", f"no container {wanted!r} in {name_of(obj)}", f"it has {', '.join(names)}"
+class _Chosen(Frozen):
+    """A container and the path it stands at."""
+
+    path: str
+    container: Obj
+
+    @property
+    def name(self) -> str:
+        return str(self.container.get("name"))
+
+
+def _container(obj: Obj, wanted: str) -> _Chosen:
+    """The named container, init containers too; without a name the only ordinary one."""
+    spec = at(obj, "spec", "template", "spec") or {}
+    found = {
+        str(item.get("name", "")): _Chosen(
+            path=join((*_POD_SPEC, Key(group), Pick("name", str(item.get("name", ""))))), container=item
         )
-    if len(found) != 1:
+        for group in ("initContainers", "containers")
+        for item in spec.get(group) or []
+        if isinstance(item, dict)
+    }
+    ordinary = [str(item.get("name", "")) for item in containers_of(obj)]
+    if wanted and wanted not in found:
         raise InvalidInputError(
-            "container", f"{name_of(obj)} has {len(found)} containers", f"name one of {', '.join(names)}"
+            "container", f"no container {wanted!r} in {name_of(obj)}", f"it has {', '.join(found)}"
         )
-    return found[0]
+    if not wanted and len(ordinary) != 1:
+        raise InvalidInputError(
+            "container", f"{name_of(obj)} has {len(ordinary)} containers", f"name one of {', '.join(found)}"
+        )
+    return found[wanted or ordinary[0]]
 
 
 def _hpa_warnings(around: Around) -> tuple[str, ...]:
@@ -80,11 +101,19 @@ def _hpa_warnings(around: Around) -> tuple[str, ...]:
     return ()
 
 
+def _not_anothers(around: Around) -> None:
+    above = next(iter(around.owners), None)
+    if above is not None:
+        what = f"{str(above.get('kind', '')).lower()} {name_of(above)}"
+        raise InvalidInputError(f"scale {around.ref}", f"{what} sets its replicas", f"scale {what}")
+
+
 def scale(around: Around, wish: Wish) -> Draft:
     """Set the number of replicas."""
     obj = _of_kind(around, SCALABLE, "scale")
     if wish.replicas is None:
         raise InvalidInputError("replicas", "missing", "say how many replicas there shall be")
+    _not_anothers(around)
     before, after = replicas_of(obj), wish.replicas
     if before == after:
         raise InvalidInputError("replicas", f"{around.ref} already has {before}", "nothing to plan")
@@ -108,6 +137,8 @@ def _rolling(around: Around, action: ActionName, confirm: str, values: dict[str,
     """A draft of a template change, staged."""
     obj = _target(around)
     staged: Rollout = rollout(around.ref.kind, obj, values, more.pop("steady_s", STEADY_S))
+    if not staged.rolls and action in {"restart", "rollback"} and replicas_of(obj):
+        raise InvalidInputError(f"{action} {around.ref}", "it would replace no pod", staged.says)
     shows = {"rollout": staged.says, **more.pop("shows", {})}
     return Draft(
         action=action,
@@ -115,7 +146,7 @@ def _rolling(around: Around, action: ActionName, confirm: str, values: dict[str,
         confirm=confirm,
         steps=staged.steps,
         paths=staged.paths,
-        reads=("spec.replicas", *more.pop("reads", ())),
+        reads=("spec.replicas", *_READ_OF.get(around.ref.kind, ())),
         diff=changed_fields(obj, write(obj, values)),
         reversible="full",
         at_once=staged.at_once,
@@ -125,19 +156,28 @@ def _rolling(around: Around, action: ActionName, confirm: str, values: dict[str,
     )
 
 
+_READ_OF = {  # beside what is written: the rollout was chosen by them
+    "Deployment": ("spec.paused", "spec.strategy"),
+    "StatefulSet": ("spec.updateStrategy",),
+    "DaemonSet": ("spec.updateStrategy",),
+}
+
+
 def restart(around: Around, wish: Wish) -> Draft:
-    """Replace every pod, one after the other (`kubectl rollout restart`'s annotation)."""
+    """Replace every pod (`kubectl rollout restart`'s annotation)."""
     del wish
     obj = _of_kind(around, ROLLING, "restart")
     pods = len(around.pods) or replicas_of(obj)
     values = {_RESTARTED_AT: around.now.isoformat(timespec="seconds").replace("+00:00", "Z")}
-    return _rolling(around, "restart", f"restart {around.ref} ({pods} pods, one at a time)", values)
+    draft = _rolling(around, "restart", f"restart {around.ref}", values)
+    how = {0: "none replaced now", 1: "one at a time"}.get(draft.at_once, f"{draft.at_once} at a time")
+    return draft.model_copy(update={"confirm": f"{draft.confirm} ({pods} pods, {how})"})
 
 
 def rollback(around: Around, wish: Wish) -> Draft:
     """Give a Deployment the pod template of an earlier revision."""
     _of_kind(around, ("Deployment",), "roll back")
-    found = revisions_of(around)
+    found = [item for item in revisions_of(around) if revision_of(item)]
     if len(found) < 2:
         raise InvalidInputError(
             f"roll back {around.ref}", "there is no earlier revision", "plan an image change"
@@ -149,16 +189,16 @@ def rollback(around: Around, wish: Wish) -> Draft:
         raise InvalidInputError("to_revision", f"{wanted} is not an earlier revision", f"it has {known}")
     chosen = found[numbers.index(wanted)]
     template = write(at(chosen, "spec", "template"), {'metadata.labels."pod-template-hash"': None})
-    confirm = (
-        f"roll back {around.ref} from revision {numbers[0]} to {wanted} (image {images_of(chosen)[:200]})"
-    )
+    image_then = one_line(images_of(chosen), 200)
+    confirm = f"roll back {around.ref} from revision {numbers[0]} to {wanted} (image {image_then})"
+    history = [f"{revision_of(item)}: {one_line(images_of(item), 120)}" for item in found[:5]]
     return _rolling(
         around,
         "rollback",
         confirm,
         {"spec.template": template},
         revisions_back=numbers.index(wanted),
-        shows={"revisions": "; ".join(f"{revision_of(item)}: {images_of(item)}" for item in found[:5])},
+        shows={"revisions": "; ".join(history)},
     )
 
 
@@ -168,13 +208,20 @@ def image(around: Around, wish: Wish) -> Draft:
     if not wish.image:
         raise InvalidInputError("image", "missing", "say which image, with its tag or digest")
     chosen = _container(obj, wish.container)
-    name, before = str(chosen.get("name")), str(chosen.get("image", ""))
+    name, before = chosen.name, str(chosen.container.get("image", ""))
     if before == wish.image:
         raise InvalidInputError("image", f"container {name} already runs it", "nothing to plan")
-    confirm = f"set image of container {name} in {around.ref} from {before[:200]} to {wish.image}"
-    return _rolling(
-        around, "image", confirm, {f"spec.template.spec.containers[name={name}].image": wish.image}
-    )
+    confirm = f"set image of container {name} in {around.ref} from {one_line(before, 200)} to {wish.image}"
+    values = {f"{chosen.path}.image": wish.image}
+    return _rolling(around, "image", confirm, values, warnings=_image_warnings(wish.image))
+
+
+def _image_warnings(image: str) -> tuple[str, ...]:
+    """A tag that moves (or none, which means latest) may be another image tomorrow, after an undo too."""
+    tag = image.rpartition("/")[2].partition(":")[2]
+    if "@sha256:" in image or tag not in {"", "latest"}:
+        return ()
+    return (f"{image} names no fixed version: what runs may change at any restart.",)
 
 
 _RESOURCE_FIELDS = (
@@ -192,6 +239,10 @@ def _wanted_resources(chosen: Obj, wish: Wish) -> dict[tuple[str, str], str]:
         if number is None or number <= 0:
             raise InvalidInputError(
                 f"{unit} {kind[:-1]}", f"{text!r} is not a quantity", "for example 384Mi or 250m"
+            )
+        if unit == "memory" and number < _LEAST_MEMORY_BYTES:
+            raise InvalidInputError(
+                f"memory {kind[:-1]}", f"{text} is less than 4Mi", "memory is counted in bytes: 384Mi"
             )
     if wanted:
         return wanted
@@ -229,18 +280,19 @@ def _raise_pct(chosen: Obj, wanted: dict[tuple[str, str], str]) -> int:
 
 def _lives_before_oom_s(around: Around, container: str) -> list[float]:
     """How long the container's last instances lived before the kernel killed them."""
-    lives = []
-    for pod in around.pods:
-        for status in at(pod, "status", "containerStatuses") or []:
-            ended = at(status, "lastState", "terminated") or {}
-            if status.get("name") == container and ended.get("reason") == "OOMKilled":
-                started, finished = ended.get("startedAt"), ended.get("finishedAt")
-                if started and finished:
-                    from datetime import datetime
-
-                    life = datetime.fromisoformat(finished) - datetime.fromisoformat(started)
-                    lives.append(life.total_seconds())
-    return lives
+    ends = [
+        at(status, state, "terminated") or {}
+        for pod in around.pods
+        for group in ("containerStatuses", "initContainerStatuses")
+        for status in at(pod, "status", group) or []
+        for state in ("lastState", "state")
+        if status.get("name") == container
+    ]
+    return [
+        (datetime.fromisoformat(end["finishedAt"]) - datetime.fromisoformat(end["startedAt"])).total_seconds()
+        for end in ends
+        if end.get("reason") == "OOMKilled" and end.get("startedAt") and end.get("finishedAt")
+    ]
 
 
 def _memory_story(around: Around, chosen: Obj) -> tuple[dict[str, str], tuple[str, ...], float]:
@@ -265,14 +317,11 @@ def _memory_story(around: Around, chosen: Obj) -> tuple[dict[str, str], tuple[st
 def resources(around: Around, wish: Wish) -> Draft:
     """Set requests and limits of one container; without values the memory limit is raised by half."""
     obj = _of_kind(around, ROLLING, "resources")
-    chosen = _container(obj, wish.container)
+    found = _container(obj, wish.container)
+    chosen, name = found.container, found.name
     wanted = _wanted_resources(chosen, wish)
     _check_order(chosen, wanted)
-    name = str(chosen.get("name"))
-    values = {
-        f"spec.template.spec.containers[name={name}].resources.{kind}.{unit}": text
-        for (kind, unit), text in wanted.items()
-    }
+    values = {f"{found.path}.resources.{kind}.{unit}": text for (kind, unit), text in wanted.items()}
     says = ", ".join(
         f"{unit} {kind[:-1]} {at(chosen, 'resources', kind, unit) or 'none'} -> {text}"
         for (kind, unit), text in wanted.items()
@@ -293,9 +342,32 @@ def resources(around: Around, wish: Wish) -> Draft:
         needs_bytes=_request(chosen, wanted, "memory", whole_bytes),
         needs_millicores=_request(chosen, wanted, "cpu", cpu_of),
         shows=shows,
-        warnings=warnings,
+        warnings=(*warnings, *_below_need(around, name, wanted), *_quality(chosen, wanted)),
         steady_s=steady_s,
     )
+
+
+def _below_need(around: Around, container: str, wanted: dict[tuple[str, str], str]) -> tuple[str, ...]:
+    """A limit at which it was killed before, or less, cannot do."""
+    limit = whole_bytes(wanted.get(("limits", "memory")))
+    obj = _target(around)
+    before = whole_bytes(at(_container(obj, container).container, "resources", "limits", "memory"))
+    if limit is None or before is None or limit > before or not _lives_before_oom_s(around, container):
+        return ()
+    return (f"It was OOMKilled at {memory_text(before)}; this is no more.",)
+
+
+def _quality(chosen: Obj, wanted: dict[tuple[str, str], str]) -> tuple[str, ...]:
+    """A container whose requests equal its limits is Guaranteed; raising one of them alone ends that."""
+    for unit in ("memory", "cpu"):
+        old = [amount(at(chosen, "resources", kind, unit)) for kind in ("limits", "requests")]
+        new = [
+            amount(wanted.get((kind, unit)) or at(chosen, "resources", kind, unit))
+            for kind in ("limits", "requests")
+        ]
+        if old[0] is not None and old[0] == old[1] and new[0] != new[1]:
+            return (f"Its {unit} request equalled its limit (QoS Guaranteed); it no longer does.",)
+    return ()
 
 
 def _request(chosen: Obj, wanted: dict[tuple[str, str], str], unit: str, read: Any) -> int:

@@ -7,30 +7,40 @@ exact command instead. Only an accept that carries our own single-use nonce coun
 from fastmcp import Context
 from mcp_types import InputRequiredResult
 
+from aiops_eks.planning.wording import one_line
 from aiops_shared.app.asking import Answered, answered, ask_and_wait, can_ask, is_modern, question
 from aiops_shared.errors import ApprovalPendingError
 from aiops_shared.guardrails import ActionRecord
 from aiops_shared.guardrails.facade import Guardrails
 from aiops_shared.guardrails.models import PendingApproval
-from aiops_shared.guardrails.redacting import escape_untrusted, redact
+
+_FIELDS_SHOWN = 20
+_VALUE_SHOWN = 200
 
 
 def _sees(pending: PendingApproval) -> str:
-    """What the person reads: the sentence, every changed field, what it touches and why it asks."""
-    lines = [f"Approve: {escape_untrusted(pending.confirm)}", ""]
+    """What the person reads: the sentence, every changed field, what it touches and why it asks.
+
+    Each thing that came from an object or from a model stays on its one line, whatever it holds.
+    """
+    lines = [f"Approve: {one_line(pending.confirm, 900)}", ""]
     lines += [
-        f"  {escape_untrusted(change.path)}: {_value(change.before, '(none)')} ->"
+        f"  {one_line(change.path, _VALUE_SHOWN)}: {_value(change.before, '(none)')} ->"
         f" {_value(change.after, '(removed)')}"
-        for change in pending.diff[:12]
+        for change in pending.diff[:_FIELDS_SHOWN]
     ]
-    if len(pending.diff) > 12:
-        lines.append(f"  … and {len(pending.diff) - 12} more fields; see the plan")
-    lines += ["", f"Touches: {pending.blast_radius}", f"Undo: {pending.reversible}. Rule: {pending.rule}."]
+    if (more := len(pending.diff) - _FIELDS_SHOWN) > 0:
+        lines.append(f"  … and {more} more fields, not shown here: see plan://{pending.plan_id}")
+    lost = f"; lost: {', '.join(one_line(each, 120) for each in pending.lost[:5])}" if pending.lost else ""
+    lines += ["", f"Touches: {one_line(pending.blast_radius)}"]
+    lines += [f"Undo: {pending.reversible}{lost}. Rule: {pending.rule}."]
+    if pending.reason:
+        lines.append(f"Reason given by {one_line(pending.requester, 80)}: {one_line(pending.reason, 300)}")
     return "\n".join(lines)
 
 
 def _value(text: str, absent: str) -> str:
-    return escape_untrusted(redact(text)) or absent
+    return one_line(text, _VALUE_SHOWN) or absent
 
 
 async def _take(guard: Guardrails, approval_id: str, said: Answered) -> bool:

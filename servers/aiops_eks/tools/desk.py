@@ -9,17 +9,22 @@ from dataclasses import dataclass
 
 from aiops_eks.models.changes import ActionStatus, PlannedChange
 from aiops_eks.planning import manifests
-from aiops_eks.planning.drafts import Around, Draft, DryRun, Obj, Surroundings, at
-from aiops_eks.planning.facts import measure
+from aiops_eks.planning.diffing import changed_fields
+from aiops_eks.planning.drafts import Around, Draft, DryRun, Obj, Surroundings, at, name_of
+from aiops_eks.planning.facts import budgets_for, headroom_of, measure, owner_key
 from aiops_eks.planning.judging import Judged, Stamp, plan_of, request_of
+from aiops_eks.planning.wording import cut, one_line
 from aiops_eks.planning.workloads import WORKLOAD_ACTIONS, Wish
 from aiops_shared.clock import Clock
 from aiops_shared.errors import InvalidInputError
 from aiops_shared.guardrails import ActionRecord, Plan, Verdict
 from aiops_shared.guardrails.facade import Guardrails
 from aiops_shared.guardrails.ids import new_id
+from aiops_shared.guardrails.paths import write
 from aiops_shared.results import Evidence, Table
 
+_DIFF_BYTES = 1800
+_SHOWN_VALUE = 160
 _PASSING = frozenset({"freeze", "repeat-limit", "rate-limit", "read-only", "audit-down"})
 
 
@@ -54,12 +59,12 @@ class PlanDesk:
             raise InvalidInputError(
                 "manifest", f"holds {len(documents)} objects", "one object a plan: call once for each"
             )
-        manifest = documents[0]
+        manifest = manifests.cleaned(documents[0])
         kind, namespace, name = _identity(manifest)
         around = await self.surroundings.around(cluster, kind, namespace, name)
         await self._refuse_early(around, manifest)
         dry = await self.surroundings.dry_apply(manifest, around)
-        draft = manifests.apply(around, manifest, dry.obj or manifest)
+        draft = manifests.apply(around, manifest, dry.obj or manifests.overlaid(around.obj or {}, manifest))
         return await self._plan(draft, around, reason, wanted=manifest, dry=dry)
 
     async def removal(
@@ -80,9 +85,9 @@ class PlanDesk:
     async def _judge(self, draft: Draft, around: Around, wanted: Obj | None) -> Verdict:
         facts = measure(draft, around, wanted=wanted)
         request = request_of(draft, facts, self.guard.caller)
-        verdict = await self.guard.judge(request)
+        verdict = await self.guard.judge(request, owner_key(around))
         if verdict.decision == "deny" and verdict.rule not in _PASSING:
-            raise await self.guard.refuse(request, verdict)
+            raise await self.guard.refuse(request, _with_budgets(verdict, around))
         return verdict
 
     async def _plan(
@@ -101,6 +106,7 @@ class PlanDesk:
             facts=measure(draft, around, wanted=wanted),
             verdict=verdict,
             policy_digest=self.guard.policy_digest,
+            warnings=() if dry else _admitted(draft, around, found),
         )
         stamp = Stamp(
             plan_id=new_id("pln_"),
@@ -139,30 +145,78 @@ def _identity(manifest: Obj) -> tuple[str, str, str]:
         raise InvalidInputError(
             "manifest", "kind and metadata.name are needed", "generateName cannot be planned"
         )
-    return str(kind), namespace, str(name)
+    version = manifest.get("apiVersion")
+    if not isinstance(version, str) or not version:
+        raise InvalidInputError("manifest", "apiVersion is needed", "for example apps/v1")
+    return f"{version}/{kind}", namespace, str(name)
+
+
+def _with_budgets(verdict: Verdict, around: Around) -> Verdict:
+    """A refusal for a disruption budget names the budget (R13)."""
+    if verdict.rule != "pdb":
+        return verdict
+    tight = [name_of(pdb) for pdb in budgets_for(around) if not headroom_of([pdb])]
+    said = f"PodDisruptionBudget {', '.join(tight)} has no headroom" if tight else "budgets could not be read"
+    return verdict.model_copy(update={"advice": f"{said}. {verdict.advice}"})
+
+
+def _admitted(draft: Draft, around: Around, dry: DryRun) -> tuple[str, ...]:
+    """What admission (a webhook, a default) would change beside what was asked for."""
+    first = draft.steps[0]
+    if dry.obj is None or around.obj is None or first.verb != "write":
+        return ()
+    more = [change.path for change in changed_fields(write(around.obj, first.values), dry.obj)]
+    if not more:
+        return ()
+    rest = f" and {len(more) - 5} more" if len(more) > 5 else ""
+    return (f"Admission would change more than was asked for: {', '.join(more[:5])}{rest}.",)
+
+
+def _cut_diff(plan: Plan) -> tuple[Table, tuple[str, ...]]:
+    """The first fields of a large diff, and what was left out; the plan and the approval keep all of it."""
+    rows: list[tuple[str, str, str]] = []
+    room = _DIFF_BYTES
+    for change in plan.diff:
+        row = (cut(change.path, 160), cut(change.before, _SHOWN_VALUE), cut(change.after, _SHOWN_VALUE))
+        room -= sum(len(each.encode()) for each in row) + 12
+        if room < 0 and rows:
+            break
+        rows.append(row)
+    left = len(plan.diff) - len(rows)
+    said = f"diff: {len(rows)} of {len(plan.diff)} fields shown; plan://{plan.plan_id} has all of them"
+    return Table(columns=("field", "before", "after"), rows=tuple(rows)), (said,) if left else ()
 
 
 def _shown(plan: Plan, draft: Draft, dry: DryRun) -> PlannedChange:
     verdict = _verdict_text(plan.verdict)
     missing = f": missing {'; '.join(dry.missing)}" if dry.missing else ""
     lost = f"; lost: {', '.join(plan.lost)}" if plan.lost else ""
+    diff, left_out = _cut_diff(plan)
+    dead = " It cannot be executed: it was not dry-run." if plan.validation == "schema_only" else ""
+    sentence = cut(plan.confirm, 220)
     return PlannedChange(
-        summary=f"Planned, nothing changed: {plan.confirm}. Policy: {verdict}."[:400],
+        summary=f"Planned, nothing changed: {sentence}. Policy: {verdict}.{dead}"[:400],
         plan_id=plan.plan_id,
         confirm=plan.confirm,
         verdict=verdict,
         advice=plan.verdict.advice,
-        diff=Table(
-            columns=("field", "before", "after"),
-            rows=tuple((change.path, change.before, change.after) for change in plan.diff),
-        ),
+        diff=diff,
         blast_radius=plan.blast_radius.says,
         rollout=draft.shows.get("rollout", ""),
         reversible=f"{plan.reversible}{lost}",
         validation=f"{plan.validation}{missing}",
-        shows={key: text for key, text in draft.shows.items() if key != "rollout"},
+        shows={key: one_line(text) for key, text in draft.shows.items() if key != "rollout"},
         expires_at=plan.expires_at.isoformat(timespec="seconds"),
-        evidence=(Evidence(source="kubernetes", query=f"dry run: {plan.confirm}"),),
-        warnings=plan.warnings,
-        untrusted=("diff", "confirm", "summary"),
+        evidence=_evidence(plan),
+        warnings=(*plan.warnings, *left_out),
+        truncated=bool(left_out),
+        untrusted=("diff", "confirm", "summary", "shows", "warnings"),
     )
+
+
+def _evidence(plan: Plan) -> tuple[Evidence, ...]:
+    if plan.validation == "schema_only":
+        return ()
+    target = plan.targets[0]
+    query = f"{target.steps[0].verb} {target.ref} with dryRun=All"
+    return (Evidence(source="kubernetes", query=query, says="admitted"),)

@@ -1,0 +1,49 @@
+"""Texts of a cluster as a person may read them: redacted whole, then on one line, then cut.
+
+A newline or an escape sequence in an image or annotation could otherwise forge a line of the question that a
+person answers (T7). Used wherever a plan keeps words that came from an object.
+"""
+
+from aiops_shared.guardrails.redacting import escape_untrusted, redact
+
+SHOWN = 400
+_AROUND = 40
+
+
+def one_line(text: str, limit: int = SHOWN) -> str:
+    """Redacted, every control character and line break spelled out, at most `limit` characters."""
+    return cut(_flat(redact(text)), limit)
+
+
+def cut(text: str, limit: int) -> str:
+    """The text, or its beginning and how long it was."""
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"
+
+
+def pair(before: str, after: str, limit: int = SHOWN) -> tuple[str, str]:
+    """Two redacted texts on one line each; long ones are shown where they differ, not where they begin."""
+    before, after = _flat(before), _flat(after)
+    if before == after:  # they differ only in what was masked
+        return cut(before, limit), f"{cut(after, limit)} (changed)"
+    if max(len(before), len(after)) <= limit:
+        return before, after
+    start = max(0, _same(before, after) - _AROUND)
+    return _window(before, start, limit), _window(after, start, limit)
+
+
+def _same(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    pairs = zip(one, other, strict=False)
+    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+def _window(text: str, start: int, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    part = text[start : start + limit]
+    head, tail = "…" if start else "", "…" if start + limit < len(text) else ""
+    return f"{head}{part}{tail} ({len(text)} characters)"
+
+
+def _flat(text: str) -> str:
+    return escape_untrusted(text).replace("\n", "\\n").replace("\t", "\\t")
