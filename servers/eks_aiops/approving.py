@@ -20,26 +20,29 @@ _CODE = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 Ask = Callable[[str], str]
 
 
-def _safe(text: str) -> str:
-    return escape_untrusted(redact(text))
+def spelled(text: str) -> str:
+    """Text on one line: what it holds can neither start a line of its own nor steer the terminal (T7)."""
+    return escape_untrusted(redact(text)).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def described(pending: PendingApproval) -> str:
     """Everything that is approved: sentence, each field, reach, rule, digest."""
     lines = [
         f"Approval  {pending.approval_id}   (until {pending.expires_at:%Y-%m-%d %H:%M:%S} UTC)",
-        f"Asked by  {pending.requester}",
-        f"Change    {_safe(pending.confirm)}",
-        f"Touches   {_safe(pending.blast_radius)}",
-        f"Undo      {pending.reversible}" + (f"; lost: {', '.join(pending.lost)}" if pending.lost else ""),
+        f"Asked by  {spelled(pending.requester)}",
+        f"Change    {spelled(pending.confirm)}",
+        f"Touches   {spelled(pending.blast_radius)}",
+        f"Undo      {pending.reversible}"
+        + (f"; lost: {spelled(', '.join(pending.lost))}" if pending.lost else ""),
+        f"Reason    {spelled(pending.reason) or '(none given)'}",
         f"Rule      {pending.rule} (needs {pending.needs})",
         f"Digest    {pending.plan_digest}",
         "",
     ]
     for change in pending.diff:
-        lines.append(f"  {_safe(change.path)}")
-        lines += [f"    - {_safe(line)}" for line in (change.before or "(none)").splitlines()]
-        lines += [f"    + {_safe(line)}" for line in (change.after or "(removed)").splitlines()]
+        lines.append(f"  {spelled(change.path)}")
+        lines += [f"    - {spelled(line)}" for line in (change.before or "(none)").splitlines()]
+        lines += [f"    + {spelled(line)}" for line in (change.after or "(removed)").splitlines()]
     return "\n".join(lines)
 
 
@@ -81,13 +84,13 @@ async def approve_at_terminal(approval_id: str, *, decline: bool, ask: Ask = inp
         waiting = await guard.pending_approvals()
         if not approval_id:
             for one in waiting:
-                sys.stdout.write(f"{one.approval_id}  {one.requester:12}  {_safe(one.confirm)}\n")
+                sys.stdout.write(f"{one.approval_id}  {spelled(one.requester):12}  {spelled(one.confirm)}\n")
             sys.stdout.write("" if waiting else "nothing waits for approval\n")
             return 0
         chosen = next((one for one in waiting if one.approval_id == approval_id), None)
         if chosen is None:
             sys.stdout.write(
-                f"no pending approval {escape_untrusted(approval_id)[:60]}; list them: eks-aiops approve\n"
+                f"no pending approval {spelled(approval_id)[:60]}; list them: eks-aiops approve\n"
             )
             return 1
         return await decide(guard, chosen, person, ask, decline=decline)

@@ -7,7 +7,7 @@ import anyio
 
 from aiops_shared.guardrails.audit import AuditRecord
 from aiops_shared.guardrails.audit_chain import anchors_in
-from aiops_shared.guardrails.redacting import escape_untrusted
+from eks_aiops.approving import spelled
 from eks_aiops.guarding import guardrails
 
 _SHOWN = ("step", "target", "rule", "what", "tool", "code", "result", "decision", "state", "reason")
@@ -17,7 +17,7 @@ def line_of(record: AuditRecord) -> str:
     """One record as people read it."""
     says = "; ".join(f"{key} {record.says[key]}" for key in _SHOWN if record.says.get(key))
     text = f"{record.seq:5} {record.at[:19]} {record.event:14} {record.actor:10} {record.about}  {says}"
-    return escape_untrusted(text)[:200].rstrip()
+    return spelled(text)[:200].rstrip()
 
 
 async def show(*, limit: int, as_json: bool) -> int:

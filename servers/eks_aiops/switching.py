@@ -7,7 +7,7 @@ import sys
 
 from aiops_shared.errors import ActionRefusedError
 from aiops_shared.guardrails.facade import Guardrails
-from eks_aiops.approving import no_person
+from eks_aiops.approving import no_person, spelled
 from eks_aiops.guarding import guardrails
 
 
@@ -35,7 +35,7 @@ async def lift(scope: str) -> int:
             raise ActionRefusedError("freeze off", why, "a person lifts it in a terminal of their own")
         await _note(guard, "off", scope)
         lifted = await guard.freeze_off(guard.caller.name, scope)
-    sys.stdout.write("lifted\n" if lifted else f"nothing was frozen in {scope}\n")
+    sys.stdout.write("lifted\n" if lifted else f"nothing was frozen in {spelled(scope)}\n")
     return 0
 
 
@@ -44,7 +44,7 @@ async def show() -> int:
     with guardrails() as guard:
         held = await guard.freeze_status()
     for one in held:
-        sys.stdout.write(f"frozen: {one} (scope {one.scope})\n")
+        sys.stdout.write(f"frozen: {spelled(str(one))} (scope {spelled(one.scope)})\n")
     if not held:
         sys.stdout.write("nothing is frozen\n")
     return 0

@@ -225,6 +225,7 @@ def _request(plan: Plan, target: TargetChange, facts: Facts, caller: Caller) -> 
     return Request(
         action=plan.action,
         kind=target.ref.kind,
+        group=target.ref.group,
         namespace=target.ref.namespace,
         name=target.ref.name,
         cluster=plan.cluster,

@@ -57,6 +57,11 @@ class ObjectRef(Frozen):
     namespace: str = ""
     name: str
 
+    @property
+    def group(self) -> str:
+        """The API group of its kind; "" is the core group."""
+        return self.api_version.rpartition("/")[0]
+
     def __str__(self) -> str:
         where = f"{self.namespace}/{self.name}" if self.namespace else self.name
         return f"{self.kind.lower()} {where}"
@@ -114,6 +119,7 @@ class Request(Frozen):
 
     action: ActionName
     kind: str
+    group: str = ""  # API group of the kind; "" is the core group
     namespace: str = ""
     name: str = ""
     cluster: str = ""

@@ -124,6 +124,7 @@ def _entities(
     """Both entities, always: one that is missing has no attributes, and rules about it would not match."""
     attributes = {
         "kind": request.kind,
+        "group": request.group,
         "namespace": request.namespace,
         "name": request.name,
         "cluster": request.cluster,
