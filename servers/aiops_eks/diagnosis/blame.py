@@ -5,7 +5,7 @@ that the cluster's own state leaves open, and it is quoted; it never becomes an 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 _FATAL = re.compile(
@@ -19,6 +19,19 @@ _ERROR = re.compile(
     re.IGNORECASE,
 )
 _FRAME = re.compile(r"^\s+(?:at |File \")|^goroutine \d+|^\s*\.\.\. \d+ more|^\t")
+_CALM = re.compile(
+    r"level=\"?(?:info|debug|trace)|\"level\":\s*\"(?:info|debug|trace)|\b(?:INFO|DEBUG|TRACE)\b"
+)
+_USAGE = re.compile(r"^(?:incorrect )?usage(?: of \S+)?:(?!\s*\d)", re.IGNORECASE)
+_HELP = re.compile(r"^(?:global |available )?(?:flags|options|commands|arguments):", re.IGNORECASE)
+_OPTION = re.compile(r"^\s+(?:--?[A-Za-z]|\[-)")
+# Says only that it ends: what it says of the why stands before it.
+_ONLY_ENDS = re.compile(
+    r"giving up|exiting|shutting down|program will exit|abort(?:ed|ing)|terminating"
+    r"|could not create the java virtual machine|a fatal exception has occurred|application run failed"
+    r"|exited? with (?:exit )?(?:code|status)|command failed with|lifecycle script|ELIFECYCLE",
+    re.IGNORECASE,
+)
 
 
 class Blame(StrEnum):
@@ -64,8 +77,21 @@ _WORDS: dict[Blame, tuple[str, ...]] = {
         r"could not (?:connect|translate host name)",
     ),
     Blame.ARGUMENTS: (
-        r"unknown (?:shorthand )?flag|flag provided but not defined|unrecognized (?:option|argument)",
-        r"invalid (?:option|argument)s?\b|unknown (?:option|command)\b|^usage:",
+        # Go: flag, pflag and cobra, kingpin
+        r"unknown (?:shorthand |long |short )?flag\b|flag provided but not defined|flag needs an argument",
+        r"required flag\(s\)|unknown command \S+ for |invalid argument \S+ for ",
+        r"invalid value .{0,80} for (?:flag|'-)",
+        r"accepts (?:at most |at least |between )?\d+ .{0,20}arg\(s\), received",
+        # getopt of GNU, busybox and BSD, perl, ruby, nginx
+        r"unrecogni[sz]ed (?:VM )?(?:option|argument|subcommand|command or argument)s?\b",
+        r"(?:invalid|illegal|bad|unknown|no such) options?(?:: | -- | ['\"`-])",
+        r"option (?:'\S+' )?requires an argument",
+        # argparse, click, clap, commander, yargs
+        r"the following (?:required )?arguments (?:are required|were not provided)",
+        r"argument \S+: (?:invalid|expected|not allowed)|unexpected (?:extra )?argument",
+        r"(?:missing|no such) option\b|no such command '|found argument '|unknown arguments?: ",
+        r"required option '|command line arguments?: ",
+        r"^(?:incorrect )?usage(?: of \S+)?:",
     ),
     Blame.SETTING: (
         r"(?:required|missing|mandatory|undefined|unset)\b.{0,60}\b(?:setting|variable|env\w*|config\w*|key)",
@@ -80,16 +106,49 @@ _VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9]\b")
 
 
 def telling_line(lines: Sequence[str]) -> str:
-    """The line that most likely says why the run ended: the last fatal one, else the last error.
+    """The line that most likely says why the run ended.
 
-    Empty when the log ends without an error: nothing then blames the program.
+    The last fatal one, else the last error, else the last that blames something without a level (`unknown
+    flag: --x`). One that only says the end gives way to the one before. Empty when the log ends without a
+    complaint: nothing then blames the program.
     """
-    own = [line for line in lines if line.strip() and not _FRAME.search(line)]
+    own = list(_own(lines))
     for pattern in (_FATAL, _ERROR):
         found = [line for line in own if pattern.search(line)]
         if found:
-            return found[-1]
-    return ""
+            return _why(found, own)
+    return _bare(own)
+
+
+def _own(lines: Sequence[str]) -> Iterator[str]:
+    """Lines that say something: no frames of a trace, no help text under a usage line."""
+    helping = False
+    for line in lines:
+        usage = bool(_USAGE.search(line))
+        helping = usage or bool(_HELP.search(line)) or (helping and not line[:1].strip())
+        idle = not line.strip() or _FRAME.search(line) or _OPTION.search(line)
+        if usage or not (helping or idle):
+            yield line
+
+
+def _why(found: Sequence[str], own: Sequence[str]) -> str:
+    """The last of the found; when it only says the end, the last complaint before it."""
+    last = found[-1]
+    if not _only_ends(last):
+        return last
+    before = own[: len(own) - 1 - own[::-1].index(last)]
+    complaints = [line for line in before if _ERROR.search(line) and not _only_ends(line)]
+    return complaints[-1] if complaints else _bare(before) or last
+
+
+def _only_ends(line: str) -> bool:
+    return bool(_ONLY_ENDS.search(line)) and blamed(line) is None
+
+
+def _bare(own: Sequence[str]) -> str:
+    """The last line without a calm level that blames something, a usage text only when nothing else does."""
+    found = [line for line in own if not _CALM.search(line) and blamed(line) is not None]
+    return next((line for line in reversed(found) if not _USAGE.search(line)), found[-1] if found else "")
 
 
 def blamed(line: str) -> Blame | None:

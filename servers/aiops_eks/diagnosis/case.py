@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from aiops_eks.diagnosis.facts import Facts
-from aiops_eks.diagnosis.objects import Container, Event, Lookup, Need, Pod, Ref, Workload
+from aiops_eks.diagnosis.objects import Container, Event, LogTail, Lookup, Need, Pod, Ref, Workload
 from aiops_eks.diagnosis.quantities import duration_text
 from aiops_eks.diagnosis.quoting import quoted
 from aiops_shared.results import Evidence
@@ -20,6 +20,7 @@ FAILED_RECENT_S = 3600.0
 JOB_RECENT_S = 86_400.0
 START_GRACE_S = 90.0  # how long a container may be creating before that is worth a question
 FEW_RESTARTS = 3
+SAME_DAY_S = 43_200.0  # a crash of the day before yesterday says nothing about now, however long it took
 STARTING = frozenset({"", "ContainerCreating", "PodInitializing"})
 
 
@@ -58,14 +59,37 @@ class Case:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The last words of the run that ended: its log, else its termination message."""
-        if self.container is None:
-            return ()
-        tail = self.facts.log(self.pod.ref, self.container.name)
-        if tail is not None and tail.lines:
-            return tail.lines
-        death = self.container.death
-        return tuple(death.message.splitlines()) if death else ()
+        """The last words of the run that ended: its log, else its termination message.
+
+        Where it left none, or its log was not worth a request, a pod of the same ReplicaSet whose container
+        ended the same way speaks for it: they run one template, and it is one cause.
+        """
+        own = self._own_tail
+        if own is not None and own.lines:
+            return own.lines
+        death = self.container.death if self.container else None
+        if death is not None and death.message.strip():
+            return tuple(death.message.splitlines())
+        return self._sibling_tail.lines if self._sibling_tail else ()
+
+    @property
+    def _own_tail(self) -> LogTail | None:
+        return self.facts.log(self.pod.ref, self.container.name) if self.container else None
+
+    @property
+    def _sibling_tail(self) -> LogTail | None:
+        container = self.container
+        if container is None or container.death is None or self.pod.parent is None:
+            return None
+        tails = self.facts.logs_of(self.pod.parent, container.name)
+        return next((t for t in tails if t.lines and self._died_alike(t)), None)
+
+    def _died_alike(self, tail: LogTail) -> bool:
+        pod, mine = self.facts.pod(tail.pod), self.container
+        other = next((c for c in pod.containers if mine and c.name == mine.name), None) if pod else None
+        if mine is None or other is None or mine.death is None or other.death is None:
+            return False
+        return (mine.death.exit_code, mine.death.reason) == (other.death.exit_code, other.death.reason)
 
     @property
     def needs(self) -> tuple[Need, ...]:
@@ -106,13 +130,12 @@ class Case:
         return event_evidence(self.facts, event)
 
     def log_evidence(self, line: str) -> Evidence:
-        """One log line, quoted."""
+        """One log line, quoted, with the pod that wrote it."""
         name = self.container.name if self.container else ""
-        tail = self.facts.log(self.pod.ref, name)
+        tail = next((t for t in (self._own_tail, self._sibling_tail) if t and line in t.lines), None)
         which = "termination message" if tail is None else "previous log" if tail.previous else "log"
-        return Evidence(
-            source="pod log", query=f"{which} of {self.pod.ref}, container {name}", says=quoted(line)
-        )
+        pod = self.pod.ref if tail is None else tail.pod
+        return Evidence(source="pod log", query=f"{which} of {pod}, container {name}", says=quoted(line))
 
     def lookup_evidence(self, lookup: Lookup) -> Evidence:
         """The answer to a lookup of a referenced object."""
@@ -192,14 +215,18 @@ def _ended_badly(facts: Facts, pod: Pod, container: Container) -> bool:
 
 
 def _restarts_again_and_again(facts: Facts, container: Container) -> bool:
-    """Runs at the moment, but the last run ended not long ago by the measure of how long it lived."""
+    """Runs at the moment, but the last run ended not long ago by the measure of how long it lived.
+
+    One restart is an incident that is over, unless memory ended a long run: what leaks will be back.
+    """
     last = container.last
     if last is None or container.restarts == 0:
         return False
-    calm_s = max(RECENT_S, 2 * (last.lived_s or 0))
-    if facts.age_s(last.finished_at) > calm_s:
+    lived_s = last.lived_s or 0.0
+    if facts.age_s(last.finished_at) > max(RECENT_S, min(2 * lived_s, SAME_DAY_S)):
         return False
-    return container.restarts >= FEW_RESTARTS or not container.ready or (last.lived_s or 0) >= RECENT_S
+    leaks = last.reason == "OOMKilled" and lived_s >= RECENT_S
+    return container.restarts >= FEW_RESTARTS or not container.ready or leaks
 
 
 def _never_ready(facts: Facts, pod: Pod, container: Container) -> bool:

@@ -59,12 +59,23 @@ class Facts:
         return _grouped(self.logs, lambda tail: (tail.pod, tail.container))
 
     @cached_property
+    def _logs_by_parent(self) -> dict[tuple[Ref, str], list[LogTail]]:
+        parents = ((tail, self.pod(tail.pod)) for tail in self.logs)
+        placed = [(tail, pod.parent) for tail, pod in parents if pod is not None and pod.parent is not None]
+        groups = _grouped(placed, lambda pair: (pair[1], pair[0].container))
+        return {key: sorted((t for t, _ in found), key=lambda t: t.pod) for key, found in groups.items()}
+
+    @cached_property
     def _lookups(self) -> dict[Ref, Lookup]:
         return {found.target: found for found in self.lookups}
 
     @cached_property
     def _workloads(self) -> dict[Ref, Workload]:
         return {found.ref: found for found in self.workloads}
+
+    @cached_property
+    def _workloads_by_name(self) -> dict[tuple[str, str], list[Workload]]:
+        return _grouped(self.workloads, lambda found: (found.ref.namespace, found.ref.name))
 
     @cached_property
     def _nodes(self) -> dict[str, Node]:
@@ -114,9 +125,17 @@ class Facts:
         """The log that tells of a container's death: the previous run's before the current one's."""
         return min(self._logs.get((pod, container), []), key=lambda tail: not tail.previous, default=None)
 
+    def logs_of(self, parent: Ref, container: str) -> Sequence[LogTail]:
+        """The logs that were read of one container of a controller's pods."""
+        return self._logs_by_parent.get((parent, container), [])
+
     def workload(self, ref: Ref | None) -> Workload | None:
         """One workload by identity."""
         return self._workloads.get(ref) if ref else None
+
+    def named(self, namespace: str, name: str) -> Sequence[Workload]:
+        """The workloads of that name, of any kind."""
+        return self._workloads_by_name.get((namespace, name), [])
 
     def node(self, name: str) -> Node | None:
         """One node by name."""

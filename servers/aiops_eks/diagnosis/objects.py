@@ -208,6 +208,7 @@ class Workload:
     suspended: bool = False
     settled: bool = True  # the controller has seen the newest spec
     selector: Mapping[str, str] = field(default_factory=dict)
+    template_labels: Mapping[str, str] = field(default_factory=dict)
     conditions: tuple[Condition, ...] = ()
     images: tuple[str, ...] = ()
     revision: str = ""

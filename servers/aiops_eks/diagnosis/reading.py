@@ -282,6 +282,7 @@ def workload(obj: Obj, kind: str) -> Workload:
         suspended=spec.get("suspend") is True,
         settled=count(status, "observedGeneration") >= count(meta, "generation"),
         selector=_strings(spec, "selector", "matchLabels"),
+        template_labels=_strings(spec, "template", "metadata", "labels"),
         conditions=conditions,
         images=tuple(text(c, "image") for c in items(template, "containers")),
         revision=_strings(meta, "annotations").get("deployment.kubernetes.io/revision", ""),

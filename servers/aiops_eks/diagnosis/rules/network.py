@@ -1,18 +1,19 @@
 """Services whose traffic goes nowhere.
 
 A Service without endpoints is mostly a symptom of its pods; it is a cause of its own only when its selector
-takes no pod while a workload of that namespace nearly fits, or its target port has no such name. Without a
-selector, with a workload scaled to zero, or as a standby it is as it should be.
+takes no pod while a workload of that namespace nearly fits or bears the Service's name, or its target port
+has no such name. Without a selector, with a workload scaled to zero, or as a standby it is as it should be.
 Source: `pkg/controller/endpointslice`.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
+from aiops_eks.diagnosis.case import START_GRACE_S
 from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.findings import Cause, Told, WorldRule
-from aiops_eks.diagnosis.objects import Pod, Ref, Service
+from aiops_eks.diagnosis.objects import Pod, Ref, Service, Workload, selects
 from aiops_shared.results import Evidence
 
 _DIGITS = re.compile(r"\d+")
@@ -21,13 +22,16 @@ ROLES = frozenset(
     {"leader", "master", "primary", "standby", "replica", "secondary", "active", "passive"}
     | {"canary", "stable", "blue", "green", "preview"}
 )
+ROLE_KEY = re.compile(r"role|leader|primary|active|track|slot|colou?r|pod-name|pod-index", re.IGNORECASE)
+SERVING = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+SWITCHES = frozenset({"true", "false", "yes", "no"})  # a label that somebody sets on the pods that may serve
 SERVICE_SELECTOR_MISMATCH = Cause(
     code="SERVICE_SELECTOR_MISMATCH",
     severity="high",
     means="A Service's selector takes no pod although pods that nearly fit are running.",
-    told_by="No endpoints, no pod and no workload's template matches the selector, and pods share some "
-    "but not all "
-    "of its labels. A workload scaled to zero, or no such pods at all, is no finding.",
+    told_by="No endpoints, no pod and no workload's template matches the selector, and either pods miss it "
+    "by one misspelt value, or the running workload of the Service's own name has other labels. A workload "
+    "scaled to zero, a role that nobody has now (leader, canary, blue), or no such pods is no finding.",
     source="pkg/controller/endpointslice",
     next_step="compare the Service's selector with the pods' labels (get_resource); "
     "plan_manifest(action=apply)",
@@ -88,16 +92,13 @@ def _symptom(service: Service, pods: Sequence[Pod]) -> Told:
 
 
 def _mismatch(facts: Facts, service: Service) -> Iterator[Told]:
-    asleep = [
-        w
-        for w in facts.workloads
-        if w.ref.namespace == service.ref.namespace and _is_for(service, w.selector)
-    ]
-    near = [] if asleep else _near(facts, service)
+    asleep = any(_is_for(service, w) for w in facts.workloads if w.ref.namespace == service.ref.namespace)
+    young = service.created_at is not None and facts.age_s(service.created_at) < START_GRACE_S
+    near = [] if asleep or young else _near(facts, service) or _namesake(facts, service)
     if not near:
         return
     other = near[0]
-    lacking = {k: v for k, v in service.selector.items() if other.labels.get(k) != v}
+    lacking = _lacking(service, other)
     words = ", ".join(
         f"{key}={value} (pods have {other.labels.get(key, 'none')})" for key, value in sorted(lacking.items())
     )
@@ -106,15 +107,20 @@ def _mismatch(facts: Facts, service: Service) -> Iterator[Told]:
         at=service.ref,
         subject=service.ref,
         predicate=f"selects no pod: {words}",
-        root_cause=f"{service.ref} asks for {words}; {len(near)} pods of {other.subject} fit otherwise.",
+        root_cause=f"{service.ref} asks for {words}, which no pod has, so it sends traffic nowhere; "
+        f"{len(near)} pods of {other.subject} nearly fit.",
         hurts=(service.ref,),
         evidence=(
             _says(service),
             Evidence(source="kubernetes", query=f"{other.ref} labels", says=_labels(other)),
         ),
         agree=3,
-        ruled_out=("crashing pods: no pod is selected at all",),
+        ruled_out=("crashing pods: no pod is selected at all", "scaled to zero: no workload's template fits"),
     )
+
+
+def _lacking(service: Service, pod: Pod) -> dict[str, str]:
+    return {key: value for key, value in service.selector.items() if pod.labels.get(key) != value}
 
 
 def _labels(pod: Pod) -> str:
@@ -125,7 +131,7 @@ def _near(facts: Facts, service: Service) -> list[Pod]:
     """Pods that miss the selector by one label's misspelt value; a role that nobody has now is no error."""
     found: dict[Ref, Pod] = {}
     for key, value in service.selector.items():
-        if value in ROLES:
+        if _is_role(key, value):
             continue
         rest = {k: v for k, v in service.selector.items() if k != key}
         for other in facts.label_values(service.ref.namespace, key):
@@ -144,10 +150,27 @@ def _alike(wanted: str, other: str) -> bool:
     return SequenceMatcher(None, wanted, other, autojunk=False).ratio() >= ALIKE
 
 
-def _is_for(service: Service, selector: Mapping[str, str]) -> bool:
-    return bool(selector) and all(
-        service.selector.get(k) == v for k, v in selector.items() if k in service.selector
+def _namesake(facts: Facts, service: Service) -> list[Pod]:
+    """Running pods of the workload that bears the Service's name, unless they only lack a role."""
+    found = [
+        pod
+        for w in facts.named(service.ref.namespace, service.ref.name)
+        if w.ref.kind in SERVING
+        for pod in facts.pods_of(w.ref)
+        if pod.phase == "Running" and pod.deleted_at is None
+    ]
+    return (
+        [] if any(_is_role(*pair) for pod in found[:1] for pair in _lacking(service, pod).items()) else found
     )
+
+
+def _is_role(key: str, value: str) -> bool:
+    return value.lower() in ROLES | SWITCHES or bool(ROLE_KEY.search(key))
+
+
+def _is_for(service: Service, workload: Workload) -> bool:
+    """Whether the workload's pods would be taken, had it any."""
+    return selects(service.selector, workload.template_labels or workload.selector)
 
 
 def _ports(service: Service, pods: Sequence[Pod]) -> Iterator[Told]:
