@@ -28,6 +28,7 @@ from aiops_eks.tools.manifests import ManifestTools
 from aiops_eks.tools.plans import PlanTools
 from aiops_eks.tools.resources import ResourceTools
 from aiops_shared.app import build, log_to_stderr, trace_to
+from aiops_shared.app.ending import end_on_signals
 from aiops_shared.app.recording import Recorder
 from aiops_shared.auth.callers import caller_from
 from aiops_shared.aws.clients import AwsClients
@@ -96,8 +97,9 @@ def make(settings: Settings) -> FastMCP:
 
 
 def serve() -> None:
-    """Run over stdio until the client closes it."""
+    """Run over stdio until the client closes it, or a signal ends it."""
     settings = Settings()
     log_to_stderr(settings.log_level)
+    end_on_signals()
     trace_to(settings, "eks")
     make(settings).run(show_banner=False)
