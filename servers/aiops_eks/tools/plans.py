@@ -26,7 +26,7 @@ from aiops_shared.params import (
 )
 
 Quantity = Annotated[
-    str | None, Field(pattern=r"^[0-9.]{1,12}([a-zA-Z]{0,2})$", description="e.g. 384Mi, 250m")
+    str | None, Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,9})?[a-zA-Z]{0,2}$", description="e.g. 384Mi, 250m")
 ]
 ImageRef = Annotated[
     str | None,
@@ -66,7 +66,9 @@ class PlanTools:
         cpu_limit: Quantity = None,
         cpu_request: Quantity = None,
         image: ImageRef = None,
-        to_revision: Annotated[int | None, Field(ge=1, description="rollback; absent: the previous")] = None,
+        to_revision: Annotated[
+            int | None, Field(ge=1, le=1_000_000, description="rollback; absent: the previous")
+        ] = None,
         reason: Reason = None,
     ) -> PlannedChange:
         """Plan to scale, restart, roll back, resize (CPU/memory limits) or change the image of a workload.

@@ -4,6 +4,7 @@ Tools cut their own lists before they make a cursor; this is the backstop for wh
 A token is taken as 3 bytes of this kind of JSON, which overestimates slightly.
 """
 
+import json
 from collections.abc import Collection
 from typing import Any
 
@@ -16,7 +17,10 @@ KEEP_TAIL = frozenset({"lines"})  # of a log the newest lines matter
 
 def size_bytes(value: Any) -> int:
     """Size as compact JSON."""
-    return len(orjson.dumps(value, default=str))
+    try:
+        return len(orjson.dumps(value, default=str))
+    except TypeError:  # an integer of more than 64 bits, which only arguments may hold
+        return len(json.dumps(value, default=str))
 
 
 def without_empties(value: Any, required: Collection[str] = ()) -> Any:

@@ -147,6 +147,7 @@ def _mapping(node: yaml.MappingNode, budget: _Budget, depth: int) -> Obj:
     for key_node, value_node in node.value:
         if key_node.tag == MERGE:
             for source in _sources(value_node, key_node):
+                budget.spend(source, depth + 1)  # a mapping may merge itself
                 merged = {**_mapping(source, budget, depth + 1), **merged}
             continue
         key = _key(key_node)
