@@ -11,7 +11,7 @@ import yaml
 
 from aiops_eks.planning.wording import one_line, pair
 from aiops_shared.guardrails.models import FieldChange
-from aiops_shared.guardrails.paths import Key, Part, Pick, join
+from aiops_shared.guardrails.paths import Key, Part, Pick, join, same
 from aiops_shared.guardrails.redacting import redact_tree
 
 SERVER_SIDE = ("resourceVersion", "generation", "managedFields", "uid", "creationTimestamp", "selfLink")
@@ -69,7 +69,7 @@ def _children(before: Any, after: Any) -> tuple[Mapping[Part, Any], Mapping[Part
 
 
 def _walk(before: Any, after: Any, path: tuple[Part, ...], owner: Mapping[str, Any]) -> list[FieldChange]:
-    if before == after and type(before) is type(after):
+    if same(before, after):
         return []
     below = _children(before, after) if before or after else None
     if below is None:

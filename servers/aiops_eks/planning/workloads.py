@@ -3,6 +3,7 @@
 Raises InvalidInputError when the wish does not fit the object, with what would.
 """
 
+import math
 from datetime import datetime
 from typing import Any
 
@@ -274,7 +275,7 @@ def _raise_pct(chosen: Obj, wanted: dict[tuple[str, str], str]) -> int:
         before, after = amount(at(chosen, "resources", kind, unit)), amount(text)
         if after is None:
             continue
-        ratios.append(int(-(-after * 100 // before)) if before else 1000)
+        ratios.append(math.ceil(after * 100 / before) if before else 1000)
     return min(max(ratios), 1_000_000)
 
 
