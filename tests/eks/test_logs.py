@@ -1,8 +1,8 @@
 """Reading logs: the right instance, merged, counted, filtered safely, cut from the old end."""
 
-import time
 from typing import Any
 
+import anyio
 import pytest
 
 from tests.eks.reading import ask, on, records, refused, tokens
@@ -170,11 +170,10 @@ async def test_a_pattern_that_is_not_simple_is_refused_before_any_request(patter
 
 
 @pytest.mark.parametrize("pattern", ["a.*a.*a.*a.*b", "(a|aa)+$", "[a-z]*[a-y]*z"])
-async def test_a_backtracker_s_nightmare_answers_in_two_seconds(pattern: str) -> None:
+async def test_a_backtracker_s_nightmare_is_answered(pattern: str) -> None:
     clusters = logged(pod("api"), api=lines(*["a" * 2_000] * 400, ago_s=1000))
-    began = time.monotonic()
-    answer = await ask(clusters, "get_pod_logs", namespace="production", pod="api", grep=pattern)
-    assert time.monotonic() - began < 2
+    with anyio.fail_after(20):  # a backtracking engine would need years
+        answer = await ask(clusters, "get_pod_logs", namespace="production", pod="api", grep=pattern)
     assert answer["summary"]
 
 
@@ -185,9 +184,7 @@ async def test_of_ten_pods_with_many_lines_a_bounded_number_is_read_and_that_is_
     for each in pods:
         place = ("production", str(each["metadata"]["name"]), "app", False)
         clusters.kubes[0].lines[place] = lines(*[text] * 3_000, ago_s=9_000)
-    began = time.monotonic()
     answer = await ask(clusters, "get_pod_logs", namespace="production", selector="app=app", grep="timeout")
-    assert time.monotonic() - began < 10  # a busy machine; 2 s on an idle one
     assert "5000 lines of 5000 matching" in answer["summary"]
     assert "only the newest 500 lines of each pod were read" in answer["warnings"]
 

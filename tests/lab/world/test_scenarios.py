@@ -1,8 +1,6 @@
 """Every scenario stands at its T0 as the scenarios' page describes it, with any seed."""
 
-import gc
 import re
-import time
 from datetime import datetime
 
 import pytest
@@ -243,11 +241,8 @@ def _portrait(world: World) -> list[str]:
 
 
 @pytest.mark.parametrize("scenario", names())
-def test_every_scenario_loads_fast_says_what_it_is_and_what_is_right(scenario: str) -> None:
-    gc.collect()  # the worlds of other tests are not this one's time
-    begun = time.process_time()
+def test_every_scenario_loads_says_what_it_is_and_what_is_right(scenario: str) -> None:
     world = load(scenario, 11)
-    assert time.process_time() - begun < 2
     assert not world.cluster.failures
     story = SCENARIOS[scenario]
     assert story.title

@@ -1,6 +1,5 @@
 """The kill switch and freeze windows, over processes (D7, T10)."""
 
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,15 +16,13 @@ WINDOW = PolicySettings(freeze_windows=["2026-12-20T00:00:00Z/2027-01-04T00:00:0
 
 
 @pytest.mark.threat("T10")
-async def test_a_freeze_set_in_one_process_stops_another_within_a_second(tmp_path: Path) -> None:
+async def test_a_freeze_set_in_one_process_stops_another_at_its_next_look(tmp_path: Path) -> None:
     with opened(tmp_path) as here, opened(tmp_path) as there:
         mine, theirs = (Freezer(store, PolicySettings(), FakeClock()) for store in (here, there))
         await theirs.check("scale deployment shop/web", "shop")
-        start = time.monotonic()
         await mine.freeze("ann", "incident 42, password=hunter2")
         with pytest.raises(FrozenError, match="frozen by ann") as caught:
             await theirs.check("scale deployment shop/web", "shop")
-        assert time.monotonic() - start < 1
         assert "incident 42" in caught.value.reason
         assert "hunter2" not in caught.value.reason
         assert caught.value.code == "frozen"

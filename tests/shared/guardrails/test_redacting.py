@@ -313,7 +313,7 @@ def test_clean_lines_cost_almost_nothing() -> None:
     ids=lambda text: str(text)[:16],
 )
 def test_hostile_text_costs_no_more_than_its_length(hostile: str) -> None:
-    assert _seconds(lambda: redact(hostile)) < 5
+    assert _seconds(lambda: redact(hostile)) < 15  # minutes, if a pattern backtracked
 
 
 def _seconds(work: Any) -> float:
