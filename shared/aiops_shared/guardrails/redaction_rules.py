@@ -244,6 +244,7 @@ _CLOSING_QUOTE = r"[\"'](?:[\s,;:)\]}&]|\Z)"
 _VALUE = (
     r"(?P<value>\\{1,3}\"[^\"\n]{0,4096}?\\{1,3}\"|\"(?:[^\"\\\n]|\\.){0,8192}\"|'(?:[^'\\\n]|\\.){0,8192}'"
     r"|[|>][+-]?[ \t]*\n(?:[ \t]+[^\n]*(?:\n|\Z))+"  # a YAML block
+    r"|\[\s*\\{0,3}[\"'][^\[\]]{1,4096}\]"  # a list of texts: "passwords": ["a", "b"]
     # bare; `{`, `[` and `<` open structure or a placeholder, except where a mask or an `=` stands before
     rf"|(?:[\"'](?=[^\s\"'])|{_NEXT_PARAMETER}[^\s\"'{{<\[]|(?<==)[{{\[]|\[redacted:|(?<==)<(?=[^<>\s]*(?:\s|\Z)))"
     rf"(?:{_NEXT_PARAMETER}(?!{_CLOSING_QUOTE})\S)*)"
@@ -335,7 +336,7 @@ RULES: Final = (
     _rule(
         "env-pair",
         rf"(?i)\bname{_QUOTE}[ \t]*:[ \t]*{_QUOTE}[\w./-]{{0,128}}?(?:{_WORD})(?:[_-]?\d{{1,3}})?{_QUOTE}"
-        r"\s*,?\s*"
+        r"\s*+,?\s*+"  # possessive: a long run of blanks could be split in countless ways
         rf"{_QUOTE}value{_QUOTE}[ \t]*:[ \t]*{_VALUE}",
         _unless_harmless,
     ),
@@ -350,8 +351,9 @@ RULES: Final = (
     ),
     _rule("assignment", r"\bcurl\b[^\n]{0,512}?[ \t](?:-u|--user)[ \t]+[^\s:]{1,128}:(?P<value>\S{1,1024})"),
     _rule(
-        "assignment",  # --password hunter2
-        rf"(?i)(?<![\w-])--?[\w-]{{0,64}}?(?:{_WORD})[ \t]+(?=[^\s-]){_VALUE}",
+        "assignment",  # --password hunter2, also as items of a list in JSON and YAML
+        rf"(?i)(?<![\w-])--?[\w-]{{0,64}}?(?:{_WORD})(?:[ \t]+|{_QUOTE}\s*+,\s*+(?=\\{{0,3}}[\"'])"
+        rf"|{_QUOTE}[ \t]*\n[ \t]*-[ \t]+)(?=[^\s-])(?!\\{{0,3}}[\"']-){_VALUE}",
         _unless_harmless,
     ),
     _rule(
