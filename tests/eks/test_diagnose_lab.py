@@ -10,7 +10,8 @@ import pytest
 from fastmcp import Client, FastMCP
 from fastmcp.exceptions import ToolError
 
-from aiops_eks.clients.facts import NO_LOGS, FactsReader
+from aiops_eks.clients.details import NO_LOGS
+from aiops_eks.clients.facts import FactsReader
 from aiops_eks.tools.diagnose import DiagnoseTools
 from aiops_eks.tools.manifests import ManifestTools
 from aiops_lab.run import Lab

@@ -1,8 +1,16 @@
-"""The tool that scans a manifest, sent or live, and repairs it."""
+"""The tool that scans a manifest, sent or live, and repairs it.
 
-from dataclasses import dataclass
+A large manifest takes seconds of pure computing, so it is parsed and scanned in a worker thread, two at a
+time and within a deadline: the loop answers others meanwhile.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Protocol
 
+import anyio
+import anyio.to_thread
 from fastmcp.tools import Tool
 from pydantic import Field
 
@@ -19,6 +27,10 @@ Manifest = Annotated[
 ]
 
 
+SCAN_S = 30.0
+SCANS_AT_ONCE = 2
+
+
 class LiveObjects(Protocol):
     """Reads one live object; fulfilled by `clients.facts.FactsReader`."""
 
@@ -32,6 +44,7 @@ class ManifestTools:
     """The tool about manifests."""
 
     objects: LiveObjects
+    places: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(SCANS_AT_ONCE))
 
     async def scan_manifest(
         self,
@@ -50,16 +63,27 @@ class ManifestTools:
         if manifest:
             if kind or name:
                 raise InvalidInputError("scan_manifest", "both a manifest and a name", "give one of them")
-            documents, omitted = load_some(manifest)
-            return report(_objects(documents), policy, fix=fix, omitted=omitted)
+            return await self._aside(partial(_sent, manifest, policy, fix=fix))
         if not kind or not name:
             raise InvalidInputError("scan_manifest", "nothing to scan", "give manifest, or kind and name")
         ask = Ask(cluster=cluster, namespace=namespace or "", kind=kind, name=name)
-        return report([await self.objects.live(ask)], policy, fix=fix)
+        live = await self.objects.live(ask)
+        return await self._aside(partial(report, [live], policy, fix=fix))
+
+    async def _aside(self, scan: Callable[[], ScanReport]) -> ScanReport:
+        """Scan in a thread. Raises InvalidInputError when it takes longer than SCAN_S seconds."""
+        with anyio.move_on_after(SCAN_S):
+            return await anyio.to_thread.run_sync(scan, abandon_on_cancel=True, limiter=self.places)
+        raise InvalidInputError("manifest", f"takes longer than {SCAN_S:.0f} s to scan", "send fewer objects")
 
     def tools(self) -> list[Tool]:
         """The tools of this module."""
         return [Tool.from_function(self.scan_manifest, annotations=READS, tags={"read"})]
+
+
+def _sent(manifest: str, policy: Policy, *, fix: bool) -> ScanReport:
+    documents, omitted = load_some(manifest)
+    return report(_objects(documents), policy, fix=fix, omitted=omitted)
 
 
 def _objects(documents: list[Obj]) -> list[Obj]:
