@@ -181,7 +181,7 @@ Since = Annotated[
 ]
 SinceHour = Annotated[
     str,
-    BeforeValidator(lambda value: "-1h" if value in {None, ""} else value),
+    BeforeValidator(lambda value: "-1h" if value is None or value == "" else value),
     AfterValidator(_a_time),
     Field(description="From: -30m, -1h, -2d or RFC 3339"),
 ]
