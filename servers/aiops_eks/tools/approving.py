@@ -18,7 +18,7 @@ _FIELDS_SHOWN = 20
 _VALUE_SHOWN = 200
 
 
-def _sees(pending: PendingApproval) -> str:
+def seen_by_a_person(pending: PendingApproval) -> str:
     """What the person reads: the sentence, every changed field, what it touches and why it asks.
 
     Each thing that came from an object or from a model stays on its one line, whatever it holds.
@@ -75,12 +75,15 @@ async def _asked(
     pending: PendingApproval,
     error: ApprovalPendingError,
 ) -> ActionRecord | InputRequiredResult:
+    shown = seen_by_a_person(pending)
     if is_modern(context):
         said = answered(context)
         if said is None:
-            return question(_sees(pending), await guard.nonce_for(pending.approval_id))
+            return question(shown, await guard.nonce_for(pending.approval_id))
     else:
-        said = await ask_and_wait(context, _sees(pending), await guard.nonce_for(pending.approval_id))
+        said = await ask_and_wait(
+            context, seen_by_a_person(pending), await guard.nonce_for(pending.approval_id)
+        )
     if not await _take(guard, pending.approval_id, said):
         raise error
     return await guard.execute(plan_id, confirm, idempotency_key=key)
