@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import anyio.to_thread
 import yaml
 
 from aiops_eks.clients.events import EVENT_TTL_S, events_of
@@ -53,7 +54,11 @@ class DossierReader:
         obj = await _one(kube, kind, ask)
         around = await surroundings(kube, kind.kind, obj)
         events, warnings = await self._events(kube, kind, obj, now)
-        return _view(_Seen(kube, kind, shown(obj), now, around, events, warnings), ask)
+
+        def view() -> ResourceView:
+            return _view(_Seen(kube, kind, shown(obj), now, around, events, warnings), ask)
+
+        return await anyio.to_thread.run_sync(view)  # a megabyte of text takes a second to redact
 
     async def _events(self, kube: Kube, kind: Kind, obj: Obj, now: datetime) -> tuple[Table, list[str]]:
         if kind.kind == "Event":

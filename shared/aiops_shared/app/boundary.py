@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import anyio
+import anyio.to_thread
 import orjson
 from fastmcp.exceptions import ValidationError as ArgumentsError
 from fastmcp.tools import ToolResult
@@ -126,7 +127,10 @@ class BoundTool(FunctionTool):
             raise
         except Exception as bug:  # noqa: BLE001  # the door: nothing of a bug may reach a client
             return self._bug(bug)
-        return result if isinstance(result, InputRequiredToolResult) else self._send(result, arguments)
+        if isinstance(result, InputRequiredToolResult):
+            return result
+        # Off the loop: a megabyte of hostile text takes a second to clean, and other calls go on meanwhile.
+        return await anyio.to_thread.run_sync(self._send, result, arguments)
 
     def _bug(self, bug: Exception) -> ToolResult:
         mark = secrets.token_hex(4)

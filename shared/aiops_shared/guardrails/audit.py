@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import anyio.to_thread
+
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, AuditDownError, NotConfiguredError, UpstreamError
 from aiops_shared.guardrails.audit_chain import GENESIS, Anchor, Report, Verifier, seal, signed
@@ -117,7 +119,7 @@ class Audit:
             "caller": caller.name,
             "trace": trace,
             "tool": tool,
-            "arguments": canonical(redact_tree(dict(arguments))),
+            "arguments": await anyio.to_thread.run_sync(lambda: canonical(redact_tree(dict(arguments)))),
             "result_digest": result_digest,
             "says": shortened(says, 400),
         }

@@ -1,4 +1,4 @@
-"""Text made to slow the redaction down, or to carry a secret past it (T6, T14). All planted values are fake."""
+"""Text made to slow the redaction down or to get past it (T6, T14). All planted values are fake."""
 
 import time
 
