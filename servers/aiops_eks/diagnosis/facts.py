@@ -5,10 +5,11 @@ absent, and `Facts.gaps` says so.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from typing import TypeVar
+from itertools import groupby
+from typing import Any, Self, TypeVar
 
 from aiops_eks.diagnosis.objects import (
     Claim,
@@ -48,6 +49,23 @@ class Facts:
     history: tuple[UsageHistory, ...] = ()
     gaps: tuple[str, ...] = ()
     logs_allowed: bool = True
+
+    def ordered(self) -> Self:
+        """The same facts in the order of their names: whatever order they came in, the answer is one."""
+        return replace(
+            self,
+            pods=_in_order(self.pods, lambda pod: (pod.ref, pod.uid)),
+            events=_in_order(self.events, lambda e: (e.about, e.reason, e.message, e.container, e.uid)),
+            logs=_in_order(self.logs, lambda tail: (tail.pod, tail.container)),
+            lookups=_in_order(self.lookups, lambda lookup: lookup.target),
+            workloads=_in_order(self.workloads, lambda workload: workload.ref),
+            services=_in_order(self.services, lambda service: service.ref),
+            nodes=_in_order(self.nodes, lambda node: node.name),
+            claims=_in_order(self.claims, lambda claim: claim.ref),
+            usage=_in_order(self.usage, lambda usage: (usage.pod, usage.container)),
+            history=_in_order(self.history, lambda history: (history.pod, history.container)),
+        )
+
     # Indexes, each made once: every rule asks by object, and a cluster has 10,000 of them.
 
     @cached_property
@@ -161,6 +179,13 @@ class Facts:
     def label_values(self, namespace: str, key: str) -> frozenset[str]:
         """All values that one label has."""
         return self._values.get((namespace, key), frozenset())
+
+
+def _in_order(found: Iterable[T], by: Callable[[T], Any]) -> tuple[T, ...]:
+    """Sorted by name; what bears one name twice (an API server may lie) by everything it says."""
+    groups = groupby(sorted(found, key=by), key=by)
+    same = (list(group) for _, group in groups)
+    return tuple(one for group in same for one in (sorted(group, key=repr) if len(group) > 1 else group))
 
 
 def _grouped(found: Iterable[T], by: Callable[[T], K]) -> dict[K, list[T]]:

@@ -50,7 +50,8 @@ class Judgement:
 
 
 def judge(facts: Facts) -> tuple[Judgement, ...]:
-    """All causes at work, the worst first."""
+    """All causes at work, the worst first; the order of the facts changes nothing."""
+    facts = facts.ordered()
     told = [*_by_case(facts), *_by_world(facts)]
     causes = _collapsed(t for t in told if not t.explained_by)
     causes = _with_symptoms(causes, [t for t in told if t.explained_by])

@@ -6,6 +6,7 @@ hostile (T14): a missing or misshapen field reads as absent, never as a crash.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from aiops_eks.diagnosis.objects import (
     Claim,
@@ -25,7 +26,16 @@ from aiops_eks.diagnosis.objects import (
     Workload,
 )
 from aiops_eks.diagnosis.quantities import millicores, whole_bytes
-from aiops_eks.models.fields import Obj, controller_of, count, items, moment, part, text, words
+from aiops_eks.models import fields
+from aiops_eks.models.fields import Obj, controller_of, count, items, part, text, words
+
+
+def moment(obj: Obj, *path: str) -> datetime | None:
+    """A time, UTC; absent when it lies beyond the calendar once its zone is taken off."""
+    try:
+        return fields.moment(obj, *path)
+    except OverflowError:
+        return None
 
 
 def _strings(obj: Obj, *path: str) -> dict[str, str]:
