@@ -237,6 +237,27 @@ def _iam_identity(kind: str, *objects: Obj | None) -> bool:
     )
 
 
+def _hpa_change_pct(kind: str, obj: Obj | None, wanted: Obj | None) -> int:
+    """The larger relative change of an autoscaler's bounds, in percent; 0 for a new one."""
+    if kind != "HorizontalPodAutoscaler" or obj is None or wanted is None:
+        return 0
+    changes = [0]
+    for field in ("minReplicas", "maxReplicas"):
+        before, after = at(obj, "spec", field) or 1, at(wanted, "spec", field)
+        if isinstance(before, int) and isinstance(after, int):
+            changes.append(-(-abs(after - before) * 100 // before))
+    return min(max(changes), _ANY_POD)
+
+
+def _new_image(obj: Obj | None, wanted: Obj | None) -> bool:
+    """Whether a manifest would have an existing object run an image that it does not run now."""
+    if obj is None or wanted is None:
+        return False
+    known = {text for item in _mappings(obj) if isinstance(text := item.get("image"), str)}
+    asked = {text for item in _mappings(wanted) if isinstance(text := item.get("image"), str)}
+    return bool(asked - known)
+
+
 def _reversible_to_policy(draft: Draft, obj: Obj | None, *, controlled: bool, finished: bool) -> Reversible:
     """What policy is told: a controller makes its pod again, and a finished Job is only a record.
 
@@ -274,6 +295,8 @@ def measure(draft: Draft, around: Around, *, wanted: Obj | None = None) -> Facts
         raise_pct=draft.raise_pct,
         node_fits=_fits(draft, around),
         job_finished=kind == "Job" and bool(finished),
+        hpa_change_pct=_hpa_change_pct(kind, obj, wanted),
+        new_image=_new_image(obj, wanted),
         pod_security=wanted is not None and _bad_pod_security(wanted),
         iam_identity=_iam_identity(kind, obj, wanted),
         isolates_one_pod=kind == "NetworkPolicy" and _isolates_one_pod(wanted, around.neighbours),

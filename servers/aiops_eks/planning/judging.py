@@ -44,7 +44,7 @@ def blast_radius(draft: Draft, around: Around, facts: Facts) -> BlastRadius:
     total = facts.total_pods
     removed = facts.replicas_before - facts.replicas_after if draft.action == "scale" else 0
     scaled = f"; removes {removed} of {facts.replicas_before} replicas" if removed > 0 else ""
-    pdb = "; ".join(budgets) or "none"
+    pdb = "; ".join(budgets) or ("not measured" if around.pdbs is None else "none")
     share = f" ({round(100 * draft.at_once / total)} %)" if total else ""
     return BlastRadius(
         pods=total,

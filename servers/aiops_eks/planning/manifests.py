@@ -78,6 +78,7 @@ def apply(around: Around, manifest: Obj, applied: Obj) -> Draft:
         raise ActionRefusedError(
             str(around.ref), "a Secret is never part of a plan", "change it where it is kept"
         )
+    _keeps_owners(around.obj, applied)
     step = Step(name="apply", verb="apply", body=manifest, gate=_gate_of(around.ref.kind))
     if around.obj is None:
         return Draft(
@@ -107,6 +108,18 @@ def apply(around: Around, manifest: Obj, applied: Obj) -> Draft:
         at_once=disrupted,
         replicas_after=replicas_of(applied) if at(applied, "spec", "replicas") is not None else None,
     )
+
+
+def _keeps_owners(obj: Obj | None, applied: Obj) -> None:
+    """An owner that is gone has the garbage collector delete the object: that is no way round a delete.
+
+    Raises InvalidInputError; controllers set owners and finalizers themselves.
+    """
+    for field in _OWNERS_LIST:
+        if (at(applied, "metadata", field) or []) != (at(obj, "metadata", field) or []):
+            raise InvalidInputError(
+                f"manifest, metadata.{field}", "would be changed", "remove it: controllers set it themselves"
+            )
 
 
 def _existing(around: Around, verb: str) -> Obj:
