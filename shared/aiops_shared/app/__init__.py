@@ -18,7 +18,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolRequestParams
 from mcp_types.jsonrpc import INVALID_PARAMS
 
-from aiops_shared.app.boundary import BoundTool, refusal
+from aiops_shared.app.boundary import BoundTool, internal, refusal
 from aiops_shared.app.logs import log_to_stderr
 from aiops_shared.app.telemetry import trace_to
 from aiops_shared.errors import ActionRefusedError, AiopsError, NotConfiguredError, ReadOnlyError
@@ -62,19 +62,28 @@ class Door(Middleware):
     ) -> ToolResult:
         """Check the name, run, record."""
         name, arguments = context.message.name, dict(context.message.arguments or {})
-        if name in self._forbidden:
-            if self._calls:
-                await self._calls.refused(name, arguments, self._forbidden[name])
-            return refusal(self._forbidden[name])
         if name not in self._known:
             raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {name[:64]!r}")
         try:
+            if name in self._forbidden:
+                return await self._refuse(name, arguments)
             result = await call_next(context)
+            if self._calls:
+                await self._calls.called(name, arguments, result)
         except UnknownError as error:
             raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {name[:64]!r}") from error
-        if self._calls:
-            await self._calls.called(name, arguments, result)
+        except MCPError:
+            raise
+        except AiopsError as error:
+            return refusal(error)
+        except Exception as bug:  # noqa: BLE001  # what fails outside of a tool's run is masked too
+            return internal(name, bug)
         return result
+
+    async def _refuse(self, name: str, arguments: dict[str, Any]) -> ToolResult:
+        if self._calls:
+            await self._calls.refused(name, arguments, self._forbidden[name])
+        return refusal(self._forbidden[name])
 
 
 def _why_forbidden(tool: Tool, settings: Settings) -> AiopsError | None:

@@ -57,6 +57,14 @@ def refusal(error: AiopsError) -> ToolResult:
     return ToolResult(content=[TextContent(type="text", text=clean(error.wire()))], is_error=True)
 
 
+def internal(tool: str, bug: Exception) -> ToolResult:
+    """A bug as the client sees it: an id that the log explains, and nothing of its text."""
+    mark = secrets.token_hex(4)
+    log.error("bug %s in %s", mark, tool, exc_info=bug)
+    text = f"[internal] {tool}: unexpected failure {mark}; see the server's log for it"
+    return ToolResult(content=[TextContent(type="text", text=text)], is_error=True)
+
+
 def _argument_problem(tool: str, cause: ValidationError) -> InvalidInputError:
     """Pydantic's complaint without the value (it may be a secret) and without its URL."""
     says = []
@@ -126,17 +134,11 @@ class BoundTool(FunctionTool):
         except MCPError:
             raise
         except Exception as bug:  # noqa: BLE001  # the door: nothing of a bug may reach a client
-            return self._bug(bug)
+            return internal(self.name, bug)
         if isinstance(result, InputRequiredToolResult):
             return result
         # Off the loop: a megabyte of hostile text takes a second to clean, and other calls go on meanwhile.
         return await anyio.to_thread.run_sync(self._send, result, arguments)
-
-    def _bug(self, bug: Exception) -> ToolResult:
-        mark = secrets.token_hex(4)
-        log.error("bug %s in %s", mark, self.name, exc_info=bug)
-        text = f"[internal] {self.name}: unexpected failure {mark}; see the server's log for it"
-        return ToolResult(content=[TextContent(type="text", text=text)], is_error=True)
 
     def _send(self, result: ToolResult, arguments: Mapping[str, Any]) -> ToolResult:
         data = result.structured_content

@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 from aiops_shared.results import Cell, Frozen
 
-
 FIELD_MANAGER = "eks-aiops"  # under which our writes stand in an object's managedFields
 
 

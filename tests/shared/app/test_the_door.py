@@ -16,7 +16,7 @@ from pydantic import Field
 
 from aiops_shared.app import build
 from aiops_shared.app.boundary import CALL_DEADLINE_S
-from aiops_shared.errors import AiopsError, NotConfiguredError, NotFoundError
+from aiops_shared.errors import AiopsError, AuditDownError, NotConfiguredError, NotFoundError
 from aiops_shared.params import READS, WRITES
 from aiops_shared.results import Answer, Table
 from aiops_shared.settings import Settings
@@ -154,6 +154,27 @@ async def test_what_is_listed_is_exactly_what_can_be_called() -> None:
                     continue
                 text = await text_of(client, tool.name)
                 assert text.startswith("[read_only]") is (tool.name not in listed)
+
+
+class Broken(Calls):
+    """A journal with a bug, and an audit that cannot be written."""
+
+    async def refused(self, tool: str, arguments: dict[str, object], error: AiopsError) -> None:
+        """The audit is down."""
+        raise AuditDownError("audit", "the disk is full", "make room")
+
+    async def called(self, tool: str, arguments: dict[str, object], result: ToolResult) -> None:
+        """A bug outside of the tool."""
+        raise KeyError(CANARY)
+
+
+@pytest.mark.threat("T6")
+async def test_what_fails_outside_of_a_tool_is_masked_too() -> None:
+    async with connect(Broken()) as client:
+        assert (await text_of(client, "destroy")).startswith("[audit_down] audit: ")
+        text = await text_of(client, "echo", text="x")
+    assert text.startswith("[internal] echo: ")
+    assert CANARY not in text
 
 
 async def test_an_unknown_tool_is_a_protocol_error() -> None:
