@@ -63,6 +63,8 @@ async def execute_with_approval(
         pending = await guard.pending_for(plan_id)
         if pending is None or not pending.requester_may or not can_ask(context):
             raise
+        if len(pending.diff) > _FIELDS_SHOWN:
+            raise  # more than a question shows: the terminal shows all of it, nobody approves unseen fields
         return await _asked(guard, context, plan_id, confirm, key, pending, error)
 
 

@@ -7,6 +7,8 @@ that passes with time (a freeze, a repeat limit) is shown on the plan.
 
 from dataclasses import dataclass
 
+import anyio.to_thread
+
 from aiops_eks.models.changes import ActionStatus, PlannedChange
 from aiops_eks.planning import manifests
 from aiops_eks.planning.diffing import changed_fields
@@ -54,7 +56,8 @@ class PlanDesk:
         """Server-side apply of one object."""
         from aiops_shared.kube.manifests import load_manifests
 
-        documents = load_manifests(text)
+        # A megabyte is parsed, compared and redacted off the loop: other calls go on meanwhile.
+        documents = await anyio.to_thread.run_sync(load_manifests, text)
         if len(documents) != 1:
             raise InvalidInputError(
                 "manifest", f"holds {len(documents)} objects", "one object a plan: call once for each"
@@ -64,7 +67,8 @@ class PlanDesk:
         around = await self.surroundings.around(cluster, kind, namespace, name)
         await self._refuse_early(around, manifest)
         dry = await self.surroundings.dry_apply(manifest, around)
-        draft = manifests.apply(around, manifest, dry.obj or manifests.overlaid(around.obj or {}, manifest))
+        applied = dry.obj or manifests.overlaid(around.obj or {}, manifest)
+        draft = await anyio.to_thread.run_sync(manifests.apply, around, manifest, applied)
         return await self._plan(draft, around, reason, wanted=manifest, dry=dry)
 
     async def removal(

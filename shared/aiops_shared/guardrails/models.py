@@ -90,6 +90,7 @@ class Facts(Frozen):
     node_fits: bool = False
     raises_24h: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     hpa_change_pct: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    new_image: bool = False  # a manifest brings an image that the object does not run now
     job_finished: bool = False
     pod_security: bool = False  # the manifest asks for privileged, hostPath, hostNetwork and their like
     iam_identity: bool = False  # the manifest ties a ServiceAccount to an IAM role

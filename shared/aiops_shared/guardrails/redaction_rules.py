@@ -213,6 +213,12 @@ def _element(match: re.Match[str]) -> tuple[int, int] | None:
     return None if harmless(match["value"]) else match.span("value")
 
 
+def _of_curl(match: re.Match[str]) -> tuple[int, int] | None:
+    """`-u name:password`, when curl stands before it on the line."""
+    before = match.string[max(0, match.start() - 512) : match.start()].rpartition("\n")[2]
+    return match.span("value") if re.search(r"\bcurl\b", before) else None
+
+
 def _unless_harmless(match: re.Match[str]) -> tuple[int, int] | None:
     value = match.string[slice(*_inner(match))]
     return None if harmless(value) or value.lower().rstrip(".!") in _PROSE else _inner(match)
@@ -349,7 +355,11 @@ RULES: Final = (
         r"(?P<value>'[^'\n]{1,1024}'|\"[^\"\n]{1,1024}\"|[^\s'\"]{1,1024})",
         _inner,
     ),
-    _rule("assignment", r"\bcurl\b[^\n]{0,512}?[ \t](?:-u|--user)[ \t]+[^\s:]{1,128}:(?P<value>\S{1,1024})"),
+    _rule(
+        "assignment",
+        r"(?<=[ \t])(?:-u|--user)[ \t]{1,8}[^\s:]{1,128}:(?P<value>\S{1,1024})",
+        _of_curl,
+    ),
     _rule(
         "assignment",  # --password hunter2, also as items of a list in JSON and YAML
         rf"(?i)(?<![\w-])--?[\w-]{{0,64}}?(?:{_WORD})(?:[ \t]+|{_QUOTE}\s*+,\s*+(?=\\{{0,3}}[\"'])"
