@@ -4,12 +4,14 @@ Called by `reading.py` (limits, usage) and by the memory rules, whose next step 
 Source: apimachinery `pkg/api/resource/quantity.go`.
 """
 
+import math
 import re
 from decimal import Decimal
 
 MI = 2**20
 GI = 2**30
-_FORM = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E)?")
+MOST = 2**63  # Kubernetes caps quantities there; more would only cost memory and time (T14)
+_FORM = re.compile(r"([+-]?[0-9.]{1,40}(?:[eE][+-]?[0-9]{1,2})?)(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E)?")
 _FACTORS = {
     "": Decimal(1),
     "n": Decimal("1e-9"),
@@ -33,13 +35,16 @@ RAISE_PERCENT = 150
 
 
 def amount(text: object) -> Decimal | None:
-    """The number a quantity stands for, or None when it is not one."""
+    """The number a quantity stands for, or None when it is not one, or larger than one may be."""
     if isinstance(text, bool) or not isinstance(text, str | int | float):
+        return None
+    if isinstance(text, int) and abs(text) > MOST:
         return None
     match = _FORM.fullmatch(str(text).strip())
     if match is None or match[1].count(".") > 1 or match[1] in {".", "+.", "-.", "+", "-"}:
         return None
-    return Decimal(match[1]) * _FACTORS[match[2] or ""]
+    number = Decimal(match[1]) * _FACTORS[match[2] or ""]
+    return number if abs(number) <= MOST else None
 
 
 def whole_bytes(text: object) -> int | None:
@@ -71,7 +76,9 @@ def memory_text(size_bytes: int) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """Seconds as people say them: 70 s, 12 min, 5 h, 3 d."""
+    """Seconds as people say them: 70 s, 12 min, 5 h, 3 d; a moment that nobody told is infinitely far."""
+    if not math.isfinite(seconds):
+        return "an unknown time"
     for unit_s, word, until_s in ((1, "s", 120), (60, "min", 7200), (3600, "h", 172_800)):
         if seconds < until_s:
             return f"{round(seconds / unit_s)} {word}"

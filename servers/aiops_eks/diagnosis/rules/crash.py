@@ -135,6 +135,9 @@ _PREDICATES = {
     "APP_ERROR": "crashes with an error of its own",
 }
 
+_OWN = "an error of its own, which its quoted log line tells"
+_UNSAID = "an error of its own; no log line says which"
+
 
 def _told(case: Case, cause: Cause, predicate: str, root_cause: str, line: str = "", extra: int = 0) -> Told:
     evidence = [case.status_evidence()]
@@ -236,10 +239,10 @@ def by_log(case: Case) -> Told | None:
         return None
     line = telling_line(case.lines)
     cause = _cause_of(case, line)
-    blames = f"; its last telling log line blames: {blamed(line)}" if line and cause is not APP_ERROR else ""
-    known = "its last telling log line is quoted" if line else "no log line says why"
     lived = f" {duration_text(death.lived_s)} after its start" if death.lived_s is not None else ""
-    text = f"Container {container.name} exits with code {death.exit_code}{lived}{blames or '; ' + known}."
+    why = _PREDICATES[cause.code].removeprefix("crashes").removeprefix(":").strip()
+    said = f"{why}, as its quoted log line says" if cause is not APP_ERROR else _OWN if line else _UNSAID
+    text = f"Container {container.name} exits with code {death.exit_code}{lived}: {said}."
     return _told(case, cause, _PREDICATES[cause.code], text, line)
 
 

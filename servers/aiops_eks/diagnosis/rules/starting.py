@@ -201,7 +201,10 @@ def stuck(case: Case) -> Told | None:
     if case.container is None and case.facts.age_s(pod.created_at) < RECENT_S and not warnings:
         return None
     quotes = [case.event_evidence(e) for e in warnings[:1]]
-    return _told(case, POD_STUCK, "does not become ready", f"{pod.ref} does not become ready.", *quotes)
+    why = "the warning that is quoted is all there is" if quotes else "no event, status or log says why"
+    return _told(
+        case, POD_STUCK, f"does not become ready; {why}", f"{pod.ref} does not become ready; {why}.", *quotes
+    )
 
 
 _ASKED: tuple[tuple[tuple[Cause, ...], Callable[[Case], Told | None]], ...] = (

@@ -184,13 +184,14 @@ def jobs(facts: Facts) -> Iterator[Told]:
         if failed is None or not given_up(facts, job):
             continue
         query = f"{job.ref} condition Failed"
-        says = f"{failed.reason}: {quoted(failed.message)}"
+        why = failed.reason or "no reason given"
+        says = f"{why}: {quoted(failed.message)}"
         yield Told(
             cause=JOB_FAILED,
             at=job.ref,
             subject=job.ref,
-            predicate=f"failed: {failed.reason}",
-            root_cause=f"{job.ref} gave up ({failed.reason}) after {job.failed} failed pods.",
+            predicate=f"failed: {why}",
+            root_cause=f"{job.ref} gave up ({why}) after {job.failed} failed pods.",
             hurts=(job.ref,),
             evidence=(Evidence(source="kubernetes", query=query, says=says),),
             agree=3,
