@@ -72,6 +72,7 @@ class Wiring:
         finally:
             with anyio.move_on_after(5, shield=True):
                 await self.clusters.aclose()
+                await self.clock.aclose()
             self.guard.close()
 
 

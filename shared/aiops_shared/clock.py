@@ -38,6 +38,9 @@ class SystemClock:
         """Wait in real time."""
         await anyio.sleep(seconds)
 
+    async def aclose(self) -> None:
+        """Nothing is open; a clock that asks somebody else closes its connection here."""
+
     def safe_now(self) -> datetime:
         """Safety time, UTC."""
         return datetime.now(UTC)  # noqa: TID251  # the one place that reads the system clock

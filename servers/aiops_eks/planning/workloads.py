@@ -4,6 +4,7 @@ Raises InvalidInputError when the wish does not fit the object, with what would.
 """
 
 import math
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +40,10 @@ class Wish(Frozen):
     cpu_request: str = ""
     image: str = ""
     to_revision: int | None = None
+
+    def given(self) -> set[str]:
+        """The arguments that were given."""
+        return {name for name, value in self if value not in (None, "")}
 
 
 def _target(around: Around) -> Obj:
@@ -380,10 +385,26 @@ def _request(chosen: Obj, wanted: dict[tuple[str, str], str], unit: str, read: A
     return 0
 
 
-WORKLOAD_ACTIONS = {
-    "scale": scale,
-    "restart": restart,
-    "rollback": rollback,
-    "resources": resources,
-    "image": image,
+_ACTIONS: dict[str, tuple[Callable[[Around, Wish], Draft], frozenset[str]]] = {
+    "scale": (scale, frozenset({"replicas"})),
+    "restart": (restart, frozenset()),
+    "rollback": (rollback, frozenset({"to_revision"})),
+    "resources": (resources, frozenset({"container", *(field for field, _, _ in _RESOURCE_FIELDS)})),
+    "image": (image, frozenset({"container", "image"})),
 }
+
+
+def check_fits(action: str, wish: Wish) -> None:
+    """Raises InvalidInputError for arguments of another action: to ignore them would plan something else."""
+    _, takes = _ACTIONS[action]
+    if foreign := sorted(wish.given() - takes):
+        raise InvalidInputError(
+            ", ".join(foreign),
+            f"not an argument of {action}",
+            f"{action} takes {', '.join(sorted(takes)) or 'none of them'}; plan each action by its own call",
+        )
+
+
+def draft(action: str, around: Around, wish: Wish) -> Draft:
+    """The change that the wish asks for."""
+    return _ACTIONS[action][0](around, wish)

@@ -16,7 +16,7 @@ from aiops_eks.planning.drafts import Around, Draft, DryRun, Obj, Surroundings, 
 from aiops_eks.planning.facts import budgets_for, headroom_of, measure, owner_key
 from aiops_eks.planning.judging import Judged, Stamp, plan_of, request_of
 from aiops_eks.planning.wording import cut, one_line
-from aiops_eks.planning.workloads import WORKLOAD_ACTIONS, Wish
+from aiops_eks.planning.workloads import Wish, check_fits, draft
 from aiops_shared.clock import Clock
 from aiops_shared.errors import InvalidInputError
 from aiops_shared.guardrails import ActionRecord, Plan, Verdict
@@ -48,9 +48,9 @@ class PlanDesk:
         self, action: str, cluster: str | None, kind: str, namespace: str, name: str, wish: Wish, reason: str
     ) -> PlannedChange:
         """scale, restart, rollback, resources, image."""
+        check_fits(action, wish)
         around = await self.surroundings.around(cluster, kind, namespace, name, must_exist=True)
-        draft = WORKLOAD_ACTIONS[action](around, wish)
-        return await self._plan(draft, around, reason)
+        return await self._plan(draft(action, around, wish), around, reason)
 
     async def apply(self, cluster: str | None, text: str, reason: str) -> PlannedChange:
         """Server-side apply of one object."""

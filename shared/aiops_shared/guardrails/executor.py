@@ -158,11 +158,12 @@ class Executor:
     async def _check(self, plan: Plan, caller: Caller, effects: Effects) -> Cleared:
         """Targets unchanged, facts measured again, the gate asked again."""
         if plan.validation == "schema_only":
-            raise ActionRefusedError(
+            error = ActionRefusedError(
                 f"plan {plan.plan_id}",
                 "it was never dry-run by the server",
                 "get the rights it names, plan again",
             )
+            raise await self.parts.gate.noted(plan, caller, error)
         for target in plan.targets:
             snapshots = self.parts.hands.snapshots
             seen = await snapshots.open(target.snapshot_id) if target.snapshot_id else None

@@ -7,7 +7,7 @@ wired. Waiting on a lab's clock lets the lab advance.
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from aiops_shared.clock import Clock, SystemClock
+from aiops_shared.clock import SystemClock
 from aiops_shared.errors import NotConfiguredError, UpstreamError
 from aiops_shared.settings import Settings
 
@@ -67,7 +67,7 @@ class RemoteClock(SystemClock):
         return parse_json(text, self._url) if method == "GET" else None
 
 
-def make_clock(settings: Settings) -> Clock:
+def make_clock(settings: Settings) -> SystemClock:
     """The clock that the settings name. Raises NotConfiguredError for neither `system` nor a URL."""
     source = settings.time_source
     if source == "system":

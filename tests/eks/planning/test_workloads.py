@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from aiops_eks.planning.drafts import Around, Draft
-from aiops_eks.planning.workloads import WORKLOAD_ACTIONS, Wish
+from aiops_eks.planning.workloads import Wish, check_fits, draft
 from aiops_shared.errors import InvalidInputError
 from tests.eks.planning.objects import (
     Obj,
@@ -23,7 +23,9 @@ MEMORY = "spec.template.spec.containers[name=app].resources.limits.memory"
 
 
 def plan(action: str, here: Around, **wish: Any) -> Draft:
-    return WORKLOAD_ACTIONS[action](here, Wish(**wish))
+    asked = Wish(**wish)
+    check_fits(action, asked)
+    return draft(action, here, asked)
 
 
 def refused(action: str, here: Around, **wish: Any) -> str:
@@ -242,3 +244,18 @@ def test_every_written_path_is_declared_and_what_chose_the_rollout_is_read(kind:
     found = plan("resources", around(obj))
     assert {path for step in found.steps for path in step.values} <= set(found.paths)
     assert any("trategy" in path for path in found.reads)
+
+
+@pytest.mark.parametrize(
+    ("action", "wish"),
+    [
+        ("scale", {"replicas": 4, "memory_limit": "1Gi"}),
+        ("restart", {"image": "a:1"}),
+        ("rollback", {"container": "app"}),
+        ("resources", {"replicas": 3}),
+        ("image", {"image": "a:1", "to_revision": 2}),
+    ],
+)
+def test_an_argument_of_another_action_is_refused_not_ignored(action: str, wish: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError, match=f"not an argument of {action}"):
+        check_fits(action, Wish(**wish))
