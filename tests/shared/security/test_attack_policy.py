@@ -92,6 +92,15 @@ def test_rights_in_aws_are_rights(policy: Policy, kind: str) -> None:
     assert decided(policy, "apply", kind, "eks.services.k8s.aws", env="dev").rule == "no-rbac-write"
 
 
+@pytest.mark.parametrize("action", ["scale", "restart", "rollback", "resources", "image"])
+@pytest.mark.parametrize("kind", ["Widget", "NodePool", "Namespace", "Service"])
+def test_no_rule_allows_a_workload_action_on_what_is_no_workload(
+    policy: Policy, kind: str, action: str
+) -> None:
+    for env in ("staging", "dev"):
+        assert decided(policy, action, kind, "", env=env, caller=BOT).decision != "allow"
+
+
 @pytest.mark.parametrize(
     ("version", "group"), [("v1", ""), ("apps/v1", "apps"), ("serving.knative.dev/v1", "serving.knative.dev")]
 )
