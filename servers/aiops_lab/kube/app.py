@@ -6,6 +6,7 @@
 import hashlib
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -133,6 +134,9 @@ class _Api:
         wanted = Attributes(
             verb, target.resource.group, target.resource.plural, target.subresource, target.namespace, name
         )
+        # Rights come before the check of the query, but the log says what was tried.
+        with suppress(ApiError):
+            noted.dry_run = verb not in {"get", "list", "watch"} and call.dry_run
         self.rbac.require(user, target.resource, wanted)
         if verb not in {"get", "list", "watch"}:
             noted.dry_run = call.dry_run

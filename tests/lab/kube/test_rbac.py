@@ -180,3 +180,11 @@ async def test_acting_as_another_needs_the_right_and_is_logged(lab: KubeLab) -> 
     assert groups_only.status_code == 400
     account = {"Impersonate-User": "system:serviceaccount:shop:bot", "Impersonate-Extra-Scopes": "x"}
     assert (await lab.client().get(PODS, headers=account)).status_code == 403
+
+
+async def test_a_refused_dry_run_is_logged_as_the_dry_run_that_it_was(lab: KubeLab) -> None:
+    path, client = "/api/v1/namespaces/shop/configmaps", lab.client(VIEWER_TOKEN)
+    refused = await client.post(path, json=config_map(), params={"dryRun": "All"})
+    assert refused.status_code == 403
+    assert lab.requests.entries[-1].dry_run is True
+    assert lab.requests.writes() == []
