@@ -10,7 +10,7 @@ from typing import Any
 
 from aiops_eks.diagnosis.quantities import amount, memory_text, raised_memory_bytes, whole_bytes
 from aiops_eks.diagnosis.quantities import millicores as cpu_of
-from aiops_eks.diagnosis.rules.memory import LEAK_S
+from aiops_eks.diagnosis.thresholds import LEAK_S
 from aiops_eks.planning.diffing import changed_fields
 from aiops_eks.planning.drafts import Around, Draft, Obj, at, containers_of, name_of, replicas_of
 from aiops_eks.planning.facts import images_of, revision_of, revisions_of

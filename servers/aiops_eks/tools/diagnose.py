@@ -5,7 +5,6 @@ from typing import Protocol
 
 from fastmcp.tools import Tool
 
-from aiops_eks.diagnosis.answering import answer
 from aiops_eks.diagnosis.findings import Diagnosis
 from aiops_eks.diagnosis.scope import Ask, Gathered
 from aiops_shared.errors import InvalidInputError
@@ -41,6 +40,8 @@ class DiagnoseTools:
             raise InvalidInputError(
                 "kind and name", "only one of them is given", "give both for one object, none for a namespace"
             )
+        from aiops_eks.diagnosis.answering import answer  # the rules: loaded by the first question (D31)
+
         ask = Ask(cluster=cluster, namespace=namespace or "", kind=kind or "", name=name or "")
         return answer(await self.facts.gather(ask))
 

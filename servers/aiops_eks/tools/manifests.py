@@ -15,7 +15,6 @@ from fastmcp.tools import Tool
 from pydantic import Field
 
 from aiops_eks.diagnosis.scanning.checking import Policy, ScanReport
-from aiops_eks.diagnosis.scanning.scan import report
 from aiops_eks.diagnosis.scanning.subjects import Obj, flattened
 from aiops_eks.diagnosis.scope import Ask
 from aiops_shared.errors import InvalidInputError
@@ -68,7 +67,7 @@ class ManifestTools:
             raise InvalidInputError("scan_manifest", "nothing to scan", "give manifest, or kind and name")
         ask = Ask(cluster=cluster, namespace=namespace or "", kind=kind, name=name)
         live = await self.objects.live(ask)
-        return await self._aside(partial(report, [live], policy, fix=fix))
+        return await self._aside(partial(_report, [live], policy, fix=fix))
 
     async def _aside(self, scan: Callable[[], ScanReport]) -> ScanReport:
         """Scan in a thread. Raises InvalidInputError when it takes longer than SCAN_S seconds."""
@@ -81,9 +80,15 @@ class ManifestTools:
         return [Tool.from_function(self.scan_manifest, annotations=READS, tags={"read"})]
 
 
+def _report(objects: list[Obj], policy: Policy, *, fix: bool, omitted: int = 0) -> ScanReport:
+    from aiops_eks.diagnosis.scanning.scan import report  # the checks: loaded by the first scan (D31)
+
+    return report(objects, policy, fix=fix, omitted=omitted)
+
+
 def _sent(manifest: str, policy: Policy, *, fix: bool) -> ScanReport:
     documents, omitted = load_some(manifest)
-    return report(_objects(documents), policy, fix=fix, omitted=omitted)
+    return _report(_objects(documents), policy, fix=fix, omitted=omitted)
 
 
 def _objects(documents: list[Obj]) -> list[Obj]:

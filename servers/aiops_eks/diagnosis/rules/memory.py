@@ -15,10 +15,10 @@ from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.findings import CaseRule, Cause, Told
 from aiops_eks.diagnosis.objects import Container, Event, Ref, UsageHistory
 from aiops_eks.diagnosis.quantities import duration_text, memory_text, raised_memory_bytes
+from aiops_eks.diagnosis.thresholds import LEAK_S
 from aiops_shared.results import Evidence
 
 START_UP_S = 600.0  # a run that dies within this never had enough
-LEAK_S = 2 * 3600.0  # D32: below two hours of slope, no leak is suspected
 CLOSE_TO_LIMIT = 0.85
 GROWTH = 1.15  # the last third of a history against the middle one
 SAME_SOP = "oom-raise-limits"
