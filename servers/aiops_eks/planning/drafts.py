@@ -52,6 +52,23 @@ class Draft(Frozen):
     shows: dict[str, str] = Field(default_factory=dict)  # what a person wants to see beside the diff
 
 
+class Wish(Frozen):
+    """The arguments of plan_workload_change that shape the change."""
+
+    replicas: int | None = None
+    container: str = ""
+    memory_limit: str = ""
+    memory_request: str = ""
+    cpu_limit: str = ""
+    cpu_request: str = ""
+    image: str = ""
+    to_revision: int | None = None
+
+    def given(self) -> set[str]:
+        """The arguments that were given."""
+        return {name for name, value in self if value not in (None, "")}
+
+
 class DryRun(Frozen):
     """What the API server says it would do."""
 

@@ -3,18 +3,25 @@
 Raises InvalidInputError when the wish does not fit the object, with what would.
 """
 
-import math
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
-from aiops_eks.diagnosis.quantities import amount, memory_text, raised_memory_bytes, whole_bytes
+from aiops_eks.diagnosis.quantities import memory_text, whole_bytes
 from aiops_eks.diagnosis.quantities import millicores as cpu_of
-from aiops_eks.diagnosis.thresholds import LEAK_S
 from aiops_eks.planning.diffing import changed_fields
-from aiops_eks.planning.drafts import Around, Draft, Obj, at, containers_of, name_of, replicas_of
+from aiops_eks.planning.drafts import Around, Draft, Obj, Wish, at, containers_of, name_of, replicas_of
 from aiops_eks.planning.facts import images_of, revision_of, revisions_of
 from aiops_eks.planning.rollouts import STEADY_S, Rollout, rollout
+from aiops_eks.planning.sizing import (
+    RESOURCE_FIELDS,
+    check_order,
+    lives_before_oom_s,
+    memory_story,
+    quality_warnings,
+    raise_pct_of,
+    request_of,
+    wanted_resources,
+)
 from aiops_eks.planning.wording import one_line
 from aiops_shared.errors import InvalidInputError
 from aiops_shared.guardrails.models import ActionName, GateCheck, Step
@@ -24,26 +31,7 @@ from aiops_shared.results import Frozen
 SCALABLE = ("Deployment", "StatefulSet", "ReplicaSet")
 ROLLING = ("Deployment", "StatefulSet", "DaemonSet")
 _RESTARTED_AT = 'spec.template.metadata.annotations."kubectl.kubernetes.io/restartedAt"'
-_STEADY_AT_MOST_S = 300.0
-_LEAST_MEMORY_BYTES = 4 * 2**20  # below it no container starts; 384m is 0.384 bytes
 _POD_SPEC = (Key("spec"), Key("template"), Key("spec"))
-
-
-class Wish(Frozen):
-    """The arguments of plan_workload_change that shape the change."""
-
-    replicas: int | None = None
-    container: str = ""
-    memory_limit: str = ""
-    memory_request: str = ""
-    cpu_limit: str = ""
-    cpu_request: str = ""
-    image: str = ""
-    to_revision: int | None = None
-
-    def given(self) -> set[str]:
-        """The arguments that were given."""
-        return {name for name, value in self if value not in (None, "")}
 
 
 def _target(around: Around) -> Obj:
@@ -230,103 +218,13 @@ def _image_warnings(image: str) -> tuple[str, ...]:
     return (f"{image} names no fixed version: what runs may change at any restart.",)
 
 
-_RESOURCE_FIELDS = (
-    ("memory_limit", "limits", "memory"),
-    ("memory_request", "requests", "memory"),
-    ("cpu_limit", "limits", "cpu"),
-    ("cpu_request", "requests", "cpu"),
-)
-
-
-def _wanted_resources(chosen: Obj, wish: Wish) -> dict[tuple[str, str], str]:
-    wanted = {(kind, unit): text for field, kind, unit in _RESOURCE_FIELDS if (text := getattr(wish, field))}
-    for (kind, unit), text in wanted.items():
-        number = amount(text)
-        if number is None or number <= 0:
-            raise InvalidInputError(
-                f"{unit} {kind[:-1]}", f"{text!r} is not a quantity", "for example 384Mi or 250m"
-            )
-        if unit == "memory" and number < _LEAST_MEMORY_BYTES:
-            raise InvalidInputError(
-                f"memory {kind[:-1]}", f"{text} is less than 4Mi", "memory is counted in bytes: 384Mi"
-            )
-    if wanted:
-        return wanted
-    limit = whole_bytes(at(chosen, "resources", "limits", "memory"))
-    if not limit:
-        raise InvalidInputError(
-            "memory_limit", f"container {chosen.get('name')} has none yet", "say the limit you want"
-        )
-    return {("limits", "memory"): memory_text(raised_memory_bytes(limit))}
-
-
-def _check_order(chosen: Obj, wanted: dict[tuple[str, str], str]) -> None:
-    for unit in ("memory", "cpu"):
-        sizes = {
-            kind: amount(wanted.get((kind, unit)) or at(chosen, "resources", kind, unit))
-            for kind in ("limits", "requests")
-        }
-        limit, request = sizes["limits"], sizes["requests"]
-        if limit is not None and request is not None and request > limit:
-            raise InvalidInputError(
-                f"{unit} request", "would exceed the limit", "raise the limit too, or lower the request"
-            )
-
-
-def _raise_pct(chosen: Obj, wanted: dict[tuple[str, str], str]) -> int:
-    """The largest new : old ratio in percent; a value that was not set before counts as ten times."""
-    ratios = [100]
-    for (kind, unit), text in wanted.items():
-        before, after = amount(at(chosen, "resources", kind, unit)), amount(text)
-        if after is None:
-            continue
-        ratios.append(math.ceil(after * 100 / before) if before else 1000)
-    return min(max(ratios), 1_000_000)
-
-
-def _lives_before_oom_s(around: Around, container: str) -> list[float]:
-    """How long the container's last instances lived before the kernel killed them."""
-    ends = [
-        at(status, state, "terminated") or {}
-        for pod in around.pods
-        for group in ("containerStatuses", "initContainerStatuses")
-        for status in at(pod, "status", group) or []
-        for state in ("lastState", "state")
-        if status.get("name") == container
-    ]
-    return [
-        (datetime.fromisoformat(end["finishedAt"]) - datetime.fromisoformat(end["startedAt"])).total_seconds()
-        for end in ends
-        if end.get("reason") == "OOMKilled" and end.get("startedAt") and end.get("finishedAt")
-    ]
-
-
-def _memory_story(around: Around, chosen: Obj) -> tuple[dict[str, str], tuple[str, ...], float]:
-    """What is known of the need, the warnings, and how long the canary must stay up to prove the change."""
-    name = str(chosen.get("name"))
-    lives = _lives_before_oom_s(around, name)
-    limit = at(chosen, "resources", "limits", "memory") or "none"
-    shows = {"need": "unknown: no OOM seen and no metrics backend asked"}
-    if not lives:
-        return shows, (), STEADY_S
-    longest = max(lives)
-    shows["need"] = f"more than {limit}: OOMKilled {longest:.0f} s after start"
-    shows["p99"] = "unknown without a metrics backend"
-    warnings: tuple[str, ...] = ()
-    if longest >= LEAK_S:
-        warnings = (
-            f"It took {longest / 3600:.1f} h to reach the limit: a leak? Raising it delays, does not fix.",
-        )
-    return shows, warnings, min(_STEADY_AT_MOST_S, max(STEADY_S, 2 * longest))
-
-
 def resources(around: Around, wish: Wish) -> Draft:
     """Set requests and limits of one container; without values the memory limit is raised by half."""
     obj = _of_kind(around, ROLLING, "resources")
     found = _container(obj, wish.container)
     chosen, name = found.container, found.name
-    wanted = _wanted_resources(chosen, wish)
-    _check_order(chosen, wanted)
+    wanted = wanted_resources(chosen, wish)
+    check_order(chosen, wanted)
     values = {f"{found.path}.resources.{kind}.{unit}": text for (kind, unit), text in wanted.items()}
     says = ", ".join(
         f"{unit} {kind[:-1]} {at(chosen, 'resources', kind, unit) or 'none'} -> {text}"
@@ -334,7 +232,7 @@ def resources(around: Around, wish: Wish) -> Draft:
     )
     if not changed_fields(obj, write(obj, values)):
         raise InvalidInputError("resources", f"container {name} already has them", "nothing to plan")
-    shows, warnings, steady_s = _memory_story(around, chosen)
+    shows, warnings, steady_s = memory_story(around, chosen)
     free = around.free_memory_bytes
     shows["node headroom"] = (
         "not measured" if free is None else f"{memory_text(free)} free on the roomiest node"
@@ -344,11 +242,11 @@ def resources(around: Around, wish: Wish) -> Draft:
         "resources",
         f"set resources of container {name} in {around.ref}: {says}",
         values,
-        raise_pct=_raise_pct(chosen, wanted),
-        needs_bytes=_request(chosen, wanted, "memory", whole_bytes),
-        needs_millicores=_request(chosen, wanted, "cpu", cpu_of),
+        raise_pct=raise_pct_of(chosen, wanted),
+        needs_bytes=request_of(chosen, wanted, "memory", whole_bytes),
+        needs_millicores=request_of(chosen, wanted, "cpu", cpu_of),
         shows=shows,
-        warnings=(*warnings, *_below_need(around, name, wanted), *_quality(chosen, wanted)),
+        warnings=(*warnings, *_below_need(around, name, wanted), *quality_warnings(chosen, wanted)),
         steady_s=steady_s,
     )
 
@@ -358,38 +256,16 @@ def _below_need(around: Around, container: str, wanted: dict[tuple[str, str], st
     limit = whole_bytes(wanted.get(("limits", "memory")))
     obj = _target(around)
     before = whole_bytes(at(_container(obj, container).container, "resources", "limits", "memory"))
-    if limit is None or before is None or limit > before or not _lives_before_oom_s(around, container):
+    if limit is None or before is None or limit > before or not lives_before_oom_s(around, container):
         return ()
     return (f"It was OOMKilled at {memory_text(before)}; this is no more.",)
-
-
-def _quality(chosen: Obj, wanted: dict[tuple[str, str], str]) -> tuple[str, ...]:
-    """A container whose requests equal its limits is Guaranteed; raising one of them alone ends that."""
-    for unit in ("memory", "cpu"):
-        old = [amount(at(chosen, "resources", kind, unit)) for kind in ("limits", "requests")]
-        new = [
-            amount(wanted.get((kind, unit)) or at(chosen, "resources", kind, unit))
-            for kind in ("limits", "requests")
-        ]
-        if old[0] is not None and old[0] == old[1] and new[0] != new[1]:
-            return (f"Its {unit} request equalled its limit (QoS Guaranteed); it no longer does.",)
-    return ()
-
-
-def _request(chosen: Obj, wanted: dict[tuple[str, str], str], unit: str, read: Any) -> int:
-    """What one new replica asks of a node: the request, else the limit (Kubernetes' default for it)."""
-    for kind in ("requests", "limits"):
-        found = wanted.get((kind, unit)) or at(chosen, "resources", kind, unit)
-        if found:
-            return int(read(found) or 0)
-    return 0
 
 
 _ACTIONS: dict[str, tuple[Callable[[Around, Wish], Draft], frozenset[str]]] = {
     "scale": (scale, frozenset({"replicas"})),
     "restart": (restart, frozenset()),
     "rollback": (rollback, frozenset({"to_revision"})),
-    "resources": (resources, frozenset({"container", *(field for field, _, _ in _RESOURCE_FIELDS)})),
+    "resources": (resources, frozenset({"container", *(field for field, _, _ in RESOURCE_FIELDS)})),
     "image": (image, frozenset({"container", "image"})),
 }
 

@@ -12,11 +12,11 @@ import anyio.to_thread
 from aiops_eks.models.changes import ActionStatus, PlannedChange
 from aiops_eks.planning import manifests
 from aiops_eks.planning.diffing import changed_fields
-from aiops_eks.planning.drafts import Around, Draft, DryRun, Obj, Surroundings, at, name_of
+from aiops_eks.planning.drafts import Around, Draft, DryRun, Obj, Surroundings, Wish, at, name_of
 from aiops_eks.planning.facts import budgets_for, headroom_of, measure, owner_key
 from aiops_eks.planning.judging import Judged, Stamp, plan_of, request_of
 from aiops_eks.planning.wording import cut, one_line
-from aiops_eks.planning.workloads import Wish, check_fits, draft
+from aiops_eks.planning.workloads import check_fits, draft
 from aiops_shared.clock import Clock
 from aiops_shared.errors import InvalidInputError
 from aiops_shared.guardrails import ActionRecord, Plan, Verdict

@@ -9,7 +9,7 @@ from mcp_types import InputRequiredResult
 from pydantic import Field
 
 from aiops_eks.models.changes import ActionStatus, PlannedChange
-from aiops_eks.planning.workloads import Wish
+from aiops_eks.planning.drafts import Wish
 from aiops_eks.tools.approving import execute_with_approval
 from aiops_eks.tools.desk import PlanDesk
 from aiops_shared.guardrails.facade import Guardrails

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from aiops_eks.planning.drafts import Around, Draft
-from aiops_eks.planning.workloads import Wish, check_fits, draft
+from aiops_eks.planning.drafts import Around, Draft, Wish
+from aiops_eks.planning.workloads import check_fits, draft
 from aiops_shared.errors import InvalidInputError
 from tests.eks.planning.objects import (
     Obj,
