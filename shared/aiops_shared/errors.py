@@ -203,10 +203,11 @@ class UnauthenticatedError(AccessDeniedError):
 
 
 class ConflictError(AiopsError):
-    """Somebody else changed the object at the same time."""
+    """Somebody else changed the object at the same time, or owns a field of it."""
 
     code = "conflict"
     retryable = True
+    managers: frozenset[str] = frozenset()  # the field managers that a server-side apply conflicts with
 
 
 class ExpiredError(AiopsError):

@@ -63,9 +63,9 @@ def parsed(written: str) -> datetime | None:
     """RFC 3339 text as a time, UTC; None when it is none."""
     try:
         found = datetime.fromisoformat(written.replace("Z", "+00:00"))
-    except ValueError:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):  # the calendar ends before a zone's offset does
         return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def seconds_since(now: datetime, then: datetime | None) -> float | None:

@@ -24,6 +24,7 @@ from aiops_shared.errors import (
 from aiops_shared.http.answers import snippet
 
 MAX_CAUSES = 10
+_OWNER = re.compile(r'conflict with "([^"]{1,128})"')
 _FORBIDDEN = re.compile(
     r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]*)"'
     r'(?: in API group "(?P<group>[^"]*)")?(?P<scope>.*)',
@@ -39,6 +40,7 @@ class Status:
     reason: str = ""
     message: str = ""
     causes: tuple[str, ...] = ()
+    managers: frozenset[str] = frozenset()  # field managers named by the causes of an apply's conflict
     is_status: bool = False
 
 
@@ -53,8 +55,15 @@ def read_status(code: int, answer: Any) -> Status:
         reason=snippet(str(answer.get("reason") or "")),
         message=snippet(str(answer.get("message") or "")),
         causes=tuple(_cause(one) for one in (causes or [])[:MAX_CAUSES] if isinstance(one, dict)),
+        managers=frozenset(_manager(one) for one in causes or [] if isinstance(one, dict)),
         is_status=True,
     )
+
+
+def _manager(cause: dict[str, Any]) -> str:
+    """Who owns the field, by apimachinery's wording; empty when the cause does not say."""
+    found = _OWNER.match(str(cause.get("message") or ""))
+    return found[1] if found else ""
 
 
 def _cause(cause: dict[str, Any]) -> str:
@@ -107,7 +116,9 @@ def _not_allowed(thing: str, status: Status) -> AiopsError:
 def _conflict(thing: str, status: Status) -> AiopsError:
     owners = "; ".join(status.causes)
     hint = f"owned by others: {owners}" if owners else "read it again, then decide again"
-    return ConflictError(thing, _said(status, "changed by somebody else at the same time"), hint)
+    error = ConflictError(thing, _said(status, "changed by somebody else at the same time"), hint)
+    error.managers = status.managers
+    return error
 
 
 def _expired(thing: str, status: Status) -> AiopsError:

@@ -8,7 +8,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from aiops_shared.errors import ActionRefusedError, InvalidInputError, UpstreamError
+from aiops_shared.errors import ActionRefusedError, ConflictError, InvalidInputError, UpstreamError
 from aiops_shared.kube import names
 from aiops_shared.kube.connection import Ask, Connection
 from aiops_shared.kube.listing import Query
@@ -78,7 +78,19 @@ class Writing:
     async def apply(
         self, obj: Obj, *, force: bool = False, dry_run: bool, permit: object | None = None
     ) -> Obj:
-        """Server-side apply. Raises ConflictError that lists the fields owned by others."""
+        """Server-side apply. Raises ConflictError that lists the fields owned by others.
+
+        Fields that we wrote ourselves by a create or replace are no one else's: an apply that conflicts with
+        nothing but our own manager is sent again with force (Kubernetes, "Server-Side Apply", Conflicts).
+        """
+        try:
+            return await self._apply(obj, force=force, dry_run=dry_run, permit=permit)
+        except ConflictError as error:
+            if force or error.managers != {FIELD_MANAGER}:
+                raise
+            return await self._apply(obj, force=True, dry_run=dry_run, permit=permit)
+
+    async def _apply(self, obj: Obj, *, force: bool, dry_run: bool, permit: object | None) -> Obj:
         kind, namespace, name = _identity(obj)
         _, path = await self._path(kind, namespace, name)
         ask = Ask(

@@ -130,6 +130,19 @@ async def test_an_apply_over_another_managers_field_lists_the_field(api: KubeApi
     assert forced["spec"]["replicas"] == deployment["spec"]["replicas"] + 1
 
 
+async def test_what_we_created_ourselves_can_be_applied_over(lab: Lab, api: KubeApi) -> None:
+    await api.create(config_map(mode="a"), dry_run=False, permit=PERMIT)
+    applied = await api.apply(config_map(mode="b"), dry_run=False, permit=PERMIT)
+    assert applied["data"] == {"mode": "b"}
+    lab.store.patch(
+        "ConfigMap", "production", "settings", {"data": {"mode": "c"}}, "merge", manager="kubectl"
+    )
+    with pytest.raises(ConflictError) as caught:
+        await api.apply(config_map(mode="d"), dry_run=False, permit=PERMIT)
+    assert caught.value.managers == {"kubectl"}
+    assert (await api.get("configmap", "production", "settings"))["data"] == {"mode": "c"}
+
+
 async def test_an_invalid_object_says_which_field(api: KubeApi) -> None:
     deployment = (await api.list("deployments", "production")).items[0]
     deployment["spec"]["replicas"] = -1
