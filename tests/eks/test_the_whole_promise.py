@@ -324,3 +324,22 @@ async def test_the_fourth_identical_change_in_an_hour_is_refused_also_after_a_re
             )
             assert again.code == "repeat_limit", again.text
         assert len(stage.writes()) == count
+
+
+@pytest.mark.threat("T2")
+async def test_a_namespace_relabelled_after_the_plan_makes_the_judgement_no_milder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with whole(DRILL, 3, monkeypatch, tmp_path) as stage:
+        plan = await stage.plan(
+            action="image", namespace=HOME, name=stage.who.api, image=bad_image(stage.who)
+        )
+        namespace = stage.lab.store.get("Namespace", None, HOME)
+        assert namespace is not None
+        namespace["metadata"]["labels"]["env"] = "dev"
+        stage.lab.store.update(namespace, manager="somebody")
+        refused = await stage.execute(plan)
+        assert refused.code == "approval_pending", refused.text
+        assert "other than its requester" in refused.error
+        assert stage.person.asked == []
+        assert stage.writes() == []

@@ -17,7 +17,7 @@ from aiops_eks.clients.watching import (
     written_at,
 )
 from aiops_eks.planning.drafts import Draft, Obj, at, uid_of
-from aiops_eks.planning.facts import measure
+from aiops_eks.planning.facts import measure, stricter
 from aiops_eks.ports import KubeReadWrite
 from aiops_shared.errors import ActionRefusedError, NotFoundError, PlanStaleError, ThrottledError
 from aiops_shared.guardrails.models import Facts, GateCheck, GateResult, Json, ObjectRef, Plan, Step
@@ -162,6 +162,8 @@ class KubeEffects:
         fresh = measure(draft, around, wanted=wanted)
         return fresh.model_copy(
             update={
+                # A relabelled namespace may make the judgement stricter, never milder.
+                "env": stricter(plan.facts.env, fresh.env),
                 "node_fits": plan.facts.node_fits,
                 "confidence_pct": plan.facts.confidence_pct,
                 "sop": plan.facts.sop,

@@ -50,6 +50,11 @@ def environment_of(namespace: Obj | None) -> Environment:
     return next((each for each in _STRICTEST_FIRST if each in said), "prod")
 
 
+def stricter(one: Environment, other: Environment) -> Environment:
+    """The stricter of two environments."""
+    return min(one, other, key=_STRICTEST_FIRST.index)
+
+
 def gitops_owner_of(obj: Obj | None) -> str:
     """The Argo CD application or Flux object that owns it, or nothing.
 
