@@ -5,6 +5,7 @@ left. List items stand under the key that Kubernetes merges them by, where each 
 """
 
 from collections.abc import Mapping
+from difflib import SequenceMatcher
 from typing import Any
 
 import yaml
@@ -18,6 +19,7 @@ SERVER_SIDE = ("resourceVersion", "generation", "managedFields", "uid", "creatio
 _MERGE_KEYS = ("name", "mountPath", "containerPort", "port", "ip", "uid")
 _SAYS_WHAT = ("name", "key", "Name", "Key", "kind", "type")
 _MOST_OF_A_PATH = 300
+_MOST_LINES = 2_000  # comparing lines costs their product
 
 
 def _text(value: Any) -> str:
@@ -73,7 +75,7 @@ def _walk(before: Any, after: Any, path: tuple[Part, ...], owner: Mapping[str, A
         return []
     below = _children(before, after) if before or after else None
     if below is None:
-        return [_leaf(before, after, path, owner)]
+        return _leaf(before, after, path, owner)
     old, new = below
     inner = {**_mapping(before), **_mapping(after)}
     parts = [*old, *(part for part in new if part not in old)]
@@ -84,11 +86,33 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _leaf(before: Any, after: Any, path: tuple[Part, ...], owner: Mapping[str, Any]) -> FieldChange:
+def _leaf(before: Any, after: Any, path: tuple[Part, ...], owner: Mapping[str, Any]) -> list[FieldChange]:
     last = path[-1] if path else Key("object")
     key = last.name if isinstance(last, Key) else "item"
-    old, new = pair(_clean(owner, key, before), _clean(owner, key, after))
-    return FieldChange(path=one_line(join(path), _MOST_OF_A_PATH), before=old, after=new)
+    where = one_line(join(path), _MOST_OF_A_PATH)
+    texts = (_clean(owner, key, before), _clean(owner, key, after))
+    return [
+        FieldChange(path=where, before=old, after=new)
+        for old, new in (pair(*one) for one in _changed_lines(*texts) or [texts])
+    ]
+
+
+def _changed_lines(before: str, after: str) -> list[tuple[str, str]]:
+    """Of two texts of several lines the runs that differ, so that a change far down is seen too."""
+    old, new = before.splitlines(), after.splitlines()
+    if min(len(old), len(new)) < 2 or max(len(old), len(new)) > _MOST_LINES:
+        return []
+    runs = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    return [
+        (_run(old, first, last), _run(new, start, end))
+        for tag, first, last, start, end in runs
+        if tag != "equal"
+    ]
+
+
+def _run(lines: list[str], first: int, last: int) -> str:
+    text = "\n".join(lines[first:last])
+    return f"line {first + 1}: {text}" if first < last else ""
 
 
 def comparable(obj: dict[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,8 @@ def pair(before: str, after: str, limit: int = SHOWN) -> tuple[str, str]:
     if max(len(before), len(after)) <= limit:
         return before, after
     start = max(0, _same(before, after) - _AROUND)
-    return _window(before, start, limit), _window(after, start, limit)
+    alike = _same(before[::-1], after[::-1])  # from the end
+    return _window(before, start, limit, alike), _window(after, start, limit, alike)
 
 
 def _same(one: str, other: str) -> int:
@@ -37,12 +38,13 @@ def _same(one: str, other: str) -> int:
     return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
-def _window(text: str, start: int, limit: int) -> str:
+def _window(text: str, start: int, limit: int, alike: int) -> str:
     if len(text) <= limit:
         return text
     part = text[start : start + limit]
     head, tail = "…" if start else "", "…" if start + limit < len(text) else ""
-    return f"{head}{part}{tail} ({len(text)} characters)"
+    more = ", NOT ALL OF THE CHANGE IS SHOWN" if len(text) - alike > start + limit else ""
+    return f"{head}{part}{tail} ({len(text)} characters{more})"
 
 
 def _flat(text: str) -> str:

@@ -160,4 +160,26 @@ def test_a_line_stays_a_line_and_short(text: str, limit: int) -> None:
     found = one_line(text, limit)
     assert "\n" not in found
     assert len(found) <= limit + 30
-    assert len(pair(text, text + "z", limit)[1]) <= limit + 30
+    assert len(pair(text, text + "z", limit)[1]) <= limit + 70  # the note on what is not shown
+
+
+def test_of_a_long_text_every_changed_line_is_shown_also_far_down() -> None:
+    lines = [f"setting{number}=on" for number in range(200)]
+    changed = [*lines]
+    changed[3], changed[180] = "setting3=off", "setting180=off"
+    before = {"data": {"app.conf": "\n".join(lines)}}
+    after = {"data": {"app.conf": "\n".join([*changed, "more=1"])}}
+    shown = [(found.before, found.after) for found in changed_fields(before, after)]
+    assert shown == [
+        ("line 4: setting3=on", "line 4: setting3=off"),
+        ("line 181: setting180=on", "line 181: setting180=off"),
+        ("", "line 201: more=1"),
+    ]
+
+
+def test_a_long_line_that_differs_beyond_what_is_shown_says_so() -> None:
+    before = "x" + "a" * 900 + "y"
+    old, new = pair(before, "X" + "a" * 900 + "Y")
+    assert "NOT ALL OF THE CHANGE IS SHOWN" in old
+    assert "NOT ALL OF THE CHANGE IS SHOWN" in new
+    assert "NOT ALL" not in pair(before, "X" + before[1:])[1]
