@@ -7,7 +7,8 @@ the server starts and lists its tools without credentials, cluster or state (dec
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from fastmcp import FastMCP
@@ -15,10 +16,10 @@ from fastmcp import FastMCP
 from aiops_eks.clients.dossiers import DossierReader
 from aiops_eks.clients.effects import KubeEffects
 from aiops_eks.clients.events import EventReader
-from aiops_eks.clients.facts import FactsReader
 from aiops_eks.clients.inventory import InventoryReader
 from aiops_eks.clients.logs import LogReader
 from aiops_eks.clients.surroundings import KubeSurroundings
+from aiops_eks.diagnosis.result import Ask
 from aiops_eks.tools.clusters import ClusterTools
 from aiops_eks.tools.desk import PlanDesk
 from aiops_eks.tools.diagnose import DiagnoseTools
@@ -32,6 +33,7 @@ from aiops_shared.app.ending import end_on_signals
 from aiops_shared.app.recording import Recorder
 from aiops_shared.auth.callers import caller_from
 from aiops_shared.aws.clients import AwsClients
+from aiops_shared.clock import Clock
 from aiops_shared.guardrails import Caller
 from aiops_shared.guardrails.facade import Guardrails
 from aiops_shared.guardrails.redacting import redact
@@ -39,10 +41,37 @@ from aiops_shared.http.world_clock import make_clock
 from aiops_shared.kube.clusters import ClusterDirectory
 from aiops_shared.settings import Settings
 
+if TYPE_CHECKING:
+    from aiops_eks.clients.facts import FactsReader
+    from aiops_eks.diagnosis.scope import Gathered
+
 INSTRUCTIONS = (
     "EKS and Kubernetes: list and read any object, pod logs and events, find root causes (diagnose), scan"
     " manifests, plan, execute and undo changes behind policy and approval."
 )
+
+
+@dataclass(frozen=True)
+class LazyFacts:
+    """The facts' reader, loaded with the rules by the first question that needs it (D31)."""
+
+    clusters: ClusterDirectory
+    clock: Clock
+    sensitive: Recorder
+
+    @cached_property
+    def _reader(self) -> "FactsReader":
+        from aiops_eks.clients.facts import FactsReader
+
+        return FactsReader(self.clusters, self.clock, self.sensitive, redact)
+
+    async def gather(self, ask: Ask) -> "Gathered":
+        """The facts of the scope."""
+        return await self._reader.gather(ask)
+
+    async def live(self, ask: Ask) -> dict[str, Any]:
+        """One live object."""
+        return await self._reader.live(ask)
 
 
 @dataclass
@@ -80,7 +109,7 @@ def make(settings: Settings) -> FastMCP:
     """The server, not yet running."""
     parts = Wiring(settings)
     clusters, clock, recorder = parts.clusters, parts.clock, parts.recorder
-    facts = FactsReader(clusters, clock, recorder, redact)
+    facts = LazyFacts(clusters, clock, recorder)
     inventory = InventoryReader(clusters, clock, recorder)
     desk = PlanDesk(parts.surroundings, parts.guard, clock, settings.policy.plan_ttl_s)
     tools = [

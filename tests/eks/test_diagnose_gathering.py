@@ -11,8 +11,7 @@ import pytest
 from aiops_eks.clients import facts as gathering
 from aiops_eks.clients.facts import FactsReader
 from aiops_eks.diagnosis.answering import answer
-from aiops_eks.diagnosis.findings import Diagnosis
-from aiops_eks.diagnosis.scope import Ask
+from aiops_eks.diagnosis.result import Ask, Diagnosis
 from aiops_shared.errors import NotFoundError, UnreachableError
 from aiops_shared.guardrails.redacting import redact
 from aiops_shared.kube.models import LogLine

@@ -7,8 +7,8 @@ import yaml
 from fastmcp import Client, FastMCP
 from fastmcp.exceptions import ToolError
 
+from aiops_eks.diagnosis.result import Ask
 from aiops_eks.diagnosis.scanning.scan import CHECKS, scan
-from aiops_eks.diagnosis.scope import Ask
 from aiops_eks.tools.manifests import ManifestTools
 from aiops_shared.errors import NotFoundError
 from aiops_shared.kube.manifests import load_manifests

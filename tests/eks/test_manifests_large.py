@@ -5,7 +5,7 @@ import time
 import anyio
 import pytest
 
-from aiops_eks.diagnosis.scope import Ask
+from aiops_eks.diagnosis.result import Ask
 from aiops_eks.tools import manifests
 from aiops_eks.tools.manifests import ManifestTools
 from aiops_shared.errors import InvalidInputError

@@ -25,7 +25,8 @@ from aiops_eks.diagnosis.objects import (
     Termination,
     Workload,
 )
-from aiops_eks.diagnosis.scope import Ask, Gathered
+from aiops_eks.diagnosis.result import Ask
+from aiops_eks.diagnosis.scope import Gathered
 from aiops_eks.models.fields import part, text
 from aiops_eks.ports import Clusters, Kube, Obj, SensitiveReads
 from aiops_shared.clock import Clock

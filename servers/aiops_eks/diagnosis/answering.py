@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from aiops_eks.diagnosis.case import broken_containers
 from aiops_eks.diagnosis.facts import Facts
-from aiops_eks.diagnosis.findings import Checked, Diagnosis
 from aiops_eks.diagnosis.judging import Judgement, finding, judge
 from aiops_eks.diagnosis.registry import CASE_RULES, WORLD_RULES
+from aiops_eks.diagnosis.result import Checked, Diagnosis
 from aiops_eks.diagnosis.scope import Gathered, around
 from aiops_shared.results import Finding
 

@@ -1,19 +1,16 @@
-"""What rules hand to the judge, and what `diagnose` returns.
+"""What rules hand to the judge.
 
 A rule tells (`Told`) that it recognised its cause at one object; `judging.py` joins what was told into
-findings; `tools/diagnose.py` returns a `Diagnosis`.
+findings, which `tools/diagnose.py` returns as a `result.Diagnosis`.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Annotated
-
-from pydantic import Field
 
 from aiops_eks.diagnosis.case import Case
 from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.objects import Ref
-from aiops_shared.results import Answer, Evidence, Finding, Frozen, Severity
+from aiops_shared.results import Evidence, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,29 +63,3 @@ class WorldRule:
 
 
 Rule = CaseRule | WorldRule
-
-
-class Checked(Frozen):
-    """What was looked at."""
-
-    pods: int = 0
-    containers: int = 0
-    events: int = 0
-    workloads: int = 0
-    services: int = 0
-    nodes: int = 0
-    claims: int = 0
-    references: Annotated[int, Field(description="ConfigMaps and Secrets looked up")] = 0
-    logs: Annotated[int, Field(description="Container logs read")] = 0
-    rules: int = 0
-
-
-class Diagnosis(Answer):
-    """Ranked causes, worst first."""
-
-    cluster: str
-    scope: Annotated[str, Field(description="What was diagnosed")]
-    findings: tuple[Finding, ...] = ()
-    findings_omitted: Annotated[int, Field(description="Lesser findings not shown")] = 0
-    checked: Checked
-    coverage_gaps: Annotated[tuple[str, ...], Field(description="Sources that could not be read")] = ()

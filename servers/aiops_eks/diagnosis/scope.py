@@ -11,16 +11,6 @@ from aiops_eks.diagnosis.objects import Pod, Ref, selects
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """The question: a cluster, a namespace, or one object of it."""
-
-    cluster: str | None = None
-    namespace: str = ""
-    kind: str = ""
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Gathered:
     """The facts, and the one object that was asked about, if any."""
 

@@ -1,20 +1,22 @@
 """The tool that says why something is broken."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from fastmcp.tools import Tool
 
-from aiops_eks.diagnosis.findings import Diagnosis
-from aiops_eks.diagnosis.scope import Ask, Gathered
+from aiops_eks.diagnosis.result import Ask, Diagnosis
 from aiops_shared.errors import InvalidInputError
 from aiops_shared.params import READS, AnyKind, AnyName, AnyNamespace, Cluster
+
+if TYPE_CHECKING:
+    from aiops_eks.diagnosis.scope import Gathered
 
 
 class FactsSource(Protocol):
     """Gathers facts; fulfilled by `clients.facts.FactsReader`."""
 
-    async def gather(self, ask: Ask) -> Gathered:
+    async def gather(self, ask: Ask) -> "Gathered":
         """The facts of the scope. Raises NotFoundError for an object that is not there."""
         ...
 

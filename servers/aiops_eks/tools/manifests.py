@@ -14,9 +14,9 @@ import anyio.to_thread
 from fastmcp.tools import Tool
 from pydantic import Field
 
+from aiops_eks.diagnosis.result import Ask
 from aiops_eks.diagnosis.scanning.checking import Policy, ScanReport
 from aiops_eks.diagnosis.scanning.subjects import Obj, flattened
-from aiops_eks.diagnosis.scope import Ask
 from aiops_shared.errors import InvalidInputError
 from aiops_shared.kube.manifests import load_some
 from aiops_shared.params import READS, AnyKind, AnyName, AnyNamespace, Cluster

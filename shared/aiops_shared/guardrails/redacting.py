@@ -19,6 +19,7 @@ from typing import Any, Final
 from aiops_shared.guardrails.redaction_rules import NAME, RULES, harmless, hinted, is_secret_name, mask
 
 MAX_DEPTH: Final = 200
+_MOST_ROUNDS: Final = 5
 _DROPPED: Final = frozenset({"kubectl.kubernetes.io/last-applied-configuration"})
 _SECRET_TYPES: Final = ("Opaque", "kubernetes.io/", "helm.sh/", "bootstrap.kubernetes.io/")
 _RECORD_FIELDS: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
@@ -30,8 +31,14 @@ def redact(text: str, counts: Counts | None = None) -> str:
     """The text without the secrets that a rule knows; `counts` learns how many each rule took out."""
     if not hinted(text):
         return text
-    for rule in RULES:
-        text = rule.applied(text, counts)
+    # A mask may bring two names next to each other that a rule then reads as one assignment: again, until
+    # nothing changes any more.
+    for _ in range(_MOST_ROUNDS):
+        before = text
+        for rule in RULES:
+            text = rule.applied(text, counts)
+        if text == before:
+            break
     return text
 
 

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 MASK: Final = re.compile(r"\[redacted:[a-z-]+\]")
@@ -110,13 +111,18 @@ def harmless(value: str) -> bool:
     return value.strip().lower() in _EMPTY or _HARMLESS.fullmatch(value.strip()) is not None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
     """One named rule. `secret` says which part of a match is secret, or None for a look-alike."""
 
     name: str
-    pattern: re.Pattern[str]
+    source: str
     secret: Callable[[re.Match[str]], tuple[int, int] | None]
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Compiled with the first text that is redacted, not with the server's start (D31)."""
+        return re.compile(self.source)
 
     def applied(self, text: str, counts: Counter[str] | None) -> str:
         """The text with every secret of this rule masked."""
@@ -260,7 +266,7 @@ _VALUE = (
 def _rule(
     name: str, pattern: str, secret: Callable[[re.Match[str]], tuple[int, int] | None] = _value
 ) -> Rule:
-    return Rule(name, re.compile(pattern), secret)
+    return Rule(name, pattern, secret)
 
 
 _VENDORS = (

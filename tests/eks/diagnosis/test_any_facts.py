@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from aiops_eks.diagnosis import reading
 from aiops_eks.diagnosis.answering import answer
 from aiops_eks.diagnosis.facts import Facts
-from aiops_eks.diagnosis.findings import Diagnosis
 from aiops_eks.diagnosis.objects import LogTail, Lookup, Ref
+from aiops_eks.diagnosis.result import Diagnosis
 from aiops_eks.diagnosis.scope import Gathered
 from tests.eks.diagnosis import worlds
 from tests.eks.diagnosis.worlds import NOW, NS, Obj, ago

@@ -10,8 +10,8 @@ from typing import Any
 from aiops_eks.diagnosis import reading
 from aiops_eks.diagnosis.answering import answer
 from aiops_eks.diagnosis.facts import Facts
-from aiops_eks.diagnosis.findings import Diagnosis
 from aiops_eks.diagnosis.objects import LogTail, Lookup, Ref, UsageHistory
+from aiops_eks.diagnosis.result import Diagnosis
 from aiops_eks.diagnosis.scope import Gathered
 from aiops_shared.results import Finding
 
