@@ -23,8 +23,8 @@ RESOURCE_FIELDS = (
 )
 
 
-def wanted_resources(chosen: Obj, wish: Wish) -> dict[tuple[str, str], str]:
-    """(limits or requests, memory or cpu) -> quantity, as asked; the raised memory limit when nothing is."""
+def check_sizes(wish: Wish) -> dict[tuple[str, str], str]:
+    """(limits or requests, memory or cpu) -> quantity, as asked. Needs no object, so it is checked first."""
     wanted = {(kind, unit): text for field, kind, unit in RESOURCE_FIELDS if (text := getattr(wish, field))}
     for (kind, unit), text in wanted.items():
         number = amount(text)
@@ -36,7 +36,12 @@ def wanted_resources(chosen: Obj, wish: Wish) -> dict[tuple[str, str], str]:
             raise InvalidInputError(
                 f"memory {kind[:-1]}", f"{text} is less than 4Mi", "memory is counted in bytes: 384Mi"
             )
-    if wanted:
+    return wanted
+
+
+def wanted_resources(chosen: Obj, wish: Wish) -> dict[tuple[str, str], str]:
+    """What was asked; the raised memory limit when nothing was."""
+    if wanted := check_sizes(wish):
         return wanted
     limit = whole_bytes(at(chosen, "resources", "limits", "memory"))
     if not limit:

@@ -15,6 +15,7 @@ from aiops_eks.planning.rollouts import STEADY_S, Rollout, rollout
 from aiops_eks.planning.sizing import (
     RESOURCE_FIELDS,
     check_order,
+    check_sizes,
     lives_before_oom_s,
     memory_story,
     quality_warnings,
@@ -105,10 +106,8 @@ def _not_anothers(around: Around) -> None:
 def scale(around: Around, wish: Wish) -> Draft:
     """Set the number of replicas."""
     obj = _of_kind(around, SCALABLE, "scale")
-    if wish.replicas is None:
-        raise InvalidInputError("replicas", "missing", "say how many replicas there shall be")
     _not_anothers(around)
-    before, after = replicas_of(obj), wish.replicas
+    before, after = replicas_of(obj), wish.replicas or 0
     if before == after:
         raise InvalidInputError("replicas", f"{around.ref} already has {before}", "nothing to plan")
     values = {"spec.replicas": after}
@@ -199,8 +198,6 @@ def rollback(around: Around, wish: Wish) -> Draft:
 def image(around: Around, wish: Wish) -> Draft:
     """Set the image of one container."""
     obj = _of_kind(around, ROLLING, "image")
-    if not wish.image:
-        raise InvalidInputError("image", "missing", "say which image, with its tag or digest")
     chosen = _container(obj, wish.container)
     name, before = chosen.name, str(chosen.container.get("image", ""))
     if before == wish.image:
@@ -270,9 +267,23 @@ _ACTIONS: dict[str, tuple[Callable[[Around, Wish], Draft], frozenset[str]]] = {
 }
 
 
+_NEEDS = {
+    "scale": ("replicas", "say how many replicas there shall be"),
+    "image": ("image", "say which image, with its tag or digest"),
+}
+
+
 def check_fits(action: str, wish: Wish) -> None:
-    """Raises InvalidInputError for arguments of another action: to ignore them would plan something else."""
+    """What can be refused before anything is asked of the cluster.
+
+    Raises InvalidInputError for a missing argument, a size that cannot be one, and arguments of another
+    action: to ignore them would plan something else.
+    """
     _, takes = _ACTIONS[action]
+    needed, hint = _NEEDS.get(action, ("", ""))
+    if needed and needed not in wish.given():
+        raise InvalidInputError(needed, "missing", hint)
+    check_sizes(wish)
     if foreign := sorted(wish.given() - takes):
         raise InvalidInputError(
             ", ".join(foreign),
