@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
+from aiops_eks.models import fields
 from aiops_eks.planning.drafts import Around, Draft, Obj, at, containers_of, name_of, replicas_of
 from aiops_shared.guardrails.models import Environment, Facts, Reversible
 
@@ -72,22 +73,14 @@ def gitops_owner_of(obj: Obj | None) -> str:
 
 
 def selects(selector: Obj | None, labels: dict[str, str]) -> bool:
-    """Whether a LabelSelector matches; an empty one matches everything, a missing one nothing."""
+    """Whether a LabelSelector matches; an empty one matches everything, a missing one nothing.
+
+    That is how a PodDisruptionBudget reads it (policy/v1).
+    """
     if selector is None:
         return False
-    wanted = selector.get("matchLabels") or {}
-    if any(labels.get(key) != value for key, value in wanted.items()):
-        return False
-    return all(_expression(item, labels) for item in selector.get("matchExpressions") or [])
-
-
-def _expression(item: Obj, labels: dict[str, str]) -> bool:
-    key, operator, values = item.get("key", ""), item.get("operator"), item.get("values") or []
-    if operator == "In":
-        return labels.get(key) in values
-    if operator == "NotIn":
-        return labels.get(key) not in values
-    return (key in labels) is (operator == "Exists")
+    empty = not selector.get("matchLabels") and not selector.get("matchExpressions")
+    return empty or fields.selects(selector, labels)
 
 
 def pod_labels_of(obj: Obj | None) -> dict[str, str]:
