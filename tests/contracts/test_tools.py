@@ -116,6 +116,7 @@ async def test_every_description_says_something_and_at_most_300_characters() -> 
         assert tool["title"] == tool["name"].replace("_", " ").title()
 
 
+@pytest.mark.row("S3")
 async def test_hints_are_true_to_the_effect_of_each_tool() -> None:
     expected = {"read": params.READS, "plan": params.PLANS, "write": params.WRITES}
     for tool in await functions():
@@ -142,6 +143,7 @@ async def test_every_plan_tool_is_named_so_and_nothing_else_is_tagged_so() -> No
     }
 
 
+@pytest.mark.row("S3")
 async def test_every_tool_lists_an_output_schema_and_closed_arguments() -> None:
     for _, tool in await every():
         output = tool["outputSchema"]

@@ -49,6 +49,7 @@ def image(house: House) -> TargetChange:
 
 
 @pytest.mark.row("S74")
+@pytest.mark.row("F17e")
 async def test_the_state_before_is_the_state_after_the_undo(house: House) -> None:
     before = house.world.see(WEB)
     steps: list[dict[str, Json]] = [
