@@ -1,8 +1,14 @@
 """Rules for the whole test run."""
 
 import pytest
+from hypothesis import settings
 
 from aiops_shared.settings import inherited
+
+# In CI the same examples every time, so that a run can be repeated; on a developer's machine new ones.
+settings.register_profile("ci", derandomize=True)
+if inherited("CI"):
+    settings.load_profile("ci")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -234,7 +234,7 @@ async def test_a_server_ends_well_and_soon(end: str, used: bool, tmp_path: Path)
         env = environment(lab, tmp_path, AIOPS_WRITE="true")
         code, took_s, log = await anyio.to_thread.run_sync(_lives, env, end, used)
     assert code == 0, log
-    assert took_s < 5
+    assert took_s < 20  # a hanging server would wait for its client for ever
     assert "Traceback" not in log
 
 

@@ -279,7 +279,7 @@ def test_no_manifest_blows_the_server_up(bomb: str, play: Play) -> None:
         else:
             assert answer.code == "invalid_input", answer.text[:300]
         assert play.upstream == before
-        assert took_s < 10
+        assert took_s < 25  # a bomb would take the memory of the machine, or for ever
         assert len(answer.text) < 45_000
 
 
