@@ -31,6 +31,7 @@ from aiops_eks.tools.resources import ResourceTools
 from aiops_shared.app import build, log_to_stderr, trace_to
 from aiops_shared.app.ending import end_on_signals
 from aiops_shared.app.recording import Recorder
+from aiops_shared.app.resources import serve_plans
 from aiops_shared.auth.callers import caller_from
 from aiops_shared.aws.clients import AwsClients
 from aiops_shared.clock import Clock
@@ -121,9 +122,11 @@ def make(settings: Settings) -> FastMCP:
         *ManifestTools(facts).tools(),
         *PlanTools(desk, parts.guard).tools(),
     ]
-    return build(
+    server = build(
         "eks", tools, settings=settings, instructions=INSTRUCTIONS, calls=recorder, lifespan=parts.running
     )
+    serve_plans(server, parts.guard.public_plan)
+    return server
 
 
 def serve() -> None:

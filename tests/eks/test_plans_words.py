@@ -8,8 +8,9 @@ from typing import Any, cast
 import pytest
 
 from aiops_eks.clients.surroundings import KubeSurroundings, roomiest, selector_text
+from aiops_eks.planning.wording import NOT_ALL_SHOWN
 from aiops_eks.ports import KubeReadWrite
-from aiops_eks.tools.approving import seen_by_a_person
+from aiops_eks.tools.approving import fits_a_question, seen_by_a_person
 from aiops_shared.errors import AccessDeniedError, AiopsError, ConflictError, InvalidInputError
 from aiops_shared.guardrails.models import FieldChange, PendingApproval
 from tests.eks.planning.objects import NOW, Obj, around, workload
@@ -55,12 +56,14 @@ def test_an_added_and_a_removed_field_say_so() -> None:
     assert "  b: 2 -> (removed)" in found
 
 
-def test_a_long_diff_says_how_many_fields_more_and_stays_readable() -> None:
-    diff = tuple(FieldChange(path=f"f{n}", before="x" * 400, after="y" * 400) for n in range(300))
-    found = seen_by_a_person(pending(diff=diff))
-    assert "and 280 more fields" in found
-    assert "plan://pln_1" in found
-    assert len(found) < 12_000
+def test_a_change_that_a_question_cannot_show_whole_is_no_question() -> None:
+    many = tuple(FieldChange(path=f"f{n}", before="1", after="2") for n in range(21))
+    hidden = (FieldChange(path="data.a", before="x", after=f"y ({NOT_ALL_SHOWN})"),)
+    assert not fits_a_question(pending(diff=many))
+    assert not fits_a_question(pending(diff=hidden))
+    assert fits_a_question(pending(diff=many[:20]))
+    longest = tuple(FieldChange(path=f"f{n}", before="x" * 460, after="y" * 460) for n in range(20))
+    assert ("y" * 460) in seen_by_a_person(pending(diff=longest))
 
 
 @pytest.mark.threat("T7")

@@ -1,10 +1,12 @@
 """Done-when 3 through the whole stack: each refusal has its code, and the simulator counts the effects."""
 
+import json
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp.shared.exceptions import MCPError
 
 from aiops_lab.scenarios.drill import bad_image, data_name, gitops_name
 from aiops_shared.guardrails.ids import new_id
@@ -343,3 +345,17 @@ async def test_a_namespace_relabelled_after_the_plan_makes_the_judgement_no_mild
         assert "other than its requester" in refused.error
         assert stage.person.asked == []
         assert stage.writes() == []
+
+
+async def test_a_plan_is_a_resource_without_bodies_and_another_id_is_unknown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with whole(DRILL, 3, monkeypatch, tmp_path) as stage:
+        plan = await scaled(stage)
+        found = await stage.client.read_resource(f"plan://{plan['plan_id']}")
+        shown = json.loads(str(getattr(found[0], "text", "")))
+        assert shown["confirm"] == plan["confirm"]
+        assert shown["diff"][0]["path"] == "spec.replicas"
+        assert "values" not in json.dumps(shown)
+        with pytest.raises(MCPError, match="plan_not_found"):
+            await stage.client.read_resource(f"plan://{new_id('pln_')}")

@@ -7,6 +7,7 @@ person answers (T7). Used wherever a plan keeps words that came from an object.
 from aiops_shared.guardrails.redacting import escape_untrusted, redact
 
 SHOWN = 400
+NOT_ALL_SHOWN = "NOT ALL OF THE CHANGE IS SHOWN"
 _AROUND = 40
 
 
@@ -43,7 +44,7 @@ def _window(text: str, start: int, limit: int, alike: int) -> str:
         return text
     part = text[start : start + limit]
     head, tail = "…" if start else "", "…" if start + limit < len(text) else ""
-    more = ", NOT ALL OF THE CHANGE IS SHOWN" if len(text) - alike > start + limit else ""
+    more = f", {NOT_ALL_SHOWN}" if len(text) - alike > start + limit else ""
     return f"{head}{part}{tail} ({len(text)} characters{more})"
 
 

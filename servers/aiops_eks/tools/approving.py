@@ -7,7 +7,7 @@ exact command instead. Only an accept that carries our own single-use nonce coun
 from fastmcp import Context
 from mcp_types import InputRequiredResult
 
-from aiops_eks.planning.wording import one_line
+from aiops_eks.planning.wording import NOT_ALL_SHOWN, one_line
 from aiops_shared.app.asking import Answered, answered, ask_and_wait, can_ask, is_modern, question
 from aiops_shared.errors import ApprovalPendingError
 from aiops_shared.guardrails import ActionRecord
@@ -15,7 +15,7 @@ from aiops_shared.guardrails.facade import Guardrails
 from aiops_shared.guardrails.models import PendingApproval
 
 _FIELDS_SHOWN = 20
-_VALUE_SHOWN = 200
+_VALUE_SHOWN = 500  # more than a plan keeps of a value
 
 
 def seen_by_a_person(pending: PendingApproval) -> str:
@@ -29,14 +29,18 @@ def seen_by_a_person(pending: PendingApproval) -> str:
         f" {_value(change.after, '(removed)')}"
         for change in pending.diff[:_FIELDS_SHOWN]
     ]
-    if (more := len(pending.diff) - _FIELDS_SHOWN) > 0:
-        lines.append(f"  … and {more} more fields, not shown here: see plan://{pending.plan_id}")
     lost = f"; lost: {', '.join(one_line(each, 120) for each in pending.lost[:5])}" if pending.lost else ""
     lines += ["", f"Touches: {one_line(pending.blast_radius)}"]
     lines += [f"Undo: {pending.reversible}{lost}. Rule: {pending.rule}."]
     if pending.reason:
         lines.append(f"Reason given by {one_line(pending.requester, 80)}: {one_line(pending.reason, 300)}")
     return "\n".join(lines)
+
+
+def fits_a_question(pending: PendingApproval) -> bool:
+    """Whether the question shows the whole change."""
+    values = [value for change in pending.diff for value in (change.before, change.after)]
+    return len(pending.diff) <= _FIELDS_SHOWN and not any(NOT_ALL_SHOWN in value for value in values)
 
 
 def _value(text: str, absent: str) -> str:
@@ -63,8 +67,8 @@ async def execute_with_approval(
         pending = await guard.pending_for(plan_id)
         if pending is None or not pending.requester_may or not can_ask(context):
             raise
-        if len(pending.diff) > _FIELDS_SHOWN:
-            raise  # more than a question shows: the terminal shows all of it, nobody approves unseen fields
+        if not fits_a_question(pending):
+            raise  # nobody approves what they cannot see: the terminal shows every field
         return await _asked(guard, context, plan_id, confirm, key, pending, error)
 
 
@@ -83,9 +87,7 @@ async def _asked(
         if said is None:
             return question(shown, await guard.nonce_for(pending.approval_id))
     else:
-        said = await ask_and_wait(
-            context, seen_by_a_person(pending), await guard.nonce_for(pending.approval_id)
-        )
+        said = await ask_and_wait(context, shown, await guard.nonce_for(pending.approval_id))
     if not await _take(guard, pending.approval_id, said):
         raise error
     return await guard.execute(plan_id, confirm, idempotency_key=key)
