@@ -18,6 +18,7 @@ from tests.contracts.repository import ROOT, SUITE, parsed
 PAGE = ROOT / "docs" / "errors.md"
 # Exceptions that never reach a client, each with where they end.
 INSIDE = {
+    "ResourceError": "app: what the framework takes for a resource; it carries our code in its text",
     "StepFailedError": "the executor turns it into the action's state",
     "HaltedError": "the executor turns it into the action's state",
     "OutcomeUnknownError": "the executor turns it into the action's state",
