@@ -343,7 +343,7 @@ def test_a_pattern_that_never_ends_is_answered_in_time(play: Play) -> None:
     for pattern in ("(a+)+$", "(.*a){25}", "(x+x+)+y", "[" * 100):
         began = time.monotonic()
         play.ask("get_pod_logs", namespace=HOME, pod=pod, grep=pattern)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 20  # a backtracking engine would need years
 
 
 def test_it_still_answers_after_all_that(play: Play) -> None:

@@ -1,7 +1,6 @@
 """A manifest as the way round a rule, through the whole server against the lab: nothing gets through."""
 
 import json
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -115,17 +114,16 @@ async def test_a_megabyte_of_hostile_text_does_not_hold_up_other_calls(
 ) -> None:
     async with whole(DRILL, 3, monkeypatch, tmp_path) as stage:
         await stage.ask("get_resource", kind="Namespace", name=HOME)  # first use imports the clients
-        late = [0.0]
+        beats = [0]
 
         async def beat() -> None:
             while True:
-                before = time.monotonic()
                 await anyio.sleep(0.01)
-                late[0] = max(late[0], time.monotonic() - before)
+                beats[0] += 1
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(beat)
             answer = await apply(stage, manifest("ConfigMap", "v1", "big", data={"f": 'secret="' * 100_000}))
             tasks.cancel_scope.cancel()
         assert not answer.error
-        assert late[0] < 1.5  # on the loop it is several seconds
+        assert beats[0] > 5  # others are served meanwhile
