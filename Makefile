@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+CONTROL_PLANE := $(or $(KUBEBUILDER_ASSETS),$(CURDIR)/.cache/controlplane)
 
-.PHONY: help setup demo test lint types walls docs docs-check lock bench cluster-test clean
+.PHONY: help setup demo test lint types walls docs docs-check lock bench cluster-test control-plane eval clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -27,6 +28,12 @@ demo: setup  ## Play the first job on a simulated cluster and show it
 
 test: setup  ## Run every test
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+cluster-test: setup control-plane  ## Hold simulator and product to a real Kubernetes control plane
+	KUBEBUILDER_ASSETS="$(CONTROL_PLANE)" $(BIN)/python -m pytest -q tests/cluster
+
+control-plane:  ## Build etcd, kube-apiserver and their kin from Go modules, once (KUBEBUILDER_ASSETS overrides)
+	@if [ -z "$$KUBEBUILDER_ASSETS" ] && command -v go >/dev/null; then tests/cluster/controlplane/build.sh "$(CONTROL_PLANE)"; fi
 
 lint: setup  ## ruff: rules and format
 	$(BIN)/ruff check .
