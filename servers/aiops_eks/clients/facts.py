@@ -13,6 +13,7 @@ from functools import partial
 import anyio
 
 from aiops_eks.clients.details import Details
+from aiops_eks.clients.further import Further
 from aiops_eks.clients.gathering import gathered
 from aiops_eks.diagnosis import reading
 from aiops_eks.diagnosis.facts import Facts
@@ -66,6 +67,7 @@ class FactsReader:
         namespace = target.namespace if target else ask.namespace
         shelf = await _listed(kube, namespace)
         facts = self._facts(kube.cluster, namespace, shelf, await self.clock.now())
+        facts = await Further(kube, self.redact).of(facts)
         return Gathered(await self._details(kube).of(facts, target), target)
 
     async def live(self, ask: Ask) -> Obj:

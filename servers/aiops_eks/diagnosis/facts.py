@@ -5,7 +5,7 @@ absent, and `Facts.gaps` says so.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import groupby
@@ -47,6 +47,7 @@ class Facts:
     claims: tuple[Claim, ...] = ()
     usage: tuple[Usage, ...] = ()
     history: tuple[UsageHistory, ...] = ()
+    others: Mapping[type[Any], tuple[Any, ...]] = field(default_factory=dict)  # by `further.FURTHER`
     gaps: tuple[str, ...] = ()
     logs_allowed: bool = True
 
@@ -64,7 +65,16 @@ class Facts:
             claims=_in_order(self.claims, lambda claim: claim.ref),
             usage=_in_order(self.usage, lambda usage: (usage.pod, usage.container)),
             history=_in_order(self.history, lambda history: (history.pod, history.container)),
+            others={kind: _in_order(found, lambda one: one.ref) for kind, found in self.others.items()},
         )
+
+    def all(self, kind: type[T]) -> tuple[T, ...]:
+        """Every object of a further kind (an Ingress, a quota, …); empty when none was read."""
+        return self.others.get(kind, ())
+
+    def was_read(self, kind: type[Any]) -> bool:
+        """Whether objects of a further kind were asked for and answered: absence then means absence."""
+        return kind in self.others
 
     # Indexes, each made once: every rule asks by object, and a cluster has 10,000 of them.
 

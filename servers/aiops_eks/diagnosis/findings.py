@@ -6,6 +6,7 @@ findings, which `tools/diagnose.py` returns as a `result.Diagnosis`.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from aiops_eks.diagnosis.case import Case
 from aiops_eks.diagnosis.facts import Facts
@@ -44,6 +45,9 @@ class Told:
     severity: Severity | None = None  # None: the cause's own
     explained_by: tuple[Ref, ...] = ()  # a symptom: a finding that hurts one of these explains it
     stands_alone: bool = True  # a symptom that nothing explains is a finding itself
+    since: datetime | None = (
+        None  # when it began, where that is known: nothing is explained by what came later
+    )
 
 
 @dataclass(frozen=True, slots=True)

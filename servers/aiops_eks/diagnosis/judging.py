@@ -18,6 +18,7 @@ from aiops_shared.results import SEVERITIES, Evidence, Finding, Severity
 
 BY_AGREEING = (0.3, 0.5, 0.7, 0.85, 0.92, 0.95)
 DOUBT = 0.15
+LATER_S = 600.0  # how much later a cause may be seen than what it brings about
 MOST_EVIDENCE, MOST_SYMPTOMS, MOST_RULED_OUT = 5, 6, 4
 
 
@@ -79,10 +80,13 @@ def _collapsed(told: Iterable[Told]) -> list[Judgement]:
     """One judgement per code and place; more pods that say the same make it surer."""
     found: dict[tuple[str, Ref], Judgement] = {}
     for one in told:
-        key = (one.cause.code, one.at)
-        known = found.get(key)
-        found[key] = _first(one) if known is None else _joined(known, one)
+        known = found.get(_key(one))
+        found[_key(one)] = _first(one) if known is None else _joined(known, one)
     return list(found.values())
+
+
+def _key(told: Told) -> tuple[str, Ref]:
+    return told.cause.code, told.at
 
 
 def _first(told: Told) -> Judgement:
@@ -106,21 +110,58 @@ def _unique(known: Sequence[Ref], more: Sequence[Ref]) -> tuple[Ref, ...]:
 
 
 def _with_symptoms(causes: list[Judgement], symptoms: Sequence[Told]) -> list[Judgement]:
-    """Hang each symptom on the causes that explain it; one that nothing explains is a cause itself."""
-    alone: list[Told] = []
+    """Hang each symptom on the causes that explain it; one that nothing explains is a cause itself.
+
+    A symptom that found its cause explains others in turn (a class that is missing, the claim, its pods,
+    their Service), so it is asked again as long as anything was explained. What stands alone is asked last:
+    it may explain the rest.
+    """
+    waiting = list(symptoms)
+    while waiting:
+        causes, left = _explained(causes, waiting)
+        if len(left) == len(waiting):
+            first = next((t for t in left if t.stands_alone and not _awaits(t, left)), None)
+            first = first or next((t for t in left if t.stands_alone), None)
+            if first is None:
+                break
+            alike = [t for t in left if t.stands_alone and _key(t) == _key(first)]
+            causes = [*causes, *_collapsed(alike)]
+            left = [t for t in left if t not in alike]
+        waiting = left
+    return causes
+
+
+def _awaits(told: Told, others: Sequence[Told]) -> bool:
+    """Whether another symptom that waits may yet explain this one."""
+    return any(other is not told and other.at in told.explained_by for other in others)
+
+
+def _explained(causes: list[Judgement], symptoms: Sequence[Told]) -> tuple[list[Judgement], list[Told]]:
+    """The causes with the symptoms that they explain, and the symptoms that none explains."""
+    left: list[Told] = []
+    causes = list(causes)
     places: dict[Ref, set[int]] = {}
     for place, cause in enumerate(causes):
         for ref in cause.touched:
             places.setdefault(ref, set()).add(place)
     for symptom in symptoms:
-        holders = sorted(set().union(*(places.get(ref, set()) for ref in symptom.explained_by)))
+        holders = set().union(*(places.get(ref, set()) for ref in symptom.explained_by))
+        holders = {place for place in holders if _may_explain(causes[place].first, symptom)}
         if not holders:
-            alone.append(symptom)
-        for place in holders:
+            left.append(symptom)
+        for place in sorted(holders):
             known = causes[place]
             evidence = _more_evidence(known.evidence, symptom.evidence)
-            causes[place] = replace(known, symptoms=_unique(known.symptoms, (symptom.at,)), evidence=evidence)
-    return [*causes, *_collapsed(t for t in alone if t.stands_alone)]
+            shown = _unique(known.symptoms, (symptom.at, *symptom.hurts))
+            causes[place] = replace(known, symptoms=shown, evidence=evidence)
+    return causes, left
+
+
+def _may_explain(cause: Told, symptom: Told) -> bool:
+    """What began well after a trouble did not bring it about."""
+    if cause.since is None or symptom.since is None:
+        return True
+    return (cause.since - symptom.since).total_seconds() <= LATER_S
 
 
 def _more_evidence(known: tuple[Evidence, ...], more: tuple[Evidence, ...]) -> tuple[Evidence, ...]:

@@ -5,6 +5,7 @@ The world loads them; `eks-aiops lab list` prints them; tests and graders read w
 
 from aiops_lab.scenarios import crashloop, drill, manifests, memory, pulls, quiet, recovered, symptoms
 from aiops_lab.scenarios.base import Expected, Scenario
+from aiops_lab.scenarios.trials import SCENARIOS as TRIED
 
 __all__ = ["SCENARIOS", "Expected", "Scenario", "names"]
 
@@ -12,7 +13,7 @@ SCENARIOS: dict[str, Scenario] = {
     each.name: each
     for room in (quiet, crashloop, memory, pulls, recovered, manifests, drill, symptoms)
     for each in room.SCENARIOS
-}
+} | {each.name: each for each in TRIED}
 
 
 def names() -> list[str]:

@@ -1,0 +1,35 @@
+"""What a trial is: a scenario that tries one cause of `docs/causes.md`, from one of three sides.
+
+Every cause has at least one trial of each role. `make eval` plays them all with several seeds in the lab, and
+the recorded worlds again on a real API server; `tests/eks/test_diagnose_trials.py` plays two seeds of each.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from aiops_lab.scenarios.base import Build, Expect, Scenario, nothing
+
+Role = Literal["positive", "look_alike", "recovered"]
+FIXTURE = "trial"  # the scenarios' page has no id for these
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One world that tries a cause.
+
+    positive: the cause is at work, the first finding names it and there is no other. look_alike: shows the
+    same symptom for another reason, or for none; its scenario expects that other finding, or nothing.
+    recovered: the cause was at work and is over, or is still within its time; nothing is expected.
+    """
+
+    code: str
+    role: Role
+    scenario: Scenario
+
+
+def trial(
+    code: str, role: Role, build: Build, expect: Expect = nothing, *, says: str, variant: str = ""
+) -> Trial:
+    """A trial whose scenario is named after its cause, role and variant: `pvc-pending-positive-no-class`."""
+    words = "-".join(filter(None, (code, role, variant))).lower().replace("_", "-")
+    return Trial(code, role, Scenario(words, f"Trial of {code}: {role}", says, FIXTURE, build, expect))

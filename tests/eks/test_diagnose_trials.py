@@ -1,0 +1,42 @@
+"""Every trial of every cause in the lab: the cause first and alone, its look-alikes and what is over left alone.
+
+Two seeds of each here; `make eval` plays five and more and counts.
+"""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+import pytest
+
+from aiops_lab.scenarios.trials import TRIALS, Trial
+from tests.eks.test_diagnose_lab import asking
+
+SEEDS = (0, 1)
+
+
+def _by_cause() -> Iterator[tuple[str, list[Trial]]]:
+    ordered = sorted(TRIALS, key=lambda trial: trial.code)
+    for code, found in groupby(ordered, key=lambda trial: trial.code):
+        yield code, list(found)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(("code", "trials"), [pytest.param(*pair, id=pair[0]) for pair in _by_cause()])
+async def test_a_cause_is_found_first_and_alone_and_its_look_alikes_are_not_it(
+    code: str, trials: list[Trial]
+) -> None:
+    async with asking("healthy") as ask:
+        for trial in trials:
+            for seed in SEEDS:
+                ask.play(trial.scenario.name, seed)
+                answer = await ask("diagnose")
+                expected = ask.lab.world.expected
+                found = [(f["code"], f["kind"], f["namespace"], f["name"]) for f in answer["findings"]]
+                wanted = [(w.code, w.kind, w.namespace, w.name) for w in expected]
+                assert found == wanted, f"{trial.scenario.name}, seed {seed}"
+                if trial.role == "positive":
+                    assert found[0][0] == code
+                else:
+                    assert code not in {each[0] for each in found}
+                assert ask.lab.requests.writes() == []
