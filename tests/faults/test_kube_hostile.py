@@ -112,7 +112,7 @@ async def test_a_line_without_end_in_a_watch_is_too_large() -> None:
 async def test_a_watch_that_never_ends_stops_when_its_time_is_up() -> None:
     async def events() -> AsyncIterator[bytes]:
         while True:
-            yield b'{"type":"MODIFIED","object":{"metadata":{"uid":"u","resourceVersion":"2"}}}\n'
+            yield b'{"type":"MODIFIED","object":{"metadata":{"name":"a","uid":"u","resourceVersion":"2"}}}\n'
             await anyio.sleep(0.01)
 
     async def dribble() -> AsyncIterator[bytes]:

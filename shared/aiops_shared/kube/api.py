@@ -8,12 +8,12 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from aiops_shared.errors import (
     AiopsError,
     AnswerTooLargeError,
-    ExpiredError,
     InvalidInputError,
     NotFoundError,
 )
@@ -23,11 +23,13 @@ from aiops_shared.kube.discovery import Discovery
 from aiops_shared.kube.listing import Query
 from aiops_shared.kube.models import Kind, LogLine, ObjectPage, TablePage
 from aiops_shared.kube.nearest import nearest
+from aiops_shared.kube.shapes import identity, mapping, whole
 from aiops_shared.kube.watching import Watching
 from aiops_shared.kube.writing import Writing
 
 Obj = dict[str, Any]
 PAGE = 500
+SMALLEST_PAGE = 5
 SUGGEST_S = 3.0  # how long a failed look-up may look for better names
 SUGGEST_FROM = 500
 NAMESPACE_S = 60.0  # how long a namespace that was there needs no second look
@@ -60,6 +62,10 @@ class KubeApi(Writing, Watching):
         """Every kind that the cluster serves."""
         return await self._discovery.every()
 
+    async def silent(self) -> tuple[str, ...]:
+        """The API groups that did not answer discovery: what they serve is missing from every answer."""
+        return await self._discovery.silent()
+
     async def version(self, *, timeout_s: float | None = None) -> str:
         """The API server's version, like `v1.33.2`; the cheapest proof that the cluster is reachable."""
         answer = await self._connection.json(Ask(f"cluster {self._name}", "/version"), timeout_s=timeout_s)
@@ -73,7 +79,7 @@ class KubeApi(Writing, Watching):
             answer = await self._connection.json(Ask(thing, path))
         except NotFoundError as error:
             raise NotFoundError(thing, error.reason, await self._suggest(where, name)) from error
-        return _object(answer, thing)
+        return whole(answer, thing)
 
     async def list(
         self,
@@ -87,13 +93,7 @@ class KubeApi(Writing, Watching):
     ) -> ObjectPage:
         """One page of whole objects; an expired cursor gives the first page again and says `relisted`."""
         query = await self._query(kind, namespace, selector, fields, limit, cursor)
-        try:
-            page = await listing.objects(self._connection, query)
-        except ExpiredError:
-            if not cursor:
-                raise
-            page = await listing.objects(self._connection, replace(query, cursor=""))
-            page = page.model_copy(update={"relisted": True})
+        page = await listing.begun_anew_once(query, partial(listing.objects, self._connection))
         await self._require_namespace(query, empty=not page.items)
         return page
 
@@ -102,27 +102,30 @@ class KubeApi(Writing, Watching):
     ) -> AsyncIterator[Obj]:
         """All objects, page by page; after a 410 the list is read once more, without duplicates.
 
-        Raises AnswerTooLargeError after `at_most` objects when there are more: what came is a part.
+        A page too large to be read is asked for again in smaller ones. Raises AnswerTooLargeError after
+        `at_most` objects when there are more: what came is a part.
         """
         query = await self._query(kind, namespace, selector, fields, PAGE, "")
         seen: set[str] = set()
-        relisted = False
+        endless = listing.Endless(query.thing)
         while True:
             try:
-                page = await listing.objects(self._connection, query)
-            except ExpiredError:
-                if relisted or not query.cursor:
+                page = await listing.begun_anew_once(query, partial(listing.objects, self._connection))
+            except AnswerTooLargeError:
+                if query.limit <= SMALLEST_PAGE:
                     raise
-                relisted, query = True, replace(query, cursor="")
+                query = replace(query, limit=max(SMALLEST_PAGE, query.limit // 10))
                 continue
+            before = len(seen)
             for item in page.items:
-                if (key := _key(item)) not in seen:
+                if (key := identity(item)) not in seen:
                     if len(seen) >= at_most:
                         raise AnswerTooLargeError(query.thing, f"more than {at_most} objects", "narrow it")
                     seen.add(key)
                     yield item
             if not page.cursor:
                 return
+            endless.page(new=len(seen) - before)
             query = replace(query, cursor=page.cursor)
 
     async def table(
@@ -137,14 +140,8 @@ class KubeApi(Writing, Watching):
     ) -> TablePage:
         """One page of the server-side Table; over all namespaces, `Namespace` is its first column."""
         query = await self._query(kind, namespace, selector, fields, limit, cursor)
-        timeout_s = self._connection.timeout_s
-        try:
-            page = await listing.table(self._connection, query, timeout_s)
-        except ExpiredError:
-            if not cursor:
-                raise
-            page = await listing.table(self._connection, replace(query, cursor=""), timeout_s)
-            page = page.model_copy(update={"relisted": True})
+        read = partial(listing.table, self._connection, timeout_s=self._connection.timeout_s)
+        page = await listing.begun_anew_once(query, read)
         await self._require_namespace(query, empty=not page.rows)
         return page
 
@@ -159,11 +156,16 @@ class KubeApi(Writing, Watching):
         since: datetime | None = None,
         limit_bytes: int = 1_000_000,
     ) -> Sequence[LogLine]:
-        """Lines of one container instance, oldest first; without `container` the default or only one."""
+        """Lines of one container instance, oldest first; without `container` the default or only one.
+
+        A container that is named costs one request. NotFoundError names the pods or containers there are.
+        """
         if container:
             names.container(container)
+        names.object_name("pods", pod)
+        names.namespace(namespace)
         thing = f"logs of pod {_joined(namespace, pod)}"
-        chosen = logs.container_of(await self.get("pods", namespace, pod), container)
+        chosen = container or logs.container_of(await self.get("pods", namespace, pod), "")
         params = logs.params(
             container=chosen,
             previous=previous,
@@ -172,7 +174,13 @@ class KubeApi(Writing, Watching):
             limit_bytes=min(limit_bytes, self._connection.max_answer_bytes),
         )
         path = names.path("api", "v1", "namespaces", namespace, "pods", pod, "log")
-        body = await self._connection.raw(Ask(thing, path, params=params, accept="*/*"), json_only=False)
+        ask = Ask(thing, path, params=params, accept="*/*")
+        try:
+            body = await self._connection.raw(ask, json_only=False)
+        except (NotFoundError, InvalidInputError):
+            # Which of the two is misspelt, pod or container, is said with what there is instead.
+            logs.container_of(await self.get("pods", namespace, pod), chosen)
+            raise
         return tuple(logs.lines(body, pod, chosen))
 
     async def can(self, verb: str, kind: str, namespace: str = "", subresource: str = "") -> bool:
@@ -193,8 +201,7 @@ class KubeApi(Writing, Watching):
         answer = await self._connection.json(
             Ask(f"right to {verb} {kind}", REVIEWS, method="POST", body=review)
         )
-        status = answer.get("status") if isinstance(answer, dict) else None
-        return isinstance(status, dict) and status.get("allowed") is True
+        return mapping(mapping(answer).get("status")).get("allowed") is True
 
     async def _query(
         self, kind: str, namespace: str, selector: str, fields: str, limit: int, cursor: str
@@ -264,16 +271,5 @@ class KubeApi(Writing, Watching):
         return query, query.path + names.path(name, *tail)
 
 
-def _object(answer: Any, thing: str) -> Obj:
-    if not isinstance(answer, dict):
-        raise NotFoundError(thing, "the API server answered with no object")
-    return answer
-
-
 def _joined(namespace: str, name: str) -> str:
     return f"{namespace}/{name}" if namespace else name
-
-
-def _key(item: Obj) -> str:
-    about = item.get("metadata") or {}
-    return str(about.get("uid") or f"{about.get('namespace', '')}/{about.get('name', '')}")

@@ -6,7 +6,6 @@ error says so, and the executor reads back (fault R2).
 """
 
 import math
-import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,15 +15,16 @@ import anyio
 import httpx
 import orjson
 
-from aiops_shared.errors import AiopsError, UpstreamError
+from aiops_shared.errors import AiopsError, ThrottledError, UpstreamError
 from aiops_shared.http.answers import broken, deadline, parse_json, read_body, require_json
 from aiops_shared.http.client import Tls, make_client
+from aiops_shared.kube import remarks
 from aiops_shared.kube.access import Access, CredentialSource
 from aiops_shared.kube.guard import PATH, PERMIT, refuse_unpermitted
+from aiops_shared.kube.pacing import Pace, RealPace, asked_wait_s, wait_s, when_again
 from aiops_shared.kube.statuses import Status, error_for, read_status
 
 TRIES = 5
-FIRST_WAIT_S = 0.2
 MAX_ERROR_BYTES = 256 * 1024
 JSON = "application/json"
 UNKNOWN = "whether the change took effect is unknown: read the object"
@@ -45,7 +45,7 @@ class Ask:
     content_type: str = JSON
     permit: object | None = None
     effect: bool = False  # a real change: never repeated blindly
-    eviction: bool = False  # its 429 is an answer (a PodDisruptionBudget), not a plea to wait
+    eviction: bool = False  # a 429 for a PodDisruptionBudget is an answer, not a plea to wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +58,32 @@ class _Try:
     refused: bool = False  # 401
     retry_after_s: float | None = None
 
+    def final(self, number: int) -> AiopsError:
+        """The error that ends the call after `number` tries; a throttled one says when to come again."""
+        if not isinstance(self.error, ThrottledError) or not self.again:
+            return self.error or UpstreamError("request", "no answer after all tries")
+        hint = when_again(number, self.retry_after_s)
+        return ThrottledError(
+            self.error.thing, self.error.reason, "; ".join(filter(None, (self.error.hint, hint)))
+        )
+
 
 class Connection:
     """One cluster's API server as one identity sees it."""
 
     def __init__(
-        self, source: CredentialSource, *, timeout_s: float = 30.0, max_answer_bytes: int = 64 * 1024 * 1024
+        self,
+        source: CredentialSource,
+        *,
+        timeout_s: float = 30.0,
+        max_answer_bytes: int = 64 * 1024 * 1024,
+        pace: Pace | None = None,
     ) -> None:
         self._source = source
         self._timeout_s = timeout_s
         self._max_bytes = max_answer_bytes
+        self._pace = pace or RealPace()
+        self._renewing = anyio.Lock()
         self._clients: dict[tuple[str, ...], httpx.AsyncClient] = {}
 
     @property
@@ -109,11 +125,9 @@ class Connection:
                     return
                 tried = _failed(ask, response, await _status(response, ask.thing))
             if tried.refused and may_refresh:
-                may_refresh, access = False, await self._source.access(fresh=True)
-            elif tried.error is not None and (not tried.again or number == TRIES):
-                raise tried.error
+                may_refresh, access = False, await self._renewed(access)
             else:
-                await _wait(number, tried, timeout_s)
+                await self._pause(number, tried, timeout_s)
 
     async def _until_answered(self, ask: Ask, *, json_only: bool) -> bytes:
         access = await self._source.access()
@@ -123,16 +137,29 @@ class Connection:
             if tried.error is None:
                 return tried.body
             if tried.refused and may_refresh:
-                may_refresh, access = False, await self._source.access(fresh=True)
+                may_refresh, access = False, await self._renewed(access)
                 continue
-            if not tried.again or number == TRIES:
-                raise tried.error
-            await _wait(number, tried)
+            await self._pause(number, tried)
         raise UpstreamError(ask.thing, "no answer after all tries")
+
+    async def _renewed(self, refused: Access) -> Access:
+        """Other credentials than those refused. Many requests refused at once renew them once (R5)."""
+        async with self._renewing:
+            now = await self._source.access()
+            return now if now.token != refused.token else await self._source.access(fresh=True)
+
+    async def _pause(self, number: int, tried: _Try, at_most_s: float = math.inf) -> None:
+        """Wait before the next try. Raises the error where there is none, or none within the deadline."""
+        wait = wait_s(number, tried.retry_after_s, self._pace.jitter())
+        too_late = wait > at_most_s or anyio.current_time() + wait >= anyio.current_effective_deadline()
+        if not tried.again or number == TRIES or too_late:
+            raise tried.final(number)
+        await self._pace.wait(wait)
 
     async def _try(self, ask: Ask, access: Access, *, json_only: bool) -> _Try:
         try:
             async with self._client(access).stream(**_request(ask, access)) as response:
+                remarks.report(response.headers.get_list("warning"))
                 if not response.is_success:
                     return _failed(ask, response, await _status(response, ask.thing))
                 if json_only:
@@ -190,10 +217,17 @@ def _failed(ask: Ask, response: httpx.Response, status: Status) -> _Try:
     passing = _UNPROCESSED if ask.effect else _PASSING
     return _Try(
         error=error,
-        again=code in passing and not ask.eviction,
+        again=code in passing and not (ask.eviction and _budget_says_no(status)),
         refused=code == httpx.codes.UNAUTHORIZED,
-        retry_after_s=_retry_after(response.headers.get("retry-after", "")),
+        retry_after_s=asked_wait_s(response.headers.get("retry-after", "")),
     )
+
+
+def _budget_says_no(status: Status) -> bool:
+    """Whether a refused eviction met a PodDisruptionBudget, and not just a busy server (kubernetes,
+    registry/core/pod/storage/eviction.go: a cause of type DisruptionBudget).
+    """
+    return bool(status.causes) or "disruption budget" in status.message.lower()
 
 
 def _lost(ask: Ask, error: httpx.TransportError) -> _Try:
@@ -204,17 +238,3 @@ def _lost(ask: Ask, error: httpx.TransportError) -> _Try:
     # A reset passes; an address where nobody listens, a wrong certificate or a stall hardly does.
     lasting = isinstance(error, httpx.ConnectError | httpx.ProxyError | httpx.TimeoutException)
     return _Try(error=failure, again=not ask.effect and not lasting)
-
-
-def _retry_after(header: str) -> float | None:
-    return float(header) if header.isascii() and header.isdigit() and len(header) < 6 else None
-
-
-async def _wait(number: int, tried: _Try, at_most_s: float = math.inf) -> None:
-    """Wait as long as asked ± 20 %, or twice as long each time; never beyond the deadline."""
-    asked = tried.retry_after_s if tried.retry_after_s is not None else FIRST_WAIT_S * 2 ** (number - 1)
-    wait = asked * random.uniform(0.8, 1.2)
-    too_late = wait > at_most_s or anyio.current_time() + wait >= anyio.current_effective_deadline()
-    if tried.error is not None and too_late:
-        raise tried.error
-    await anyio.sleep(wait)

@@ -2,26 +2,30 @@
 
 Asked by every call that takes a kind. Two requests against an API server with aggregated discovery
 (Kubernetes ≥ 1.27), one per group version otherwise. A group that does not answer (a metrics API that
-is down) costs its own kinds only.
+is down) costs its own kinds only: the rest goes on, and `silent` names it (fault R21).
 """
 
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import anyio
 
-from aiops_shared.errors import KindUnknownError, UpstreamError
+from aiops_shared.errors import AiopsError, KindUnknownError, UpstreamError
 from aiops_shared.kube import names
 from aiops_shared.kube.connection import JSON, Ask, Connection
 from aiops_shared.kube.gathering import gather_outcomes
 from aiops_shared.kube.models import Kind
 from aiops_shared.kube.nearest import nearest
+from aiops_shared.kube.shapes import Obj, mapping, meta, rows, text, words
 
 TTL_S = 600.0
 MISS_TTL_S = 10.0  # a miss asks again, but not at every misspelt word
+SILENT_TTL_S = 30.0  # what did not answer is asked again soon
 AT_ONCE = 8
+GROUP_S = 10.0  # one slow group must not use up the call's time
+STALE = "Stale"  # of an aggregated API that is down (apidiscovery/v2, DiscoveryFreshness)
+NAMED_GROUPS = "all groups but the core one"
 AGGREGATED = f"{JSON};g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,{JSON}"
 _VERSION = re.compile(r"v[0-9]+((alpha|beta)[0-9]+)?")
 # Of two kinds of one name the first group wins, as in kubectl; metrics' pods and nodes come last.
@@ -52,9 +56,15 @@ class Discovery:
     async def every(self, max_age_s: float = TTL_S) -> tuple[Kind, ...]:
         """All kinds, the preferred version of each group first."""
         async with self._lock:
-            if self._monotonic() - self._read_at > max_age_s:
+            age_s = self._monotonic() - self._read_at
+            if age_s > (min(max_age_s, SILENT_TTL_S) if self._silent else max_age_s):
                 await self._read()
             return self._kinds
+
+    async def silent(self) -> tuple[str, ...]:
+        """The API groups that did not answer when last asked: their kinds may be missing."""
+        await self.every()
+        return self._silent
 
     def _unknown(self, word: str) -> KindUnknownError:
         served = {
@@ -66,28 +76,46 @@ class Discovery:
         return KindUnknownError(f"kind {word}", "the cluster serves no such kind", hint + silent)
 
     async def _read(self) -> None:
-        core = await self._connection.json(Ask("discovery", "/api", accept=AGGREGATED))
-        groups = await self._connection.json(Ask("discovery", "/apis", accept=AGGREGATED))
         silent: list[str] = []
-        if core.get("kind") == "APIGroupDiscoveryList" == groups.get("kind"):
-            found = [
-                kind for item in (*_rows(core, "items"), *_rows(groups, "items")) for kind in _of_group(item)
-            ]
+        core = mapping(await self._connection.json(Ask("discovery", "/api", accept=AGGREGATED)))
+        groups = await self._groups(silent)
+        if core.get("kind") == "APIGroupDiscoveryList" == groups.get("kind", "APIGroupDiscoveryList"):
+            items = (*rows(core, "items"), *rows(groups, "items"))
+            found = [kind for item in items for kind in _of_group(item)]
+            silent += _stale(items)
         else:
             found = await self._by_version(_group_versions(core, groups), silent)
+        found = [kind for kind in found if kind.kind and kind.plural and kind.version]
         if not found:
             raise UpstreamError("discovery", "the API server serves no kinds", "check the cluster's endpoint")
         self._kinds = tuple(sorted(found, key=_rank))
         self._silent = tuple(silent)
         self._read_at = self._monotonic()
 
+    async def _groups(self, silent: list[str]) -> Obj:
+        """The named groups; without them the core kinds still stand."""
+        ask = Ask("discovery of API groups", "/apis", accept=AGGREGATED)
+        try:
+            return mapping(await self._connection.json(ask, timeout_s=self._group_s))
+        except UpstreamError:
+            silent.append(NAMED_GROUPS)
+            return {}
+
+    @property
+    def _group_s(self) -> float:
+        return min(GROUP_S, self._connection.timeout_s)
+
     async def _by_version(self, versions: Sequence[str], silent: list[str]) -> list[Kind]:
         async def read(version: str) -> list[Kind]:
             path = f"/api/{version}" if "/" not in version else f"/apis/{version}"
-            answer = await self._connection.json(Ask(f"discovery of {version}", path))
-            return list(_of_version(version, _rows(answer, "resources")))
+            ask = Ask(f"discovery of {version}", path)
+            answer = await self._connection.json(ask, timeout_s=self._group_s)
+            return list(_of_version(version, rows(answer, "resources")))
 
         outcomes = await gather_outcomes(read, versions, at_once=AT_ONCE)
+        failed = [one for one in outcomes if isinstance(one, AiopsError)]
+        if failed and len(failed) == len(versions):
+            raise failed[0]
         silent += [
             version for version, found in zip(versions, outcomes, strict=True) if not isinstance(found, list)
         ]
@@ -135,59 +163,63 @@ def _rank(kind: Kind) -> int:
     return _FIRST.index(kind.group) if kind.group in _FIRST else len(_FIRST)
 
 
-def _rows(answer: Any, key: str) -> list[dict[str, Any]]:
-    rows = answer.get(key) if isinstance(answer, dict) else None
-    return [row for row in rows or [] if isinstance(row, dict)]
+def _stale(items: Iterable[Obj]) -> list[str]:
+    """`group/version` of each aggregated API that the server could not reach."""
+    return [
+        f"{text(meta(item).get('name'))}/{text(version.get('version'))}"
+        for item in items
+        for version in rows(item, "versions")
+        if version.get("freshness") == STALE
+    ]
 
 
-def _of_group(item: dict[str, Any]) -> Iterable[Kind]:
+def _of_group(item: Obj) -> Iterable[Kind]:
     """The kinds of one APIGroupDiscovery."""
-    group = str((item.get("metadata") or {}).get("name") or "")
-    for version in _rows(item, "versions"):
-        for row in _rows(version, "resources"):
-            about = row.get("responseKind") or {}
+    group = text(meta(item).get("name"))
+    for version in rows(item, "versions"):
+        for row in rows(version, "resources"):
             yield Kind(
                 group=group,
-                version=str(version.get("version")),
-                kind=str(about.get("kind") or ""),
-                plural=str(row.get("resource")),
-                singular=str(row.get("singularResource") or ""),
-                short_names=tuple(row.get("shortNames") or ()),
+                version=text(version.get("version")),
+                kind=text(mapping(row.get("responseKind")).get("kind")),
+                plural=text(row.get("resource")),
+                singular=text(row.get("singularResource")),
+                short_names=words(row.get("shortNames")),
                 namespaced=row.get("scope") == "Namespaced",
-                verbs=tuple(row.get("verbs") or ()),
-                subresources=tuple(str(sub.get("subresource")) for sub in _rows(row, "subresources")),
+                verbs=words(row.get("verbs")),
+                subresources=tuple(text(sub.get("subresource")) for sub in rows(row, "subresources")),
             )
 
 
-def _group_versions(core: Any, groups: Any) -> list[str]:
+def _group_versions(core: Obj, groups: Obj) -> list[str]:
     """`v1`, `apps/v1`, …: core first, each group's preferred version before its others."""
-    versions = [str(version) for version in core.get("versions") or ["v1"]]
-    for group in _rows(groups, "groups"):
-        preferred = str((group.get("preferredVersion") or {}).get("groupVersion") or "")
-        served = [str(row.get("groupVersion")) for row in _rows(group, "versions")]
+    versions = [*(words(core.get("versions")) or ("v1",))]
+    for group in rows(groups, "groups"):
+        preferred = text(mapping(group.get("preferredVersion")).get("groupVersion"))
+        served = [text(row.get("groupVersion")) for row in rows(group, "versions")]
         versions += sorted(served, key=lambda version: version != preferred)
     return versions
 
 
-def _of_version(group_version: str, rows: Sequence[dict[str, Any]]) -> Iterable[Kind]:
+def _of_version(group_version: str, resources: Sequence[Obj]) -> Iterable[Kind]:
     """The kinds of one APIResourceList."""
     group, _, version = group_version.rpartition("/")
     subresources: dict[str, list[str]] = {}
-    for row in rows:
-        plural, slash, sub = str(row.get("name")).partition("/")
+    for row in resources:
+        plural, slash, sub = text(row.get("name")).partition("/")
         if slash:
             subresources.setdefault(plural, []).append(sub)
-    for row in rows:
-        plural = str(row.get("name"))
+    for row in resources:
+        plural = text(row.get("name"))
         if "/" not in plural:
             yield Kind(
                 group=group,
                 version=version,
-                kind=str(row.get("kind")),
+                kind=text(row.get("kind")),
                 plural=plural,
-                singular=str(row.get("singularName") or ""),
-                short_names=tuple(row.get("shortNames") or ()),
+                singular=text(row.get("singularName")),
+                short_names=words(row.get("shortNames")),
                 namespaced=row.get("namespaced") is True,
-                verbs=tuple(row.get("verbs") or ()),
+                verbs=words(row.get("verbs")),
                 subresources=tuple(subresources.get(plural, ())),
             )

@@ -3,30 +3,35 @@
 A Table without its objects carries no namespace, so a list over all namespaces asks each one (at most
 eight at once) in the order of their names, and puts the namespace first (decision D30). Its cursor says
 which namespace comes next and where in it. A cursor that the server has forgotten (410) means the first
-page again, and the page says so.
+page again, and the page says so; its cursors remember that, since a list is begun anew once only (R4).
 """
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
-from aiops_shared.errors import ExpiredError, InvalidInputError, UpstreamError
+from aiops_shared.errors import AnswerTooLargeError, ExpiredError, InvalidInputError, UpstreamError
 from aiops_shared.http.answers import deadline
 from aiops_shared.kube import names
 from aiops_shared.kube.connection import JSON, Ask, Connection
 from aiops_shared.kube.gathering import gather
 from aiops_shared.kube.models import Kind, ObjectPage, TablePage
+from aiops_shared.kube.shapes import Obj, mapping, meta, rows, text, whole
 from aiops_shared.results import Cell
 
 AT_ONCE = 8
 MAX_NAMESPACES = 5000
 TABLE = f"{JSON};as=Table;v=v1;g=meta.k8s.io,{JSON}"
 NAMES_ONLY = f"{JSON};as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,{JSON}"
+MAX_BARREN = 200  # pages in a row that bring nothing new: such a list does not end
 _SPREAD = "n1."  # cursors over all namespaces start so; Kubernetes' own tokens hold no dot
+_AGAIN = "r1."  # cursors of a list that was begun anew start so
+
+Page = TypeVar("Page", ObjectPage, TablePage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +74,29 @@ def collection(kind: Kind, namespace: str) -> str:
     return names.path(*root, *inside, kind.plural)
 
 
+async def begun_anew_once(query: Query, read: Callable[[Query], Awaitable[Page]]) -> Page:
+    """The page, or after a 410 the first page again. Raises ExpiredError when that happens a second time."""
+    again = query.cursor.startswith(_AGAIN)
+    relisted = False
+    try:
+        page = await read(replace(query, cursor=query.cursor.removeprefix(_AGAIN)))
+    except ExpiredError:
+        if again or not query.cursor:
+            raise
+        page = await read(replace(query, cursor=""))
+        again = relisted = True
+    cursor = _AGAIN + page.cursor if again and page.cursor else page.cursor
+    return page.model_copy(update={"cursor": cursor, "relisted": relisted})
+
+
 async def objects(connection: Connection, query: Query) -> ObjectPage:
     """One page of whole objects. Raises ExpiredError for a forgotten cursor."""
     answer = await _page(connection, query, JSON)
-    items = answer.get("items")
-    if not isinstance(items, list):
+    if not isinstance(answer.get("items"), list):
         raise UpstreamError(query.thing, "answered with no list")
     cursor, remaining = _position(answer)
     return ObjectPage.model_construct(
-        items=tuple(_typed(item, query.kind) for item in items if isinstance(item, dict)),
+        items=tuple(_typed(whole(item, query.thing), query.kind) for item in rows(answer, "items")),
         cursor=cursor,
         remaining=remaining,
         relisted=False,
@@ -106,11 +125,8 @@ async def _page(connection: Connection, query: Query, accept: str) -> dict[str, 
 
 
 def _position(answer: dict[str, Any]) -> tuple[str, int | None]:
-    about = answer.get("metadata")
-    if not isinstance(about, dict):
-        return "", None
-    remaining = about.get("remainingItemCount")
-    return str(about.get("continue") or ""), remaining if isinstance(remaining, int) else None
+    remaining = meta(answer).get("remainingItemCount")
+    return text(meta(answer).get("continue")), remaining if isinstance(remaining, int) else None
 
 
 def _typed(item: dict[str, Any], kind: Kind) -> dict[str, Any]:
@@ -122,21 +138,25 @@ async def _table(connection: Connection, query: Query) -> TablePage:
     answer = await _page(connection, query, TABLE)
     if answer.get("kind") != "Table":
         return _as_table(answer, query)
-    columns = tuple(str(column.get("name")) for column in answer.get("columnDefinitions") or [])
-    rows = tuple(tuple(_cell(cell) for cell in row.get("cells") or []) for row in answer.get("rows") or [])
+    columns = tuple(text(column.get("name")) for column in rows(answer, "columnDefinitions"))
+    lines = tuple(_cells(row) for row in rows(answer, "rows"))
     cursor, remaining = _position(answer)
-    return TablePage(columns=columns, rows=rows, cursor=cursor, remaining=remaining)
+    return TablePage(columns=columns, rows=lines, cursor=cursor, remaining=remaining)
 
 
 def _as_table(answer: dict[str, Any], query: Query) -> TablePage:
     """An aggregated API that serves no Table gives its objects; their names and ages still stand."""
-    items = answer.get("items")
-    if not isinstance(items, list):
+    if not isinstance(answer.get("items"), list):
         raise UpstreamError(query.thing, "answered with no list")
-    about = [item.get("metadata") or {} for item in items if isinstance(item, dict)]
-    rows = tuple((str(one.get("name") or ""), str(one.get("creationTimestamp") or "")) for one in about)
+    about = [meta(whole(item, query.thing)) for item in rows(answer, "items")]
+    lines = tuple((text(one.get("name")), text(one.get("creationTimestamp"))) for one in about)
     cursor, remaining = _position(answer)
-    return TablePage(columns=("Name", "Created At"), rows=rows, cursor=cursor, remaining=remaining)
+    return TablePage(columns=("Name", "Created At"), rows=lines, cursor=cursor, remaining=remaining)
+
+
+def _cells(row: Obj) -> tuple[Cell, ...]:
+    found = row.get("cells")
+    return tuple(_cell(cell) for cell in found) if isinstance(found, list) else ()
 
 
 def _cell(value: Any) -> Cell:
@@ -146,20 +166,48 @@ def _cell(value: Any) -> Cell:
 
 
 async def namespaces(connection: Connection) -> list[str]:
-    """The names of all namespaces, sorted."""
-    found: list[str] = []
+    """The names of all namespaces, sorted; after a 410 read once more (R4).
+
+    Raises AnswerTooLargeError beyond 5,000, since a list over some of them would be a silent part.
+    """
+    try:
+        return await _namespaces(connection)
+    except ExpiredError:
+        return await _namespaces(connection)
+
+
+async def _namespaces(connection: Connection) -> list[str]:
+    thing = "list of namespaces"
+    found: set[str] = set()
+    endless = Endless(thing)
     cursor = ""
-    while len(found) < MAX_NAMESPACES:
+    while True:
         params = {"limit": "500"} | ({"continue": cursor} if cursor else {})
-        ask = Ask("list of namespaces", "/api/v1/namespaces", params=params, accept=NAMES_ONLY)
-        answer = await connection.json(ask)
-        if not isinstance(answer, dict):
-            raise UpstreamError("list of namespaces", "answered with no list")
-        found += [str((item.get("metadata") or {}).get("name")) for item in answer.get("items") or []]
+        answer = await connection.json(Ask(thing, "/api/v1/namespaces", params=params, accept=NAMES_ONLY))
+        if not isinstance(mapping(answer).get("items"), list):
+            raise UpstreamError(thing, "answered with no list")
+        before = len(found)
+        found |= {text(meta(whole(item, thing)).get("name")) for item in rows(answer, "items")}
+        if len(found) > MAX_NAMESPACES:
+            raise AnswerTooLargeError(thing, f"more than {MAX_NAMESPACES} namespaces", "name a namespace")
+        endless.page(new=len(found) - before)
         cursor, _ = _position(answer)
         if not cursor:
-            break
-    return sorted(found)
+            return sorted(found)
+
+
+@dataclass(slots=True)
+class Endless:
+    """Ends a list whose pages never end: a server that gives cursor after cursor and nothing new."""
+
+    thing: str
+    barren: int = 0
+
+    def page(self, new: int) -> None:
+        """One more page came. Raises UpstreamError when too many in a row brought nothing."""
+        self.barren = 0 if new else self.barren + 1
+        if self.barren > MAX_BARREN:
+            raise UpstreamError(self.thing, f"{MAX_BARREN} pages in a row without anything new")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from aiops_shared.errors import (
     UpstreamTimeoutError,
 )
 from aiops_shared.http.answers import snippet
+from aiops_shared.kube.shapes import rows
 
 MAX_CAUSES = 10
 _OWNER = re.compile(r'conflict with "([^"]{1,128})"')
@@ -48,14 +49,13 @@ def read_status(code: int, answer: Any) -> Status:
     """The Status in an answer; tolerant, since an error may come from a proxy in between."""
     if not isinstance(answer, dict) or answer.get("kind") != "Status":
         return Status(code)
-    details = answer.get("details")
-    causes = details.get("causes") if isinstance(details, dict) else None
+    causes = rows(answer.get("details"), "causes")
     return Status(
         code=code,
         reason=snippet(str(answer.get("reason") or "")),
         message=snippet(str(answer.get("message") or "")),
-        causes=tuple(_cause(one) for one in (causes or [])[:MAX_CAUSES] if isinstance(one, dict)),
-        managers=frozenset(_manager(one) for one in causes or [] if isinstance(one, dict)),
+        causes=tuple(_cause(one) for one in causes[:MAX_CAUSES]),
+        managers=frozenset(_manager(one) for one in causes),
         is_status=True,
     )
 
@@ -141,7 +141,7 @@ def _throttled(thing: str, status: Status) -> AiopsError:
     return ThrottledError(
         thing,
         _said(status, "the API server asks to slow down"),
-        "; ".join(status.causes) or "wait, then again",
+        "; ".join(status.causes),  # `connection` adds when to come again
     )
 
 

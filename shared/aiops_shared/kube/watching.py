@@ -17,8 +17,9 @@ from aiops_shared.http.answers import broken, parse_json, pieces
 from aiops_shared.kube import names
 from aiops_shared.kube.connection import Ask, Connection
 from aiops_shared.kube.discovery import Discovery
-from aiops_shared.kube.listing import collection
+from aiops_shared.kube.listing import Endless, collection
 from aiops_shared.kube.models import Kind, WatchEvent
+from aiops_shared.kube.shapes import identity, mapping, meta, rows, text, whole
 from aiops_shared.kube.statuses import error_for, read_status
 
 Obj = dict[str, Any]
@@ -38,14 +39,20 @@ class _State:
     known: dict[str, Obj] = field(default_factory=dict)  # uid → kind, name, namespace, version
 
     def note(self, change: Change, obj: Obj) -> None:
-        about = obj.get("metadata") or {}
-        self.position = str(about.get("resourceVersion") or self.position)
+        self.position = text(meta(obj).get("resourceVersion")) or self.position
         if change == "DELETED":
-            self.known.pop(_uid(obj), None)
+            self.known.pop(identity(obj), None)
         else:
-            self.known[_uid(obj)] = _stub(obj)
-        if len(self.known) > MAX_OBJECTS:
-            raise AnswerTooLargeError("watch", f"more than {MAX_OBJECTS} objects", "narrow it by a selector")
+            self.known[identity(obj)] = _stub(obj)
+        _require_few(self.known)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A whole list, by what tells its objects apart, and its position."""
+
+    objects: dict[str, Obj]
+    at: str
 
 
 class Watching:
@@ -128,25 +135,46 @@ class _Watch:
         await anyio.sleep(min(WAIT_S * self.failures, max(self._left_s(), 0)))
 
     async def _relist(self) -> list[WatchEvent]:
-        """Read everything again; what changed since the last position, as events."""
-        before, self.state.known = self.state.known, {}
-        events: list[WatchEvent] = []
+        """Read everything again; what changed since the last position, as events.
+
+        The list itself may be forgotten half way (410): then it is read from the start, once. What is
+        remembered changes only when a list is whole, so that nothing comes twice and nothing is missed.
+        """
+        try:
+            listed = await self._listed()
+        except ExpiredError:
+            listed = await self._listed()
+        events = self._differences(listed.objects)
+        self.state.known, self.state.position = (
+            {uid: _stub(o) for uid, o in listed.objects.items()},
+            listed.at,
+        )
+        return events
+
+    def _differences(self, now: dict[str, Obj]) -> list[WatchEvent]:
+        before = self.state.known
+        changed = [event for uid, obj in now.items() for event in _difference(before.get(uid), obj)]
+        gone = [WatchEvent(type="DELETED", object=obj) for uid, obj in before.items() if uid not in now]
+        return changed + gone
+
+    async def _listed(self) -> "_Listed":
+        found: dict[str, Obj] = {}
+        endless = Endless(self.thing)
         cursor = ""
         while True:
             page = {"limit": "500"} | ({"continue": cursor} if cursor else {})
             answer = await self.connection.json(Ask(self.thing, self.path, params=self.params | page))
-            about = answer.get("metadata") if isinstance(answer, dict) else None
-            if not isinstance(about, dict):
+            if not isinstance(mapping(answer).get("items"), list):
                 raise UpstreamError(self.thing, "answered with no list")
-            for item in answer.get("items") or []:
-                obj = {"apiVersion": self.kind.api_version, "kind": self.kind.kind} | item
-                self.state.note("ADDED", obj)
-                events += _difference(before.pop(_uid(obj), None), obj)
-            cursor = str(about.get("continue") or "")
+            before = len(found)
+            for item in rows(answer, "items"):
+                obj = {"apiVersion": self.kind.api_version, "kind": self.kind.kind} | whole(item, self.thing)
+                found[identity(obj)] = obj
+            _require_few(found)
+            endless.page(new=len(found) - before)
+            cursor = text(meta(answer).get("continue"))
             if not cursor:
-                break
-        self.state.position = str(about.get("resourceVersion") or "")
-        return events + [WatchEvent(type="DELETED", object=gone) for gone in before.values()]
+                return _Listed(found, text(meta(answer).get("resourceVersion")))
 
     async def _round(self) -> AsyncGenerator[WatchEvent, None]:
         """One watch request, from the last position on."""
@@ -177,12 +205,11 @@ class _Watch:
             code = obj.get("code")
             raise error_for(self.thing, read_status(code if isinstance(code, int) else 500, obj))
         if change == "BOOKMARK":
-            about = obj.get("metadata") or {}
-            self.state.position = str(about.get("resourceVersion") or self.state.position)
+            self.state.position = text(meta(obj).get("resourceVersion")) or self.state.position
             return None
         if change not in {"ADDED", "MODIFIED", "DELETED"}:
             return None
-        self.state.note(change, obj)
+        self.state.note(change, whole(obj, self.thing))
         return WatchEvent(type=change, object=obj)
 
 
@@ -202,13 +229,13 @@ async def _lines(response: httpx.Response, thing: str, ends_at: float) -> AsyncG
             return
 
 
-def _uid(obj: Obj) -> str:
-    about = obj.get("metadata") or {}
-    return str(about.get("uid") or f"{about.get('namespace', '')}/{about.get('name', '')}")
+def _require_few(found: dict[str, Obj]) -> None:
+    if len(found) > MAX_OBJECTS:
+        raise AnswerTooLargeError("watch", f"more than {MAX_OBJECTS} objects", "narrow it by a selector")
 
 
 def _stub(obj: Obj) -> Obj:
-    about = obj.get("metadata") or {}
+    about = meta(obj)
     kept = {key: about[key] for key in ("name", "namespace", "uid", "resourceVersion") if key in about}
     return {"apiVersion": obj.get("apiVersion"), "kind": obj.get("kind"), "metadata": kept}
 
@@ -216,5 +243,5 @@ def _stub(obj: Obj) -> Obj:
 def _difference(before: Obj | None, now: Obj) -> list[WatchEvent]:
     if before is None:
         return [WatchEvent(type="ADDED", object=now)]
-    same = before["metadata"].get("resourceVersion") == (now.get("metadata") or {}).get("resourceVersion")
+    same = meta(before).get("resourceVersion") == meta(now).get("resourceVersion")
     return [] if same else [WatchEvent(type="MODIFIED", object=now)]
