@@ -35,6 +35,7 @@ MISSING = (
     "no control plane: `make cluster-test` builds one with Go (5 minutes, once), or let KUBEBUILDER_ASSETS "
     f"name a folder with {', '.join(PROGRAMS)}"
 )
+OWN_LOGS = ("app", "sidecar")  # containers that have a log file of their own (`container_log`)
 READY_WITHIN_S = 120.0
 STOP_WITHIN_S = 15.0
 # The names and groups that the lab gives the same identities (`aiops_lab/aws/principals.py`).
@@ -85,6 +86,7 @@ class ControlPlane:
     certificates: Certificates
     port: int
     etcd_port: int
+    kubelet_port: int
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     # What a client needs.
@@ -147,6 +149,14 @@ class ControlPlane:
             timeout=30.0,
         )
 
+    def container_log(self, container: str = "", *, previous: bool = False) -> Path:
+        """The file (CRI format) that the played kubelets show as the log of every container of that name.
+
+        "" is for containers without a file of their own; those with one are `OWN_LOGS`.
+        """
+        name = container if container in OWN_LOGS else "any"
+        return self.folder / "logs" / f"{name}{'-previous' if previous else ''}.log"
+
     def audited(self) -> list[dict[str, Any]]:
         """Every finished request so far, as kube-apiserver's own audit log has it (audit.k8s.io/v1)."""
         lines = (self.folder / "audit.log").read_text().splitlines()
@@ -207,6 +217,21 @@ class ControlPlane:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         (self.folder / "accounts.key").write_bytes(pem)
+        self._write_logs()
+
+    def _write_logs(self) -> None:
+        """An empty log for every container, and the configuration that makes kwok show it."""
+        logs: list[dict[str, Any]] = []
+        for name in ("", *OWN_LOGS):
+            now, before = self.container_log(name), self.container_log(name, previous=True)
+            now.parent.mkdir(exist_ok=True)
+            now.touch()
+            logs.append(
+                {"containers": [name] * bool(name), "logsFile": str(now), "previousLogsFile": str(before)}
+            )
+        shown = {"apiVersion": "kwok.x-k8s.io/v1alpha1", "kind": "ClusterLogs"}
+        config = {**shown, "metadata": {"name": "all"}, "spec": {"logs": logs}}
+        (self.folder / "kwok.json").write_text(json.dumps(config))
 
     def _etcd(self) -> list[str]:
         peer = f"http://127.0.0.1:{_free_port()}"
@@ -271,7 +296,11 @@ class ControlPlane:
         return [
             f"--kubeconfig={self.kubeconfig()}",
             "--manage-all-nodes=true",
-            f"--server-address=127.0.0.1:{_free_port()}",
+            f"--config={self.folder / 'kwok.json'}",
+            f"--server-address=127.0.0.1:{self.kubelet_port}",
+            f"--node-port={self.kubelet_port}",
+            f"--tls-cert-file={self.certificates.certificate_path}",
+            f"--tls-private-key-file={self.certificates.key_path}",
             "--node-ip=127.0.0.1",
             "--cidr=10.0.0.0/16",
         ]
@@ -351,6 +380,7 @@ def running_control_plane(folder: Path, programs: Path, shape: Shape) -> Iterato
         certificates=make_certificates(folder / "tls", datetime.fromtimestamp(time.time(), UTC)),
         port=_free_port(),
         etcd_port=_free_port(),
+        kubelet_port=_free_port(),
     )
     try:
         plane.start()
