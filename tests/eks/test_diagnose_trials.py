@@ -1,4 +1,4 @@
-"""Every trial of every cause in the lab: the cause first and alone, its look-alikes and what is over left alone.
+"""Every trial of every cause in the lab: found first and alone; look-alikes and recovered worlds are not it.
 
 Two seeds of each here; `make eval` plays five and more and counts.
 """
