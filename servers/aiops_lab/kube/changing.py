@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from aiops_lab.kube.admission.review import Review
 from aiops_lab.kube.admission.unknown import settle_unknown
 from aiops_lab.kube.bodies import PATCH_TYPES, decode_object, decode_value, media_type
 from aiops_lab.kube.calls import Call, answer, success
@@ -32,8 +33,9 @@ class Changing:
         """POST to a collection. Raises what `Store.create` raises."""
         sent = self._addressed(call, decode_object(call.body, call.content_type))
         warnings = settle_unknown(call.target.resource, sent, call.query("fieldValidation"))
-        made = self.store.create(sent, **self._options(call))
-        return _warned(self._show(call, made, 201), warnings)
+        options = self._options(call)
+        made = self.store.create(sent, **options)
+        return _warned(self._show(call, made, 201), warnings, options)
 
     def update(self, call: Call) -> Response:
         """PUT an object or its status; a custom resource must say which version it replaces."""
@@ -42,7 +44,8 @@ class Changing:
             missing = FieldError("metadata.resourceVersion", "must be specified for an update", 0)
             raise invalid(call.target.resource, call.target.name, [missing])
         warnings = settle_unknown(call.target.resource, sent, call.query("fieldValidation"))
-        return _warned(self._show(call, self.store.update(sent, **self._options(call))), warnings)
+        options = self._options(call)
+        return _warned(self._show(call, self.store.update(sent, **options)), warnings, options)
 
     def patch(self, call: Call) -> Response:
         """PATCH an object or its status; an apply may create it, which needs that right too."""
@@ -66,7 +69,7 @@ class Changing:
         kind_name = f"{target.resource.kind}.{target.resource.group}"
         options = self._options(call)
         made = self.store.patch(kind_name, target.namespace, target.name, patch, patch_type, **options)
-        return _warned(self._show(call, made, 200 if existed else 201), warnings)
+        return _warned(self._show(call, made, 200 if existed else 201), warnings, options)
 
     def _applied(self, call: Call, patch: Any, *, existed: bool) -> Obj:
         if not isinstance(patch, dict):
@@ -87,6 +90,7 @@ class Changing:
         if target.resource.storage == "Namespace." and target.name in _IMMORTAL:
             raise forbidden(target.resource, target.name, "this namespace may not be deleted")
         kind = f"{target.resource.kind}.{target.resource.group}"
+        self._admit_deletion(call, self.store.shelf.find(target.resource, target.namespace, target.name))
         left = self.store.delete(kind, target.namespace, target.name, **self._deletion(call))
         waits = self.store.shelf.find(target.resource, target.namespace, target.name) is not None
         if waits and (not call.dry_run or "deletionTimestamp" in left["metadata"]):
@@ -104,6 +108,7 @@ class Changing:
             if self.store.shelf.find(
                 target.resource, dig(obj, "metadata", "namespace", default=""), name_of(obj)
             ):
+                self._admit_deletion(call, obj)
                 self.store.delete(kind, dig(obj, "metadata", "namespace"), name_of(obj), **options)
         return answer(
             {
@@ -113,6 +118,14 @@ class Changing:
                 "items": [shown(target.resource, obj) for obj in chosen],
             }
         )
+
+    def _admit_deletion(self, call: Call, live: Obj | None) -> None:
+        """Webhooks may refuse a delete too; what is not there is refused by the Store. Raises ApiError."""
+        if live is not None:
+            asked = Review(
+                call.target.resource, "DELETE", old=live, user=call.user.username, dry_run=call.dry_run
+            )
+            self.store.admission.delete(asked)
 
     def _show(self, call: Call, obj: Obj, status: int = 200) -> Response:
         return self.reading.show(call, shown(call.target.resource, obj), status)
@@ -144,6 +157,7 @@ class Changing:
             "subresource": call.target.subresource or None,
             "dry_run": call.dry_run,
             "force": call.flag("force"),
+            "warnings": [],
         }
 
     def _applying(self, call: Call) -> bool:
@@ -175,11 +189,12 @@ def _seconds(asked: Any) -> int | None:
     return number
 
 
-def _warned(response: Response, paths: list[str]) -> Response:
-    for path in paths[:10]:
-        text = path.encode("ascii", "backslashreplace").decode().replace('"', "'")[:200]
+def _warned(response: Response, paths: list[str], options: WriteOptions) -> Response:
+    unknown = (path.replace('"', "'")[:200] for path in paths[:10])
+    for words in (*(f'unknown field "{path}"' for path in unknown), *options["warnings"]):
+        text = words.encode("ascii", "backslashreplace").decode().replace("\\", "\\\\").replace('"', '\\"')
         if text.isprintable():
-            response.headers.append("Warning", f'299 - "unknown field \\"{text}\\""')
+            response.headers.append("Warning", f'299 - "{text}"')
     return response
 
 

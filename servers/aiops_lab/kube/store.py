@@ -11,11 +11,14 @@ kube-public and kube-node-lease are there); status sent with a create is dropped
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from random import Random
 from typing import Any, Unpack
 
+from aiops_lab.kube.admission.chain import Admission
 from aiops_lab.kube.admission.defaulting import with_defaults
+from aiops_lab.kube.admission.review import Review
 from aiops_lab.kube.admission.shapes import check_shape
 from aiops_lab.kube.admission.validation import validate
 from aiops_lab.kube.deletion import Deletion, DeletionOptions
@@ -58,6 +61,7 @@ class Store:
         self.shelf = Shelf()
         self._rng = Random(seed)
         self._deletion = Deletion(self.shelf, self.registry, now)
+        self.admission = Admission(self.shelf, self.registry)
         for namespace in FIRST_NAMESPACES:
             self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
 
@@ -106,7 +110,7 @@ class Store:
         self._check_namespace(resource, new)
         if self.shelf.find(resource, namespace_of(new), name_of(new)):
             raise already_exists(resource, name_of(new))
-        validate(resource, new, None)
+        self._admit_new(resource, new, write)
         track_update(None, new, Manager(write.manager), self._schema(resource), self._stamp())
         return self._put(resource, new, write)
 
@@ -198,6 +202,7 @@ class Store:
         self._rng.setstate(snapshot["rng"])
         self.shelf.load(snapshot["shelf"])
         self._deletion = Deletion(self.shelf, self.registry, self.now)
+        self.admission.reset(self.registry)
 
     # inside
 
@@ -247,7 +252,7 @@ class Store:
         new = new_object(resource, {**config, "metadata": meta}, self.now(), self._rng)
         new = with_defaults(resource, new)
         self._check_namespace(resource, new)
-        validate(resource, new, None)
+        self._admit_new(resource, new, write)
         record_apply({"metadata": {}}, new, config, manager, self._schema(resource), self._stamp())
         return self._put(resource, new, write)
 
@@ -255,10 +260,20 @@ class Store:
         """What `live` becomes: server-owned fields kept, defaults filled, rules checked."""
         check_shape(resource, sent)
         new = changed_object(resource, live, sent, write.subresource)
+        review = _review(resource, "UPDATE", new, write, live)
         if write.subresource != "status":
             new = with_defaults(resource, new)
+            review = replace(review, new=new)
+            self.admission.mutate(review)
             validate(resource, new, live)
+        self.admission.validate(review)
         return new
+
+    def _admit_new(self, resource: Resource, new: Obj, write: Write) -> None:
+        review = _review(resource, "CREATE", new, write, None)
+        self.admission.mutate(review)
+        validate(resource, new, None)
+        self.admission.validate(review)
 
     def _put(self, resource: Resource, new: Obj, write: Write) -> Obj:
         if write.dry_run:
@@ -298,6 +313,19 @@ class Store:
 
     def _stamp(self) -> str:
         return timestamp(self.now())
+
+
+def _review(resource: Resource, operation: str, new: Obj, write: Write, live: Obj | None) -> Review:
+    return Review(
+        resource,
+        operation,
+        new,
+        live,
+        user=write.user,
+        subresource=write.subresource or "",
+        dry_run=write.dry_run,
+        warnings=write.warnings,
+    )
 
 
 def _check_identity(live: Obj, patched: Obj) -> None:

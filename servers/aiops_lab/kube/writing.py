@@ -3,6 +3,7 @@
 Pure functions; after `rest.BeforeCreate`, `rest.BeforeUpdate` and the kinds' strategies.
 """
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
@@ -38,6 +39,7 @@ class WriteOptions(TypedDict, total=False):
     subresource: str | None
     dry_run: bool
     force: bool
+    warnings: list[str]
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Write:
     subresource: str | None = None
     dry_run: bool = False
     force: bool = False
+    warnings: list[str] = dataclasses.field(default_factory=list)  # what admission says beside a yes
 
 
 def new_object(resource: Resource, sent: Obj, now: datetime, rng: Random) -> Obj:
