@@ -67,8 +67,9 @@ class FactsReader:
         namespace = target.namespace if target else ask.namespace
         shelf = await _listed(kube, namespace)
         facts = self._facts(kube.cluster, namespace, shelf, await self.clock.now())
-        facts = await Further(kube, self.redact).of(facts)
-        return Gathered(await self._details(kube).of(facts, target), target)
+        further = Further(kube, self.redact)
+        facts = await self._details(kube).of(await further.of(facts), target)
+        return Gathered(await further.of(facts), target)
 
     async def live(self, ask: Ask) -> Obj:
         """One object as its owner would write it. Raises NotFoundError with the nearest names."""

@@ -1,11 +1,12 @@
 """Lists the kinds that explain what the first lists showed: quotas, classes, webhooks, autoscalers.
 
-Called by `facts.py` between the lists and the details. What is not worth a request is not asked for; what
+Called by `facts.py` between the lists and the details, and once more behind them: what a log or another
+kind says may make a kind worth a request. What is not worth a request is not asked for; what
 fails is a gap, and a kind that this cluster does not serve simply has no objects.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.further import FURTHER
 from aiops_eks.diagnosis.further.base import FurtherKind
 from aiops_eks.ports import Kube, Obj
-from aiops_shared.errors import AiopsError, KindUnknownError
+from aiops_shared.errors import AiopsError, KindUnknownError, NotFoundError
 
 WITHIN_S = 15.0
 MOST_OBJECTS = 5_000
@@ -28,10 +29,14 @@ class Further:
 
     kube: Kube
     redact: Callable[[str], str]
+    asked: set[str] = field(default_factory=set)  # a kind is asked for once, whatever came of it
 
     async def of(self, facts: Facts) -> Facts:
-        """The facts with every further kind that is worth a request."""
-        wanted = [one for one in FURTHER if one.when(facts)]
+        """The facts with every further kind that is worth a request and was not asked for yet."""
+        wanted = [one for one in FURTHER if one.type.__qualname__ not in self.asked and one.when(facts)]
+        if not wanted:
+            return facts
+        self.asked.update(one.type.__qualname__ for one in wanted)
         found: dict[type[Any], tuple[Any, ...]] = {}
         gaps: list[str] = []
         with anyio.move_on_after(WITHIN_S) as deadline:
@@ -44,17 +49,41 @@ class Further:
     async def _list(
         self, one: FurtherKind, namespace: str, found: dict[type[Any], tuple[Any, ...]], gaps: list[str]
     ) -> None:
-        place = "" if one.cluster_wide else namespace
         try:
-            objects = [obj async for obj in self.kube.every(one.kind, place, at_most=MOST_OBJECTS)]
+            objects = [obj async for obj in self._objects(one, "" if one.cluster_wide else namespace)]
         except KindUnknownError:
             if not one.optional:
                 gaps.append(f"{one.kind}: the cluster serves no such kind")
             return
         except AiopsError as problem:
-            gaps.append(f"{one.kind}: {problem.wire()[:160]}")
-            return
+            if one.only is None or not isinstance(problem, NotFoundError):
+                gaps.append(f"{one.kind}: {problem.wire()[:160]}")
+                return
+            objects = []
         found[one.type] = tuple(one.read(redacted(obj, self.redact)) for obj in objects)
+
+    async def _objects(self, one: FurtherKind, namespace: str) -> AsyncIterator[Obj]:
+        if one.only is not None:
+            yield await self.kube.get(one.kind, one.only.namespace, one.only.name)
+        elif one.by_table:
+            async for row in self._rows(one.kind, namespace):
+                yield row
+        else:
+            async for obj in self.kube.every(one.kind, namespace, at_most=MOST_OBJECTS):
+                yield obj
+
+    async def _rows(self, kind: str, namespace: str) -> AsyncIterator[Obj]:
+        cursor, left = "", MOST_OBJECTS
+        while left > 0:
+            page = await self.kube.table(kind, namespace, cursor=cursor)
+            columns = [column.lower() for column in page.columns]
+            for cells in page.rows:
+                row = dict(zip(columns, cells, strict=False))
+                meta = {"namespace": str(row.get("namespace", namespace)), "name": str(row.get("name", ""))}
+                yield {"metadata": meta, "row": row}
+            cursor, left = page.cursor, left - len(page.rows)
+            if not cursor or not page.rows:
+                return
 
 
 def redacted(obj: Obj, redact: Callable[[str], str]) -> Obj:

@@ -93,6 +93,7 @@ class Container:
     cpu_request_m: int | None = None
     literal_env: tuple[str, ...] = ()  # names of the variables set by a literal value
     ports: tuple[tuple[str, int], ...] = ()  # (name, number)
+    mounts: tuple[tuple[str, str], ...] = ()  # (volume's name, path)
     liveness: Probe | None = None
     readiness: Probe | None = None
     startup: Probe | None = None
@@ -134,6 +135,8 @@ class Pod:
     containers: tuple[Container, ...] = ()
     needs: tuple[Need, ...] = ()
     claims: tuple[str, ...] = ()  # names of its PersistentVolumeClaims
+    claim_of: Mapping[str, str] = field(default_factory=dict)  # by the volume's name
+    host_network: bool = False
     pull_secrets: tuple[str, ...] = ()
     gates: tuple[str, ...] = ()
     finalizers: tuple[str, ...] = ()
@@ -244,6 +247,9 @@ class Service:
     ports: tuple[ServicePort, ...] = ()
     ready_addresses: int | None = None  # None: EndpointSlices were not readable
     created_at: datetime | None = None
+    cluster_ip: str = ""
+    has_address: bool = False  # its load balancer has one
+    load_balancer_class: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +284,15 @@ class Claim:
     class_exists: bool | None = None  # None: classes were not readable
     waits_for_consumer: bool = False
     created_at: datetime | None = None
+    volume: str = ""
+    access_modes: tuple[str, ...] = ()
+    requested_bytes: int | None = None
+    capacity_bytes: int | None = None
+    conditions: tuple[Condition, ...] = ()
+
+    def condition(self, name: str) -> Condition | None:
+        """One condition by type."""
+        return next((c for c in self.conditions if c.type == name), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,9 @@ def pod(obj: Obj) -> Pod:
         conditions=_conditions_of(obj),
         containers=tuple(_containers(spec, status)),
         needs=tuple(_needs(text(meta, "namespace"), spec)),
-        claims=tuple(_claims(text(meta, "name"), spec)),
+        claims=tuple(claim for _, claim in _claims(text(meta, "name"), spec)),
+        claim_of=dict(_claims(text(meta, "name"), spec)),
+        host_network=spec.get("hostNetwork") is True,
         pull_secrets=tuple(text(s, "name") for s in items(spec, "imagePullSecrets")),
         gates=tuple(text(g, "name") for g in items(spec, "schedulingGates")),
         finalizers=tuple(words(meta, "finalizers")),
@@ -164,6 +166,7 @@ def _container(wanted: Obj, state: Obj, role: Role) -> Container:
         cpu_request_m=millicores(requests.get("cpu")),
         literal_env=tuple(text(e, "name") for e in items(wanted, "env") if "value" in e),
         ports=tuple((text(p, "name"), count(p, "containerPort")) for p in items(wanted, "ports")),
+        mounts=tuple((text(m, "name"), text(m, "mountPath")) for m in items(wanted, "volumeMounts")),
         liveness=_probe(part(wanted, "livenessProbe")),
         readiness=_probe(part(wanted, "readinessProbe")),
         startup=_probe(part(wanted, "startupProbe")),
@@ -248,12 +251,14 @@ def _volume_needs(namespace: str, volume: Obj) -> Iterator[Need]:
                 yield Need(target, f"volume {text(volume, 'name')}", found.get("optional") is True)
 
 
-def _claims(pod_name: str, spec: Obj) -> Iterator[str]:
+def _claims(pod_name: str, spec: Obj) -> Iterator[tuple[str, str]]:
+    """The volumes that are claims, with the claims' names."""
     for volume in items(spec, "volumes"):
+        name = text(volume, "name")
         if claim := text(part(volume, "persistentVolumeClaim"), "claimName"):
-            yield claim
+            yield name, claim
         elif "ephemeral" in volume:
-            yield f"{pod_name}-{text(volume, 'name')}"
+            yield name, f"{pod_name}-{name}"
 
 
 # everything else
@@ -335,6 +340,9 @@ def service(obj: Obj, ready_addresses: int | None) -> Service:
         ),
         ready_addresses=ready_addresses,
         created_at=moment(part(obj, "metadata"), "creationTimestamp"),
+        cluster_ip=text(spec, "clusterIP"),
+        has_address=bool(items(obj, "status", "loadBalancer", "ingress")),
+        load_balancer_class=text(spec, "loadBalancerClass"),
     )
 
 
@@ -377,6 +385,11 @@ def claim(obj: Obj, classes: Mapping[str, bool] | None) -> Claim:
         class_exists=None if classes is None or wanted is None else wanted == "" or wanted in classes,
         waits_for_consumer=bool(classes and wanted and classes.get(wanted)),
         created_at=moment(part(obj, "metadata"), "creationTimestamp"),
+        volume=text(spec, "volumeName"),
+        access_modes=tuple(words(spec, "accessModes")),
+        requested_bytes=whole_bytes(part(spec, "resources", "requests").get("storage")),
+        capacity_bytes=whole_bytes(part(obj, "status", "capacity").get("storage")),
+        conditions=_conditions_of(obj),
     )
 
 

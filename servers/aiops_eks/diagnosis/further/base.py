@@ -19,6 +19,7 @@ def always(facts: Facts) -> bool:
 class FurtherKind:
     """One kind beside those that every diagnosis reads.
 
+    Asked twice: beside the first lists, and again with what these, the logs and the other kinds brought.
     `type` is a frozen dataclass with a property or field `ref: Ref`; rules ask `facts.all(type)`. Its status
     texts come redacted. `when` looks at what the first lists brought: a kind that only explains something is
     listed only when there is something to explain. `optional`: a cluster that does not serve the kind has
@@ -31,6 +32,8 @@ class FurtherKind:
     cluster_wide: bool = False
     optional: bool = False
     when: Callable[[Facts], bool] = always
+    by_table: bool = False  # `read` gets {metadata, row: cells by column}: no Secret's value comes over
+    only: Ref | None = None  # this one object instead of a list
 
 
 def has_event(*reasons: str) -> Callable[[Facts], bool]:
