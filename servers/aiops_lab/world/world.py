@@ -12,6 +12,7 @@ from random import Random
 
 from aiops_lab.clock import VirtualClock
 from aiops_lab.kube.store import Store
+from aiops_lab.kube.wire import clone
 from aiops_lab.scenarios import SCENARIOS
 from aiops_lab.scenarios.base import Expected, Scenario
 from aiops_lab.scenarios.images import Image
@@ -31,6 +32,7 @@ from aiops_lab.world.kubelet import Kubelets
 from aiops_lab.world.namespaces import Namespaces
 from aiops_lab.world.nodes import Nodes
 from aiops_lab.world.objects import Obj, meta
+from aiops_lab.world.quotas import Quotas
 from aiops_lab.world.replicas import ReplicaSets
 from aiops_lab.world.scheduling import Scheduler
 from aiops_lab.world.statefulsets import StatefulSets
@@ -65,6 +67,7 @@ class World:
         self.autoscalers = Autoscalers(self.cluster, self.kubelets)
         self.controllers: tuple[Controller, ...] = (
             Namespaces(self.cluster),
+            Quotas(self.cluster),
             self.nodes,
             Scheduler(self.cluster),
             self.kubelets,
@@ -85,6 +88,7 @@ class World:
         self.started_at = clock.now()
         self._story_now = clock.now()  # the T0 of the story that is being written
         self._earliest = clock.now()
+        store.admission.accounts_required = True  # `Namespaces` makes the default ones
         self._blank = store.snapshot()
         store.subscribe(self._hear)
 
@@ -180,13 +184,16 @@ class World:
     def change_at(
         self, before_s: float, kind: str, namespace: str, name: str, change: Callable[[Obj], None]
     ) -> None:
-        """Edit an object at T0 minus `before_s`."""
+        """Edit an object, its status included, at T0 minus `before_s`."""
 
         def act() -> None:
             found = self.store.get(kind, namespace, name)
             if found is not None:
+                known = clone(found.get("status"))
                 change(found)
                 self.store.update(found, manager="kubectl-edit")
+                if found.get("status") != known:  # has its own endpoint, as on a real server
+                    self.store.set_status(kind, namespace, name, found["status"])
 
         self.at(before_s, act)
 
