@@ -189,7 +189,7 @@ class World:
         def act() -> None:
             found = self.store.get(kind, namespace, name)
             if found is not None:
-                known = clone(found.get("status"))
+                known = clone(found).get("status")
                 change(found)
                 self.store.update(found, manager="kubectl-edit")
                 if found.get("status") != known:  # has its own endpoint, as on a real server
