@@ -17,9 +17,9 @@ from aiops_lab.kube.store import Store
 from aiops_lab.scenarios.images import Registry
 from aiops_lab.world.cache import Cache
 from aiops_lab.world.events import Recorder, Said
-from aiops_lab.world.objects import Key, Obj, controller_of, key_of, stamp
+from aiops_lab.world.objects import Key, Obj, controller_of, key_of, meta, stamp
 
-REFUSED_RETRY_S = 5.0
+FIRST_RETRY_S, LONGEST_RETRY_S = 0.005, 1000.0  # client-go, DefaultTypedControllerRateLimiter
 _LOG = logging.getLogger(__name__)
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # k8s.io/apimachinery/pkg/util/rand: no vowels, no 0 1 3
 
@@ -112,16 +112,19 @@ class Controller:
         self.cluster = cluster
         self._queue: dict[Key, None] = {}
         self._woken = False
+        self._refused: dict[Key, int] = {}
 
     def reset(self) -> None:
         """A new world: whatever was queued is of the old one."""
         self._queue.clear()
         self._woken = False
+        self._refused.clear()
 
     def keys_for(self, change: str, obj: Obj) -> Iterable[Key]:
-        """Which keys a change of a watched kind concerns."""
-        del change, obj
-        return ()
+        """Which keys a change of a watched kind concerns: that of its controller, where it is of our kind."""
+        del change
+        owner = controller_of(obj)
+        return [(meta(obj)["namespace"], owner["name"])] if owner and owner["kind"] == self.kind else ()
 
     def reconcile(self, key: Key) -> None:
         """Make one object true; called with the clock standing at the moment."""
@@ -145,6 +148,39 @@ class Controller:
             self._woken = True
             self.cluster.clock.call_later(0, self._drain)
 
+    def retry(self, key: Key) -> None:
+        """Look again after a refusal: soon at first, then ever later, as a rate limited work queue does."""
+        times = self._refused.get(key, 0)
+        self._refused[key] = times + 1
+        self.wake(key, after_s=min(FIRST_RETRY_S * 2 ** min(times, 18), LONGEST_RETRY_S))
+
+    def worked(self, key: Key) -> None:
+        """The next refusal is the first again."""
+        self._refused.pop(key, None)
+
+    def create_pods(self, owner: Obj, pods: Iterable[Obj], by: str) -> ApiError | None:
+        """Make pods for an owner in batches of 1, 2, 4, ... and say so; stops after a batch with a refusal.
+
+        The refusal comes back, and is said as FailedCreate (controller_utils.go, slowStartBatch and
+        createPods), except in a namespace that is being deleted.
+        """
+        waiting, size, refusal = deque(pods), 1, None
+        while waiting and refusal is None:
+            for pod in [waiting.popleft() for _ in range(min(size, len(waiting)))]:
+                refusal = self._create_pod(owner, pod, by) or refusal
+            size *= 2
+        return refusal
+
+    def _create_pod(self, owner: Obj, pod: Obj, by: str) -> ApiError | None:
+        try:
+            made = self.cluster.store.create(pod, manager=by)
+        except ApiError as refusal:
+            if not _of_ending_namespace(refusal):
+                self.cluster.say(Said(owner, "FailedCreate", f"Error creating: {refusal}", by, warning=True))
+            return refusal
+        self.cluster.say(Said(owner, "SuccessfulCreate", f"Created pod: {meta(made)['name']}", by))
+        return None
+
     def _drain(self) -> None:
         self._woken = False
         keys, self._queue = self._queue, {}
@@ -157,7 +193,12 @@ class Controller:
             self.reconcile(key)
         except ApiError as refusal:
             self.cluster.failures.append(f"{self.kind} {key}: {refusal}")
-            self.wake(key, after_s=REFUSED_RETRY_S)
+            self.retry(key)
         except (LookupError, TypeError, ValueError) as failure:
             self.cluster.failures.append(f"{self.kind} {key}: {failure!r}")
             _LOG.warning("%s of %s %s failed", type(self).__name__, self.kind, key, exc_info=True)
+
+
+def _of_ending_namespace(refusal: ApiError) -> bool:
+    causes = (refusal.details or {}).get("causes") or ()
+    return any(each.get("reason") == "NamespaceTerminating" for each in causes)

@@ -6,7 +6,6 @@ from aiops_lab.world.objects import (
     Key,
     Obj,
     being_deleted,
-    controller_of,
     is_active,
     is_ready,
     key_of,
@@ -40,8 +39,7 @@ class DaemonSets(Controller):
             return (
                 [] if change == "MODIFIED" else [key_of(each) for each in self.cluster.cache.all("DaemonSet")]
             )
-        owner = controller_of(obj)
-        return [(meta(obj)["namespace"], owner["name"])] if owner and owner["kind"] == "DaemonSet" else []
+        return list(super().keys_for(change, obj))
 
     def reconcile(self, key: Key) -> None:
         """Create, delete, replace; then the status."""
@@ -50,15 +48,19 @@ class DaemonSets(Controller):
             return
         pods = {pod["spec"]["nodeName"]: pod for pod in self.cluster.cache.owned(found, "Pod")}
         nodes = [meta(node)["name"] for node in self.cluster.cache.all("Node") if self._fits(found, node)]
+        missing = [name for name in nodes if name not in pods]
+        refusal = self.create_pods(found, (self._new_pod(found, name) for name in missing), BY)
         for name in nodes:
-            if name not in pods:
-                self._create(found, name)
-            elif not is_active(pods[name]) and not being_deleted(pods[name]):
+            if name in pods and not is_active(pods[name]) and not being_deleted(pods[name]):
                 self.cluster.remove(pods[name])
         for name in sorted(set(pods) - set(nodes)):
             self.cluster.remove(pods[name])
         self._update(found, list(pods.values()), len(nodes))
         self._write_status(found, len(nodes))
+        if refusal is None:
+            self.worked(key)
+        else:
+            self.retry(key)
 
     def _fits(self, found: Obj, node: Obj) -> bool:
         pod = self._pod(found, "", "")
@@ -78,10 +80,8 @@ class DaemonSets(Controller):
         meta(pod)["labels"] |= {REVISION: template_digest(found), "pod-template-generation": "1"}
         return pod
 
-    def _create(self, found: Obj, node: str) -> None:
-        name = f"{meta(found)['name']}-{self.cluster.letters(5)}"
-        self.cluster.store.create(self._pod(found, name, node), manager=BY)
-        self.cluster.say(Said(found, "SuccessfulCreate", f"Created pod: {name}", BY))
+    def _new_pod(self, found: Obj, node: str) -> Obj:
+        return self._pod(found, f"{meta(found)['name']}-{self.cluster.letters(5)}", node)
 
     def _update(self, found: Obj, pods: list[Obj], nodes: int) -> None:
         strategy = found["spec"].get("updateStrategy") or {}

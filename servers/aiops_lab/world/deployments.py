@@ -9,6 +9,7 @@ import math
 from datetime import timedelta
 from typing import Any
 
+from aiops_lab.kube.errors import ApiError
 from aiops_lab.world.cluster import Controller
 from aiops_lab.world.events import Said
 from aiops_lab.world.objects import (
@@ -23,7 +24,7 @@ from aiops_lab.world.objects import (
     owner_reference,
     stamp,
 )
-from aiops_lab.world.replicas import revision_of
+from aiops_lab.world.replicas import FAILURE, revision_of
 
 BY = "deployment-controller"
 HASH = "pod-template-hash"
@@ -67,6 +68,16 @@ def _template(replica_set: Obj) -> Any:
 
 def _bare(head: Obj) -> Obj:
     return {name: value for name, value in head.items() if value and name != "creationTimestamp"}
+
+
+def _failure_of(deployment: Obj, new: Obj | None, old: list[Obj]) -> Obj | None:
+    """What the new ReplicaSet could not do, else an old one (progress.go, getReplicaFailures)."""
+    found = [condition(each, FAILURE) for each in [*([new] if new else []), *old]]
+    failure = next((each for each in found if each is not None), None)
+    before = condition(deployment, FAILURE)
+    if failure is None or (before and before["reason"] == failure["reason"]):
+        return before if failure is not None else None
+    return {**failure, "lastUpdateTime": failure["lastTransitionTime"]}
 
 
 def _count(obj: Obj, field: str) -> int:
@@ -171,12 +182,21 @@ class Deployments(Controller):
         if (deployment["spec"].get("strategy") or {}).get("type") == "Recreate" and old:
             first = 0
         made["spec"]["replicas"] = first
-        created = self.cluster.store.create(made, manager=BY)
+        try:
+            created = self.cluster.store.create(made, manager=BY)
+        except ApiError as refusal:
+            self._say_refused(deployment, meta(made)["name"], refusal)
+            raise
         self._progress(
             deployment, "NewReplicaSetCreated", f'Created new replica set "{meta(created)["name"]}"'
         )
         if first:
             self._say_scaled(deployment, created, 0, first)
+
+    def _say_refused(self, deployment: Obj, name: str, refusal: ApiError) -> None:
+        reason, words = "ReplicaSetCreateError", f'Failed to create new replica set "{name}": {refusal}'
+        self._progress(deployment, reason, words, holds=False)
+        self.cluster.say(Said(deployment, reason, words, BY, warning=True))
 
     def _new_size(self, deployment: Obj, new_now: int, total: int) -> int:
         if (deployment["spec"].get("strategy") or {}).get("type") == "Recreate":
@@ -281,7 +301,8 @@ class Deployments(Controller):
         status["observedGeneration"] = meta(current).get("generation", 1)
         available = self._available(current, totals["availableReplicas"])
         progressing = self._progressing(current, new, totals)
-        status["conditions"] = [each for each in (available, progressing) if each]
+        failure = _failure_of(current, new, old)
+        status["conditions"] = [each for each in (available, failure, progressing) if each]
         self.cluster.write_status(current, status)
 
     def _available(self, deployment: Obj, available: int) -> Obj:
@@ -342,7 +363,7 @@ class Deployments(Controller):
             self.wake((meta(deployment)["namespace"], meta(deployment)["name"]), after_s=left + 0.5)
         return left <= 0
 
-    def _progress(self, deployment: Obj, reason: str, message: str) -> None:
+    def _progress(self, deployment: Obj, reason: str, message: str, *, holds: bool = True) -> None:
         current = self.cluster.cache.get(
             "Deployment", meta(deployment)["namespace"], meta(deployment)["name"]
         )
@@ -350,7 +371,7 @@ class Deployments(Controller):
             return
         status = dict(current.get("status") or {})
         others = [each for each in status.get("conditions") or () if each["type"] != "Progressing"]
-        made = self._condition(current, "Progressing", True, reason, message, touched=True)
+        made = self._condition(current, "Progressing", holds, reason, message, touched=True)
         self.cluster.write_status(current, status | {"conditions": [*others, made]})
 
     def _condition(

@@ -7,7 +7,7 @@ that exists, as client-go's correlator does; one hour after its last write an ev
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
@@ -17,6 +17,7 @@ from aiops_lab.kube.store import Store
 from aiops_lab.world.objects import Obj, key_of, meta, moment_of, stamp
 
 TTL_S = 3600.0
+MOST_ALIKE, ALIKE_S = 10, 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,13 @@ class Recorder:
     def __init__(self, store: Store, clock: VirtualClock, rng: Callable[[], Random]) -> None:
         self._store, self._clock, self._rng = store, clock, rng
         self._known: dict[tuple[str, ...], tuple[str, str]] = {}
+        self._similar: dict[tuple[str, ...], tuple[datetime, set[str]]] = {}
         self.mute = False  # while a world plays days of its past, which nobody could still see
 
     def forget(self) -> None:
         """A new world: nothing was ever said."""
         self._known.clear()
+        self._similar.clear()
 
     def say(self, said: Said) -> None:
         """Write one event now, or count up the one that says the same."""
@@ -52,7 +55,10 @@ class Recorder:
             self._write(said)
 
     def _write(self, said: Said) -> None:
-        same = (meta(said.about)["uid"], said.container, said.reason, said.message, said.by)
+        alike = (meta(said.about)["uid"], said.container, said.reason, said.by)
+        same: tuple[str, ...] = (*alike, said.message)
+        if self._too_many_alike(alike, said.message):
+            same, said = alike, replace(said, message=f"(combined from similar events): {said.message}")
         known = self._known.get(same)
         before = self._store.get("Event", *known) if known else None
         if before is None:
@@ -61,8 +67,22 @@ class Recorder:
             self._expire_later(*key_of(made))
             return
         before["count"] += 1
+        before["message"] = said.message
         before["lastTimestamp"] = stamp(self._clock.now())
         self._store.update(before, manager=said.by)
+
+    def _too_many_alike(self, alike: tuple[str, ...], message: str) -> bool:
+        """Ten texts that differ in ten minutes become one event (client-go, EventAggregator)."""
+        now = self._clock.now()
+        last, texts = self._similar.get(alike, (now, set()))
+        if (now - last).total_seconds() > ALIKE_S:
+            texts = set()
+        texts.add(message)
+        self._similar[alike] = (now, texts)
+        if len(texts) < MOST_ALIKE:
+            return False
+        texts.pop()
+        return True
 
     def _event(self, said: Said) -> Obj:
         about, now = said.about, stamp(self._clock.now())

@@ -91,6 +91,7 @@ def _add_ons(world: Site) -> None:
     meter = world.publish(
         f"{_ECR}/metrics-server:v0.8.0-eksbuild.5", Image(_talking("metrics-server", "ok", 40))
     )
+    world.put(*(_account(name) for name in ("aws-node", "kube-proxy", "coredns", "metrics-server")), by="eks")
     world.put(
         _daemon("aws-node", vpc, "25m"),
         _daemon("kube-proxy", proxy, "100m"),
@@ -102,6 +103,10 @@ def _add_ons(world: Site) -> None:
         service(SYSTEM, "metrics-server", "metrics-server"),
         by="eks",
     )
+
+
+def _account(name: str) -> Obj:
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": SYSTEM}}
 
 
 def _talking(name: str, word: str, memory_mi: float) -> Any:

@@ -11,7 +11,6 @@ from aiops_lab.world.objects import (
     Key,
     Obj,
     being_deleted,
-    controller_of,
     is_active,
     is_ready,
     key_of,
@@ -44,12 +43,6 @@ class Jobs(Controller):
     kind = "Job"
     watches = ("Pod",)
 
-    def keys_for(self, change: str, obj: Obj) -> list[Key]:
-        """A pod concerns the Job that controls it."""
-        del change
-        owner = controller_of(obj)
-        return [(meta(obj)["namespace"], owner["name"])] if owner and owner["kind"] == "Job" else []
-
     def reconcile(self, key: Key) -> None:
         """Start what is missing; then the status."""
         job = self.cluster.cache.get("Job", *key)
@@ -64,8 +57,10 @@ class Jobs(Controller):
         if not lost and len(done) < completions:
             room = min(int(job["spec"].get("parallelism") or 1), completions - len(done)) - len(active)
             if room > 0 and self._may_retry(key, failed):
-                for _ in range(room):
-                    self._start(job)
+                if self.create_pods(job, (self._pod(job) for _ in range(room)), BY):
+                    self.retry(key)
+                else:
+                    self.worked(key)
                 active = [pod for pod in self.cluster.cache.owned(job, "Pod") if is_active(pod)]
         self._write_status(job, len(done), len(failed), active, over=lost or len(done) >= completions)
 
@@ -81,7 +76,7 @@ class Jobs(Controller):
             self.wake(key, after_s=left)
         return left <= 0
 
-    def _start(self, job: Obj) -> None:
+    def _pod(self, job: Obj) -> Obj:
         name = f"{meta(job)['name']}-{self.cluster.letters(5)}"
         pod = pod_of(job, name, generate=f"{meta(job)['name']}-")
         meta(pod)["labels"] |= {
@@ -89,8 +84,7 @@ class Jobs(Controller):
             "batch.kubernetes.io/job-name": meta(job)["name"],
             "batch.kubernetes.io/controller-uid": meta(job)["uid"],
         }
-        self.cluster.store.create(pod, manager=BY)
-        self.cluster.say(Said(job, "SuccessfulCreate", f"Created pod: {name}", BY))
+        return pod
 
     def _write_status(self, job: Obj, done: int, failed: int, active: list[Obj], *, over: bool) -> None:
         before, now = job.get("status") or {}, self.cluster.stamp()
@@ -158,12 +152,6 @@ class CronJobs(Controller):
 
     kind = "CronJob"
     watches = ("Job",)
-
-    def keys_for(self, change: str, obj: Obj) -> list[Key]:
-        """A Job concerns the CronJob that made it."""
-        del change
-        owner = controller_of(obj)
-        return [(meta(obj)["namespace"], owner["name"])] if owner and owner["kind"] == "CronJob" else []
 
     def look(self) -> None:
         """Start what is due in this minute; then again in the next."""

@@ -4,6 +4,7 @@ Deployments make ReplicaSets, this controller makes their pods. Which pod goes f
 `pkg/controller/controller_utils.go` (ActivePods): unscheduled, not ready, most restarts, youngest.
 """
 
+from aiops_lab.kube.errors import ApiError
 from aiops_lab.world.cluster import Controller
 from aiops_lab.world.events import Said
 from aiops_lab.world.objects import (
@@ -12,7 +13,7 @@ from aiops_lab.world.objects import (
     annotations_of,
     available_since,
     being_deleted,
-    controller_of,
+    condition,
     is_active,
     is_ready,
     meta,
@@ -20,6 +21,7 @@ from aiops_lab.world.objects import (
 )
 
 BY = "replicaset-controller"
+FAILURE = "ReplicaFailure"
 
 
 def pod_of(owner: Obj, name: str, *, generate: str = "") -> Obj:
@@ -82,35 +84,32 @@ class ReplicaSets(Controller):
     kind = "ReplicaSet"
     watches = ("Pod",)
 
-    def keys_for(self, change: str, obj: Obj) -> list[Key]:
-        """A pod concerns the ReplicaSet that controls it."""
-        del change
-        owner = controller_of(obj)
-        return [(meta(obj)["namespace"], owner["name"])] if owner and owner["kind"] == "ReplicaSet" else []
-
     def reconcile(self, key: Key) -> None:
         """Create or delete the difference, then write the status."""
         found = self.cluster.cache.get("ReplicaSet", *key)
         if found is None:
             return
-        if not being_deleted(found):
-            self._manage(found)
-        self._write_status(found)
+        refusal = None if being_deleted(found) else self._manage(found)
+        self._write_status(found, refusal)
+        if refusal is None:
+            self.worked(key)
+        else:
+            self.retry(key)
 
-    def _manage(self, found: Obj) -> None:
+    def _manage(self, found: Obj) -> ApiError | None:
         active = [pod for pod in self.cluster.cache.owned(found, "Pod") if is_active(pod)]
         missing = (found["spec"].get("replicas", 1)) - len(active)
-        for _ in range(missing):
-            stem = f"{meta(found)['name']}-"
-            name = stem + self.cluster.pod_suffix(found)
-            pod = self.cluster.store.create(pod_of(found, name, generate=stem), manager=BY)
-            self.cluster.say(Said(found, "SuccessfulCreate", f"Created pod: {meta(pod)['name']}", BY))
         if missing < 0:
             for pod in sorted(active, key=_worth)[:-missing]:
                 self.cluster.remove(pod)
                 self.cluster.say(Said(found, "SuccessfulDelete", f"Deleted pod: {meta(pod)['name']}", BY))
+        return self.create_pods(found, (self._pod(found) for _ in range(missing)), BY)
 
-    def _write_status(self, found: Obj) -> None:
+    def _pod(self, found: Obj) -> Obj:
+        stem = f"{meta(found)['name']}-"
+        return pod_of(found, stem + self.cluster.pod_suffix(found), generate=stem)
+
+    def _write_status(self, found: Obj, refusal: ApiError | None) -> None:
         active = [pod for pod in self.cluster.cache.owned(found, "Pod") if is_active(pod)]
         wait = int(found["spec"].get("minReadySeconds") or 0)
         now = self.cluster.clock.now()
@@ -118,13 +117,26 @@ class ReplicaSets(Controller):
         available = [pod for pod in ready if available_since(pod, wait, now)]
         if len(available) < len(ready):
             self.wake((meta(found)["namespace"], meta(found)["name"]), after_s=max(1, wait))
-        status = {"replicas": len(active), "observedGeneration": meta(found).get("generation", 1)}
+        status: Obj = {"replicas": len(active), "observedGeneration": meta(found).get("generation", 1)}
         counts = {
             "fullyLabeledReplicas": len(active),
             "readyReplicas": len(ready),
             "availableReplicas": len(available),
         }
-        self.cluster.write_status(found, status | {name: count for name, count in counts.items() if count})
+        status |= {name: count for name, count in counts.items() if count}
+        if refusal is not None:
+            status["conditions"] = [condition(found, FAILURE) or self._failure(refusal)]
+        self.cluster.write_status(found, status)
+
+    def _failure(self, refusal: ApiError) -> Obj:
+        """The first refusal stands until nothing is refused any more (replica_set_utils.go)."""
+        return {
+            "type": FAILURE,
+            "status": "True",
+            "reason": "FailedCreate",
+            "message": str(refusal),
+            "lastTransitionTime": self.cluster.stamp(),
+        }
 
 
 def revision_of(obj: Obj) -> int:

@@ -7,6 +7,7 @@ highest number down to `partition`.
 import hashlib
 import json
 
+from aiops_lab.kube.errors import ApiError
 from aiops_lab.world.cluster import Controller
 from aiops_lab.world.deployments import wanted
 from aiops_lab.world.events import Said
@@ -14,7 +15,6 @@ from aiops_lab.world.objects import (
     Key,
     Obj,
     being_deleted,
-    controller_of,
     is_active,
     is_ready,
     key_of,
@@ -38,12 +38,6 @@ class StatefulSets(Controller):
 
     kind = "StatefulSet"
     watches = ("Pod",)
-
-    def keys_for(self, change: str, obj: Obj) -> list[Key]:
-        """A pod concerns the StatefulSet that controls it."""
-        del change
-        owner = controller_of(obj)
-        return [(meta(obj)["namespace"], owner["name"])] if owner and owner["kind"] == "StatefulSet" else []
 
     def reconcile(self, key: Key) -> None:
         """One step, then the status."""
@@ -81,8 +75,13 @@ class StatefulSets(Controller):
         for claim in found["spec"].get("volumeClaimTemplates") or ():
             self._claim(found, pod, claim)
         pod["spec"]["hostname"], pod["spec"]["subdomain"] = name, found["spec"].get("serviceName", "")
-        self.cluster.store.create(pod, manager="kube-controller-manager")
-        words = f"create Pod {name} in StatefulSet {meta(found)['name']} successful"
+        head = f"create Pod {name} in StatefulSet {meta(found)['name']}"
+        try:
+            self.cluster.store.create(pod, manager="kube-controller-manager")
+        except ApiError as refusal:
+            self.cluster.say(Said(found, "FailedCreate", f"{head} failed error: {refusal}", BY, warning=True))
+            raise
+        words = f"{head} successful"
         self.cluster.say(Said(found, "SuccessfulCreate", words, BY))
 
     def _claim(self, found: Obj, pod: Obj, template: Obj) -> None:
@@ -97,7 +96,18 @@ class StatefulSets(Controller):
                 "metadata": {"name": name, "namespace": home, "labels": labels},
                 "spec": template["spec"],
             }
-            self.cluster.store.create(made, manager="kube-controller-manager")
+            self._create_claim(found, meta(pod)["name"], made)
+
+    def _create_claim(self, found: Obj, pod: str, claim: Obj) -> None:
+        name, owner = meta(claim)["name"], meta(found)["name"]
+        try:
+            self.cluster.store.create(claim, manager="kube-controller-manager")
+        except ApiError as refusal:
+            words = f"create Claim {name} for Pod {pod} in StatefulSet {owner} failed error: {refusal}"
+            self.cluster.say(Said(found, "FailedCreate", words, BY, warning=True))
+            raise
+        words = f"create Claim {name} Pod {pod} in StatefulSet {owner} success"
+        self.cluster.say(Said(found, "SuccessfulCreate", words, BY))
 
     def _delete(self, found: Obj, pod: Obj) -> None:
         if being_deleted(pod):

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from aiops_lab.clock import VirtualClock
+from aiops_lab.kube.admission.webhooks import WebhookAnswer
 from aiops_lab.kube.store import Store
 from aiops_lab.kube.wire import clone
 from aiops_lab.scenarios import SCENARIOS
@@ -236,6 +237,10 @@ class World:
     def deny(self, repository: str) -> None:
         """Let the registry refuse a repository."""
         self.cluster.registry.deny(repository)
+
+    def answer_webhooks(self, namespace: str, service: str, answer: WebhookAnswer) -> None:
+        """Let the program behind a webhook's Service fail, refuse or allow; forgotten with the next load."""
+        self.store.admission.webhooks.answers[namespace, service] = answer
 
     def call_pods(self, namespace: str, name: str, template_hash: str, *suffixes: str) -> None:
         """The next revision of a Deployment (unless empty) and its next pods get these names."""
