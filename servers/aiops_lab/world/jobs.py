@@ -93,7 +93,7 @@ class Jobs(Controller):
         status |= {name: count for name, count in counts.items() if count}
         if over:
             complete = done >= int(job["spec"].get("completions") or 1)
-            status["conditions"] = [_end(now, complete=complete)]
+            status["conditions"] = _ends(now, complete=complete)
             if complete:
                 status["completionTime"] = now
                 self.cluster.say(Said(job, "Completed", "Job completed", BY))
@@ -103,18 +103,14 @@ class Jobs(Controller):
         self.cluster.write_status(job, status)
 
 
-def _end(now: str, *, complete: bool) -> Obj:
+def _ends(now: str, *, complete: bool) -> list[Obj]:
+    """What is decided (since 1.31) and, its pods being gone, what is so: the server takes no other order."""
     reason, words = "CompletionsReached", "Reached expected number of succeeded pods"
     if not complete:
         reason, words = "BackoffLimitExceeded", "Job has reached the specified backoff limit"
-    return {
-        "type": "Complete" if complete else "Failed",
-        "status": "True",
-        "reason": reason,
-        "message": words,
-        "lastProbeTime": now,
-        "lastTransitionTime": now,
-    }
+    types = ("SuccessCriteriaMet", "Complete") if complete else ("FailureTarget", "Failed")
+    said = {"status": "True", "reason": reason, "message": words}
+    return [{"type": each, **said, "lastProbeTime": now, "lastTransitionTime": now} for each in types]
 
 
 def _ended(pod: Obj) -> str:
