@@ -41,7 +41,7 @@ lint: setup  ## ruff: rules and format
 
 types: setup  ## mypy, strict, on sources and tests
 	$(BIN)/mypy
-	$(BIN)/mypy tests bench
+	$(BIN)/mypy tests bench evals
 
 walls: setup  ## import-linter: which room may know which
 	$(BIN)/lint-imports
@@ -60,6 +60,9 @@ lock: setup  ## Resolve the lock anew, with hashes and without addresses
 
 bench: setup  ## Measure cold start, memory, tokens, gate cost; print ratios
 	$(BIN)/python -m bench
+
+eval: setup control-plane  ## Count how good diagnose is: recall, false alarms, calibration, the same on a real server
+	KUBEBUILDER_ASSETS="$(CONTROL_PLANE)" $(BIN)/python -m evals
 
 clean:  ## Remove what the targets made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,1 @@
+"""Worlds of the lab, recorded and laid into a real API server."""
