@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiops_shared.kube.access import Access, FixedSource
+from aiops_shared.kube.access import Access, CredentialSource, FixedSource
 from aiops_shared.kube.api import KubeApi
 from aiops_shared.kube.connection import Connection
+from aiops_shared.kube.pacing import Pace
 from tests.shared.http.wire_server import Reply, Seen, WireServer, as_json, status
 
 VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
@@ -74,9 +75,17 @@ def pod_list(*pods: dict[str, Any], cursor: str = "", version: str = "10") -> di
 
 @asynccontextmanager
 async def fake_api(
-    answer: Callable[[Seen], Reply | None], *, timeout_s: float = 5.0, max_answer_bytes: int = 1_000_000
+    answer: Callable[[Seen], Reply | None],
+    *,
+    timeout_s: float = 5.0,
+    max_answer_bytes: int = 1_000_000,
+    pace: Pace | None = None,
+    source: Callable[[str], CredentialSource] | None = None,
 ) -> AsyncIterator[tuple[KubeApi, WireServer]]:
-    """A `KubeApi` on a server that answers as `answer` says; None means discovery's or a 404."""
+    """A `KubeApi` on a server that answers as `answer` says; None means discovery's or a 404.
+
+    `source` makes the credentials from the server's address.
+    """
 
     def reply(seen: Seen) -> Reply:
         said = answer(seen)
@@ -87,8 +96,14 @@ async def fake_api(
         return status(404, "NotFound", f"{seen.path} not found")
 
     async with WireServer(reply) as server:
-        source = FixedSource(Access(server.url, token="fake-token-worth-nothing", plain_http=True))
-        api = KubeApi("fake", Connection(source, timeout_s=timeout_s, max_answer_bytes=max_answer_bytes))
+        access = FixedSource(Access(server.url, token="fake-token-worth-nothing", plain_http=True))
+        connection = Connection(
+            source(server.url) if source else access,
+            timeout_s=timeout_s,
+            max_answer_bytes=max_answer_bytes,
+            pace=pace,
+        )
+        api = KubeApi("fake", connection)
         try:
             yield api, server
         finally:
