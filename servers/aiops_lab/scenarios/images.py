@@ -19,6 +19,7 @@ class Image:
     program: Program = field(default_factory=serving)
     pull_s: float = 2.0
     size_bytes: int = 61_239_911
+    pull_error: str = ""  # what the registry or the runtime answers instead of giving it
 
 
 class PullError(Exception):
@@ -59,6 +60,8 @@ class Registry:
             )
         if (tags := self._tags.get(repository)) is not None:
             if (image := tags.get(tag)) is not None:
+                if image.pull_error:
+                    raise PullError(image.pull_error)
                 return image
             raise PullError(
                 f'rpc error: code = NotFound desc = failed to pull and unpack image "{full}": '
