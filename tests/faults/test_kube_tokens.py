@@ -1,4 +1,7 @@
-"""Fault R5 at the Kubernetes API: the token ends at any step of a run; renewed once, and the run goes on."""
+"""Fault R5 at the Kubernetes API: the token ends at any step; renewed once, and the call goes on.
+
+What a second refusal means for an action under way is in `test_kube_second_refusal`.
+"""
 
 from collections.abc import Callable
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
-from aiops_shared.errors import AiopsError, ConflictError, UpstreamError
+from aiops_shared.errors import AiopsError, ConflictError, UnauthenticatedError, UpstreamError
 from aiops_shared.guardrails.bindings import changed_since, in_place, prints, stale
 from aiops_shared.guardrails.canonical import sha256_of
 from aiops_shared.guardrails.journal import StepRow, seq_of
@@ -44,7 +44,8 @@ class StepHand:
     async def carry_out(self) -> None:
         """Bring the step to `applied`.
 
-        Raises StepFailedError (nothing was done), OutcomeUnknownError, HaltedError, LeaseLostError.
+        Raises StepFailedError (nothing was done), OutcomeUnknownError, HaltedError, LeaseLostError, and
+        UnauthenticatedError: the run rests, and goes on here once the credentials are taken again (R5).
         """
         # Nothing here is cut in half by a stop: the step ends, then the run hands over (R22).
         with anyio.CancelScope(shield=True):
@@ -81,6 +82,9 @@ class StepHand:
         except (UpstreamError, TimeoutError) as error:
             self._unsettled = True
             await self._settle(str(error) or "no answer in time")
+        except UnauthenticatedError as error:
+            await self._not_applied(str(error))
+            raise
         except AiopsError as error:
             await self._not_applied(str(error))
             raise StepFailedError(f"{self.target.ref}: {error}") from error
@@ -151,8 +155,10 @@ class StepHand:
 
 
 async def reading(read: Callable[[], Awaitable[Json | None]], thing: str) -> Json | None:
-    """A read whose failure ends the step: nothing was written."""
+    """A read whose failure ends the step: nothing was written. Raises UnauthenticatedError as it is."""
     try:
         return await read()
+    except UnauthenticatedError:
+        raise
     except AiopsError as error:
         raise StepFailedError(f"{thing} cannot be read: {error}") from error

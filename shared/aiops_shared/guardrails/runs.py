@@ -6,6 +6,7 @@ that decides what comes next is in the journal, so a run that is cut off anywher
 
 from sqlalchemy import Connection
 
+from aiops_shared.errors import UnauthenticatedError
 from aiops_shared.guardrails.checking import hold
 from aiops_shared.guardrails.effecting import StepHand
 from aiops_shared.guardrails.journal import seq_of
@@ -32,7 +33,18 @@ class Run:
         self.plan = context.plan
 
     async def to_the_end(self) -> None:
-        """Do what is left. Raises LeaseLostError and HandOverError; every other end is a state."""
+        """Do what is left. Raises LeaseLostError and HandOverError; every other end is a state.
+
+        Raises UnauthenticatedError too: the action stays alive, says why, and is taken up again (R5).
+        """
+        try:
+            await self._to_the_end()
+        except UnauthenticatedError as error:
+            state: ActionState = "undoing" if self.ctx.undoing else "running"
+            await self._turn(state, f"paused: {error}; it goes on by itself once they are accepted")
+            raise
+
+    async def _to_the_end(self) -> None:
         if self.ctx.entry.state == "undoing":
             await self._undo(self.ctx.entry.body.get("why", self.ctx.entry.says))
             return

@@ -10,7 +10,7 @@ from typing import Literal
 
 import anyio
 
-from aiops_shared.errors import AiopsError, ConflictError, UpstreamError
+from aiops_shared.errors import AiopsError, ConflictError, UnauthenticatedError, UpstreamError
 from aiops_shared.guardrails.bindings import changed_since, in_place
 from aiops_shared.guardrails.effecting import reading
 from aiops_shared.guardrails.journal import Entry, StepRow, seq_of, undo_seq
@@ -177,7 +177,7 @@ class UndoHand:
         try:
             with anyio.fail_after(EFFECT_DEADLINE_S):
                 await self._effect(now, seen)
-        except (ConflictError, UpstreamError, TimeoutError) as error:
+        except (ConflictError, UnauthenticatedError, UpstreamError, TimeoutError) as error:
             # What became of it is read at the next turn of the loop, which ends here if it is in place.
             await self.run.keep_trying(row, str(error) or "no answer in time")
             return False
