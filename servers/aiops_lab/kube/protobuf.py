@@ -1,50 +1,155 @@
-"""Decodes the protobuf envelope of Kubernetes for the self reviews, which typed clients send so.
+"""Decodes the protobuf that typed clients such as `kubectl create` send into what JSON would have said.
 
-Wire format after `runtime.Unknown` (prefix `k8s\\0`) and k8s.io/api/authorization/v1/generated.proto.
-Everything else is refused with a sentence: the lab speaks JSON.
+The envelope is `runtime.Unknown` after the prefix `k8s\\0`; which number is which field stands in
+`protobuf_fields.json`, made from the types of k8s.io/api by `tests/cluster/controlplane/protofields`. Answers
+stay JSON: clients that send protobuf accept it.
 """
 
+import struct
+from base64 import b64encode
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import orjson
 
 from aiops_lab.kube.errors import bad_request, unsupported_media
 from aiops_lab.kube.wire import Obj
 
 _PREFIX = b"k8s\x00"
-_RESOURCE = ("namespace", "verb", "group", "version", "resource", "subresource", "name")
-_NON_RESOURCE = ("path", "verb")
-_LENGTH_DELIMITED = 2
-_FIXED_SIZES = {1: 8, 5: 4}
+_VARINT, _FIXED_64, _LENGTH_DELIMITED, _FIXED_32 = 0, 1, 2, 5
+_FIXED = {_FIXED_64: 8, _FIXED_32: 4}
+_DEEPEST = 60  # messages in messages; a pod in a cron job has 12
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_Field = tuple[str, str, str]  # JSON name, type, flags (see protobuf_fields.json's maker)
 
 
-def access_review(body: bytes) -> Obj:
-    """The review as JSON would have carried it. Raises ApiError 400 or 415."""
+def decode_protobuf(body: bytes) -> Obj:
+    """The object as JSON would have carried it. Raises ApiError 400, or 415 for a kind not in the table."""
     if not body.startswith(_PREFIX):
         raise bad_request("the object provided is unrecognized: no Kubernetes protobuf envelope")
-    envelope = _messages(body[len(_PREFIX) :])
-    meta = _messages(envelope.get(1, b""))
-    kind = _text(meta.get(2, b""))
-    if kind == "SelfSubjectReview":
-        return {"apiVersion": _text(meta.get(1, b"")), "kind": kind}
-    if kind == "SelfSubjectRulesReview":
-        asked = _messages(_messages(envelope.get(2, b"")).get(2, b""))
-        return {"apiVersion": _text(meta.get(1, b"")), "kind": kind, "spec": _named(asked, ("namespace",))}
-    if kind != "SelfSubjectAccessReview":
+    envelope = _last(body[len(_PREFIX) :])
+    meta = _last(_bytes(envelope.get(1, b"")))
+    version, kind = (_text(_bytes(meta.get(number, b""))) for number in (1, 2))
+    kinds: dict[str, str] = _table()["kinds"]
+    message = kinds.get(kind) or kinds.get(f"{version}/{kind}")
+    if message is None:
         raise unsupported_media(
-            f"the lab's Kubernetes API reads JSON and YAML, not protobuf ({kind or 'unknown kind'}): "
-            "send Content-Type application/json"
+            f"the lab's Kubernetes API does not read the protobuf of {version or 'no version'}, "
+            f"{kind or 'no kind'}: send Content-Type application/json"
         )
-    spec = _messages(_messages(envelope.get(2, b"")).get(2, b""))
-    return {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": _spec(spec)}
+    return {"apiVersion": version, "kind": kind, **_message(_bytes(envelope.get(2, b"")), message, 0)}
 
 
-def _spec(spec: dict[int, bytes]) -> Obj:
-    if 1 in spec:
-        return {"resourceAttributes": _named(_messages(spec[1]), _RESOURCE)}
-    return {"nonResourceAttributes": _named(_messages(spec.get(2, b"")), _NON_RESOURCE)}
+access_review = decode_protobuf
 
 
-def _named(fields: dict[int, bytes], names: tuple[str, ...]) -> Obj:
-    return {name: _text(fields[number]) for number, name in enumerate(names, 1) if number in fields}
+@cache
+def _table() -> dict[str, Any]:
+    text = files("aiops_lab.kube").joinpath("protobuf_fields.json").read_bytes()
+    found: dict[str, Any] = orjson.loads(text)
+    return found
+
+
+def _message(data: bytes, name: str, depth: int) -> Obj:
+    """One message. What a Go client would leave out of JSON for being empty is left out."""
+    if depth > _DEEPEST:
+        raise bad_request("the object provided is unrecognized: protobuf nested too deep")
+    found: Obj = {}
+    fields: dict[str, _Field] = _table()["messages"][name]
+    for number, raw in _fields(data):
+        field = fields.get(str(number))
+        if field is not None:
+            _put(found, field, raw, depth)
+    return found
+
+
+def _put(found: Obj, field: _Field, raw: "int | bytes", depth: int) -> None:
+    name, kind, flags = field
+    if "m" in flags:
+        key, value = _entry(_bytes(raw), kind, depth)
+        found.setdefault(name, {})[key] = value
+        return
+    value = _value(raw, kind, depth)
+    if "i" in flags:
+        found.update(value)
+    elif "r" in flags:
+        found.setdefault(name, []).append(value)
+    elif "p" in flags or value not in ("", 0, False, None, {}):
+        found[name] = value
+
+
+def _entry(data: bytes, kind: str, depth: int) -> tuple[str, Any]:
+    """One entry of a map; an entry without a value has the empty one."""
+    parts = _last(data)
+    return _text(_bytes(parts.get(1, b""))), _value(parts.get(2, b""), kind, depth)
+
+
+def _value(raw: "int | bytes", kind: str, depth: int) -> Any:
+    if kind in _WHOLE:
+        return _WHOLE[kind](raw)
+    if "." not in kind:
+        return _OWN_FORMS[kind](_last(_bytes(raw)))
+    message = _message(_bytes(raw), kind, depth + 1)
+    # A named list (authentication/v1 ExtraValue) is a message whose only field has no name.
+    return message.get("", []) if _is_list(kind) else message
+
+
+def _is_list(kind: str) -> bool:
+    fields: dict[str, _Field] = _table()["messages"][kind]
+    return set(fields) == {"1"} and fields["1"][0] == "" and fields["1"][2] == "r"
+
+
+def _int(raw: "int | bytes") -> int:
+    number = raw if isinstance(raw, int) else 0
+    return number - (1 << 64) if number >> 63 else number
+
+
+def _double(raw: "int | bytes") -> float:
+    data = _bytes(raw)
+    return float(struct.unpack("<d", data)[0]) if len(data) == _FIXED[_FIXED_64] else 0.0
+
+
+_WHOLE: dict[str, Any] = {
+    "string": lambda raw: _text(_bytes(raw)),
+    "bytes": lambda raw: b64encode(_bytes(raw)).decode(),
+    "bool": lambda raw: _int(raw) != 0,
+    "int": _int,
+    "double": _double,
+}
+
+
+def _time(parts: "dict[int, int | bytes]") -> str | None:
+    """RFC 3339; a time without seconds is none."""
+    if not parts.get(1):
+        return None
+    try:
+        return (_EPOCH + timedelta(seconds=_int(parts[1]))).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except OverflowError as error:
+        raise bad_request("the object provided is unrecognized: a time out of range") from error
+
+
+def _int_or_string(parts: "dict[int, int | bytes]") -> int | str:
+    return _text(_bytes(parts.get(3, b""))) if parts.get(1) else _int(parts.get(2, 0))
+
+
+def _raw(parts: "dict[int, int | bytes]") -> Any:
+    data = _bytes(parts.get(1, b""))
+    try:
+        return orjson.loads(data) if data else None
+    except orjson.JSONDecodeError as error:
+        raise bad_request("the object provided is unrecognized: no JSON inside protobuf") from error
+
+
+# Messages with a JSON form of their own (apimachinery: Time, Quantity, IntOrString, FieldsV1, RawExtension).
+_OWN_FORMS: dict[str, Any] = {
+    "time": _time,
+    "quantity": lambda parts: _text(_bytes(parts.get(1, b""))),
+    "intstr": _int_or_string,
+    "raw": _raw,
+}
 
 
 def _text(value: bytes) -> str:
@@ -54,28 +159,36 @@ def _text(value: bytes) -> str:
         raise bad_request("the object provided is unrecognized: invalid UTF-8 in protobuf") from error
 
 
-def _messages(data: bytes) -> dict[int, bytes]:
-    """The length-delimited fields of a message by number; others are skipped."""
+def _bytes(raw: "int | bytes") -> bytes:
+    if isinstance(raw, int):
+        raise bad_request("the object provided is unrecognized: wrong wire type in protobuf")
+    return raw
+
+
+def _last(data: bytes) -> "dict[int, int | bytes]":
+    """The fields of a message by number, the last of each."""
     return dict(_fields(data))
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, bytes]]:
+def _fields(data: bytes) -> "Iterator[tuple[int, int | bytes]]":
     at = 0
     while at < len(data):
         tag, at = _varint(data, at)
         number, wire_type = tag >> 3, tag & 7
+        if wire_type == _VARINT:
+            value, at = _varint(data, at)
+            yield number, value
+            continue
         if wire_type == _LENGTH_DELIMITED:
             length, at = _varint(data, at)
-            if at + length > len(data):
-                raise bad_request("the object provided is unrecognized: protobuf cut short")
-            yield number, data[at : at + length]
-            at += length
-        elif wire_type == 0:
-            _, at = _varint(data, at)
-        elif wire_type in _FIXED_SIZES:
-            at += _FIXED_SIZES[wire_type]
+        elif wire_type in _FIXED:
+            length = _FIXED[wire_type]
         else:
             raise bad_request(f"the object provided is unrecognized: protobuf wire type {wire_type}")
+        if at + length > len(data):
+            raise bad_request("the object provided is unrecognized: protobuf cut short")
+        yield number, data[at : at + length]
+        at += length
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
