@@ -6,7 +6,6 @@
 import hashlib
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -24,6 +23,7 @@ from aiops_lab.kube.faults import Dropped, Faults, played
 from aiops_lab.kube.impersonation import impersonated
 from aiops_lab.kube.metrics import Metrics
 from aiops_lab.kube.openapi import openapi_answer
+from aiops_lab.kube.options import check_options
 from aiops_lab.kube.ports import Authenticator, LogSource, UsageSource, UserInfo
 from aiops_lab.kube.rbac import Attributes, Rbac
 from aiops_lab.kube.reading import Reading
@@ -135,11 +135,9 @@ class _Api:
             verb, target.resource.group, target.resource.plural, target.subresource, target.namespace, name
         )
         # Rights come before the check of the query, but the log says what was tried.
-        with suppress(ApiError):
-            noted.dry_run = verb not in {"get", "list", "watch"} and call.dry_run
+        noted.dry_run = verb not in {"get", "list", "watch"} and call.dry_run
         self.rbac.require(user, target.resource, wanted)
-        if verb not in {"get", "list", "watch"}:
-            noted.dry_run = call.dry_run
+        check_options(call)
         response = self._dispatch(call)
         return Dropped() if fault else response
 

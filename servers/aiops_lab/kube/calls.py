@@ -1,5 +1,6 @@
 """One authorised request on its way to a handler, and the answers handlers give."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,13 +8,14 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from aiops_lab.kube.bodies import decode_object
+from aiops_lab.kube.bodies import decode_object, decode_options
 from aiops_lab.kube.errors import ApiError, bad_request
 from aiops_lab.kube.ports import UserInfo
 from aiops_lab.kube.targets import Target
 from aiops_lab.kube.wire import Obj, dig
 
 _LONGEST_MANAGER = 128
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
@@ -31,20 +33,15 @@ class Call:
         return self.request.query_params.get(name, "")
 
     def flag(self, name: str) -> bool:
-        """A boolean query parameter. Raises ApiError 400."""
-        value = self.query(name).lower()
-        if value not in {"", "true", "1", "false", "0"}:
-            raise bad_request(f"invalid value {value[:40]!r} for {name}: not a boolean")
-        return value in {"true", "1"}
+        """A boolean query parameter: there and neither `false` nor `0` (apimachinery's conversion)."""
+        return name in self.request.query_params and self.query(name).lower() not in {"false", "0"}
 
     def number(self, name: str) -> int | None:
-        """A whole, non-negative query parameter. Raises ApiError 400."""
+        """A whole query parameter. Raises ApiError 400."""
         value = self.query(name)
-        if not value:
+        if name not in self.request.query_params:
             return None
-        if not (value.isascii() and value.isdecimal() and len(value) < 19):
-            raise bad_request(f"invalid value {value[:40]!r} for {name}: not a non-negative integer")
-        return int(value)
+        return whole(value)
 
     @property
     def content_type(self) -> str | None:
@@ -58,33 +55,34 @@ class Call:
 
     @property
     def dry_run(self) -> bool:
-        """Whether nothing may change. Raises ApiError 400 for an unknown directive."""
+        """Whether nothing may change, as far as can be read."""
+        try:
+            return "All" in self.asked_dry_run()
+        except ApiError:
+            return False
+
+    def asked_dry_run(self) -> list[Any]:
+        """Every dry-run directive that counts for this request. Raises ApiError where none can be read."""
         if self.verb in {"delete", "deletecollection"} and not self.target.subresource:
             asked = self.deletion_option("dryRun") or []
         else:
             asked = self.request.query_params.getlist("dryRun") or self._eviction_dry_run()
-        if not isinstance(asked, list):
-            raise bad_request("invalid DeleteOptions: dryRun must be a list")
-        for value in asked:
-            if value not in {"All", ""}:
-                said = (
-                    f'Invalid value: "{str(value)[:40]}": dryRun: Unsupported value: supported values: "All"'
-                )
-                raise bad_request(said)
-        return "All" in asked
+        return asked if isinstance(asked, list) else [asked]
 
     def deletion_option(self, name: str) -> Any:
         """An option of a delete. As on a real server the query counts only where there is no body:
         `?dryRun=All` beside a body without `dryRun` really deletes (endpoints/handlers/delete.go)."""
         if self.body.strip():
-            return decode_object(self.body, self.content_type).get(name)
+            return decode_options(self.body, self.content_type).get(name)
         values = self.request.query_params.getlist(name)
         return values if name == "dryRun" else (values[0] if values else None)
 
     def _eviction_dry_run(self) -> list[str]:
         if self.target.subresource != "eviction":
             return []
-        asked = dig(decode_object(self.body, self.content_type), "deleteOptions", "dryRun", default=[])
+        asked = dig(
+            decode_object(self.body, self.content_type, "Eviction"), "deleteOptions", "dryRun", default=[]
+        )
         return asked if isinstance(asked, list) else [str(asked)]
 
     @property
@@ -93,6 +91,13 @@ class Call:
         named = self.query("fieldManager")
         agent = self.request.headers.get("user-agent", "").partition("/")[0]
         return (named or agent or "unknown")[:_LONGEST_MANAGER]
+
+
+def whole(text: str) -> int:
+    """A number as Go's `strconv.ParseInt` takes it. Raises ApiError 400."""
+    if not _WHOLE.fullmatch(text):
+        raise bad_request(f'strconv.ParseInt: parsing "{text[:40]}": invalid syntax')
+    return int(text)
 
 
 def answer(body: Any, status: int = 200) -> Response:

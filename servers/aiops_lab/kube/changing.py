@@ -5,12 +5,13 @@ from typing import Any
 
 from starlette.responses import Response
 
+from aiops_lab.kube.addressing import addressed, applied, check_patched
 from aiops_lab.kube.admission.review import Review
 from aiops_lab.kube.admission.unknown import settle_unknown
-from aiops_lab.kube.bodies import PATCH_TYPES, decode_object, decode_value, media_type
-from aiops_lab.kube.calls import Call, answer, success
+from aiops_lab.kube.bodies import PATCH_TYPES, decode_object, decode_patch, go_kind, media_type
+from aiops_lab.kube.calls import Call, answer, success, whole
 from aiops_lab.kube.deletion import DeletionOptions
-from aiops_lab.kube.errors import FieldError, bad_request, forbidden, invalid, unsupported_media
+from aiops_lab.kube.errors import FieldError, forbidden, go_error, invalid, unknown_patch_type
 from aiops_lab.kube.rbac import Attributes, Rbac
 from aiops_lab.kube.reading import Reading
 from aiops_lab.kube.store import Store
@@ -31,7 +32,11 @@ class Changing:
 
     def create(self, call: Call) -> Response:
         """POST to a collection. Raises what `Store.create` raises."""
-        sent = self._addressed(call, decode_object(call.body, call.content_type))
+        sent = addressed(
+            self.store.registry,
+            call.target,
+            decode_object(call.body, call.content_type, call.target.resource.kind),
+        )
         warnings = settle_unknown(call.target.resource, sent, call.query("fieldValidation"))
         options = self._options(call)
         made = self.store.create(sent, **options)
@@ -39,7 +44,11 @@ class Changing:
 
     def update(self, call: Call) -> Response:
         """PUT an object or its status; a custom resource must say which version it replaces."""
-        sent = self._addressed(call, decode_object(call.body, call.content_type))
+        sent = addressed(
+            self.store.registry,
+            call.target,
+            decode_object(call.body, call.content_type, call.target.resource.kind),
+        )
         if call.target.resource.custom and not sent["metadata"].get("resourceVersion"):
             missing = FieldError("metadata.resourceVersion", "must be specified for an update", 0)
             raise invalid(call.target.resource, call.target.name, [missing])
@@ -47,42 +56,38 @@ class Changing:
         options = self._options(call)
         return _warned(self._show(call, self.store.update(sent, **options)), warnings, options)
 
+    def _sent(self, call: Call) -> Obj:
+        sent = decode_object(call.body, call.content_type, call.target.resource.kind)
+        return addressed(self.store.registry, call.target, sent)
+
     def patch(self, call: Call) -> Response:
         """PATCH an object or its status; an apply may create it, which needs that right too."""
         kind = media_type(call.content_type)
         patch_type = PATCH_TYPES.get(kind)
         if patch_type is None:
-            raise unsupported_media(
-                "the body of the request was in an unknown format - accepted media types include: "
-                + ", ".join(PATCH_TYPES)
-            )
-        patch = decode_value(call.body, kind)
+            raise unknown_patch_type()
+        patch = decode_patch(call.body, kind)
         target = call.target
         existed = self.store.shelf.find(target.resource, target.namespace, target.name) is not None
         if patch_type == "apply":
             patch = self._applied(call, patch, existed=existed)
         elif isinstance(patch, dict):
             patch = stored(target.resource, patch)
-        # A JSON patch names paths, not fields; what it adds is not looked at.
-        named = patch if isinstance(patch, dict) else {}
-        warnings = settle_unknown(target.resource, named, call.query("fieldValidation"))
+        warnings = check_patched(target.resource, patch, patch_type, call.query("fieldValidation"))
         kind_name = f"{target.resource.kind}.{target.resource.group}"
         options = self._options(call)
         made = self.store.patch(kind_name, target.namespace, target.name, patch, patch_type, **options)
         return _warned(self._show(call, made, 200 if existed else 201), warnings, options)
 
     def _applied(self, call: Call, patch: Any, *, existed: bool) -> Obj:
-        if not isinstance(patch, dict):
-            raise bad_request("error decoding patch: an applied configuration is an object")
         target = call.target
+        config = applied(target, patch)
         if not existed:
             wanted = Attributes(
                 "create", target.resource.group, target.resource.plural, "", target.namespace, target.name
             )
             self.rbac.require(call.user, target.resource, wanted)
-        if not patch.get("apiVersion") or not patch.get("kind"):
-            raise bad_request("invalid object type: /, Kind=")
-        return self._addressed(call, patch)
+        return config
 
     def delete(self, call: Call) -> Response:
         """DELETE one object; the namespaces every cluster has stay (admission plugin NamespaceLifecycle)."""
@@ -130,26 +135,6 @@ class Changing:
     def _show(self, call: Call, obj: Obj, status: int = 200) -> Response:
         return self.reading.show(call, shown(call.target.resource, obj), status)
 
-    def _addressed(self, call: Call, sent: Obj) -> Obj:
-        """Check that the body says what the path says, and complete it. Raises ApiError 400."""
-        target, resource = call.target, call.target.resource
-        sent = stored(resource, sent)
-        api_version = "v1" if resource.kind == "Event" else resource.api_version
-        said = (sent.get("apiVersion") or api_version, sent.get("kind") or resource.kind)
-        if said != (api_version, resource.kind):
-            raise bad_request(
-                f"{said[0]}, Kind={said[1]} in the body does not match "
-                f"{api_version}, Kind={resource.kind} of the path"
-            )
-        meta = sent.get("metadata") or {}
-        if not isinstance(meta, dict):
-            raise bad_request("metadata must be an object")
-        meta = dict(meta)
-        _settle(meta, "namespace", target.namespace)
-        if target.name:
-            _settle(meta, "name", target.name)
-        return {**sent, "apiVersion": api_version, "kind": resource.kind, "metadata": meta}
-
     def _options(self, call: Call) -> WriteOptions:
         return {
             "manager": call.query("fieldManager") if self._applying(call) else call.manager,
@@ -167,9 +152,6 @@ class Changing:
         propagation = call.deletion_option("propagationPolicy") or "Background"
         if call.deletion_option("orphanDependents") in {True, "true"}:
             propagation = "Orphan"
-        if propagation not in {"Background", "Foreground", "Orphan"}:
-            shown = str(propagation)[:40]
-            raise bad_request(f'invalid DeleteOptions: propagationPolicy: Unsupported value: "{shown}"')
         preconditions = call.deletion_option("preconditions")
         return {
             "uid": dig(preconditions, "uid"),
@@ -181,12 +163,14 @@ class Changing:
 
 
 def _seconds(asked: Any) -> int | None:
+    """A grace period; a negative one counts as one second (`rest.BeforeDelete`). Raises ApiError 400, 500."""
     if asked is None:
         return None
-    number = int(asked) if isinstance(asked, str) and asked.isdecimal() and len(asked) < 10 else asked
-    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
-        raise bad_request("invalid DeleteOptions: gracePeriodSeconds must be a non-negative integer")
-    return number
+    number = whole(asked) if isinstance(asked, str) else asked
+    if not isinstance(number, int) or isinstance(number, bool):
+        field = "DeleteOptions.gracePeriodSeconds of type int64"
+        raise go_error(f"json: cannot unmarshal {go_kind(asked)} into Go struct field {field}")
+    return 1 if number < 0 else number
 
 
 def _warned(response: Response, paths: list[str], options: WriteOptions) -> Response:
@@ -196,13 +180,3 @@ def _warned(response: Response, paths: list[str], options: WriteOptions) -> Resp
         if text.isprintable():
             response.headers.append("Warning", f'299 - "{text}"')
     return response
-
-
-def _settle(meta: Obj, field: str, in_path: str) -> None:
-    said = meta.get(field) or in_path
-    if said != in_path:
-        raise bad_request(
-            f"the {field} of the provided object does not match the {field} sent on the request"
-        )
-    if in_path:
-        meta[field] = in_path

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypedDict, Unpack
 
-from aiops_lab.kube.errors import conflict
+from aiops_lab.kube.errors import changed_since
 from aiops_lab.kube.registry import Registry
 from aiops_lab.kube.resources import Resource
 from aiops_lab.kube.shelf import Key, Shelf
@@ -172,8 +172,7 @@ def _check(resource: Resource, live: Obj, options: DeletionOptions) -> None:
         ("ResourceVersion", "resourceVersion", options.get("resource_version")),
     ):
         if wanted and wanted != meta[field]:
-            said = f"{word} in precondition: {wanted}, {word} in object meta: {meta[field]}"
-            raise conflict(resource, name_of(live), f"Precondition failed: {said}")
+            raise changed_since(resource, name_of(live), word, wanted, meta[field])
 
 
 def _grace_s(resource: Resource, live: Obj, asked_s: int | None) -> int:

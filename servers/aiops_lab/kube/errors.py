@@ -32,12 +32,19 @@ class ApiError(Exception):
             "metadata": {},
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
             "code": self.status,
         }
-        if self.details:
+        if self.reason:  # an error of Go that is no Status comes as a bare 500
+            body["reason"] = self.reason
+        if self.details is not None:
             body["details"] = self.details
         return body
+
+
+class GoText(str):
+    """A value as Go's `%v` and `%#v` print it: shown without quotes."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,7 @@ class FieldError:
             "Unsupported value": "FieldValueNotSupported",
             "Duplicate value": "FieldValueDuplicate",
             "Too long": "FieldValueTooLong",
+            "Not found": "FieldValueNotFound",
         }
         return words.get(self.problem) or others.get(self.problem) or "FieldValueInvalid"
 
@@ -65,7 +73,7 @@ class FieldError:
         """Problem, value and detail without the field."""
         if self.problem in {"Required value", "Forbidden", "Too long"}:
             return f"{self.problem}: {self.detail}" if self.detail else self.problem
-        shown = orjson.dumps(self.value).decode()
+        shown = self.value if isinstance(self.value, GoText) else orjson.dumps(self.value).decode()
         return f"{self.problem}: {shown}: {self.detail}" if self.detail else f"{self.problem}: {shown}"
 
 
@@ -106,22 +114,57 @@ def conflict(resource: Resource, name: str, why: str) -> ApiError:
     return ApiError(409, "Conflict", message, _details(resource, name))
 
 
+def changed_since(resource: Resource, name: str, field: str, wanted: str, held: str) -> ApiError:
+    """409 of a delete whose precondition fails; it names the Kind (`rest.BeforeDelete`)."""
+    happened = "might have been deleted and then recreated" if field == "UID" else "might have been modified"
+    group = f".{resource.group}" if resource.group else ""
+    message = (
+        f'Operation cannot be fulfilled on {resource.kind}{group} "{name}": the {field} in the precondition '
+        f"({wanted}) does not match the {field} in record ({held}). The object {happened}"
+    )
+    return ApiError(409, "Conflict", message, {**_details(resource, name), "kind": resource.kind})
+
+
 def stale(resource: Resource, name: str) -> ApiError:
     """409: the resourceVersion sent is not the stored one."""
     why = "the object has been modified; please apply your changes to the latest version and try again"
     return conflict(resource, name, why)
 
 
+def other_uid(resource: Resource, namespace: str, name: str, wanted: str, held: str) -> ApiError:
+    """409 of an update whose uid is another object's, as the storage words it."""
+    key = "/".join(part for part in ("/registry", resource.plural, namespace, name) if part)
+    return conflict(
+        resource,
+        name,
+        f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
+        f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {held}",
+    )
+
+
 def invalid(resource: Resource, name: str, errors: Sequence[FieldError]) -> ApiError:
     """422 with one cause per field."""
-    kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
-    texts = [f"{error.field}: {error.text}" for error in errors]
+    return invalid_kind(resource.kind, resource.group, name, errors)
+
+
+def invalid_kind(kind: str, group: str, name: str, errors: Sequence[FieldError]) -> ApiError:
+    """422 about a kind that need not be served, as `DeleteOptions.meta.k8s.io`."""
+    texts = list(dict.fromkeys(f"{error.field}: {error.text}" for error in errors))
     said = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
-    details: Details = {"name": name, "kind": resource.kind}
-    if resource.group:
-        details["group"] = resource.group
+    details: Details = {"name": name} if name else {}
+    if group:
+        details["group"] = group
+    if kind:
+        details["kind"] = kind
     details["causes"] = [{"reason": e.reason, "message": e.text, "field": e.field} for e in errors]
-    return ApiError(422, "Invalid", f'{kind} "{name}" is invalid: {said}', details)
+    qualified_kind = f"{kind}.{group}" if group else kind
+    return ApiError(422, "Invalid", f'{qualified_kind} "{name}" is invalid: {said}', details)
+
+
+def go_error(message: str) -> ApiError:
+    """500 without a reason: what an error of Go that is no Status becomes, the client's own fault or not
+    (`responsewriters.ErrorToAPIStatus`)."""
+    return ApiError(500, "", message)
 
 
 def bad_request(message: str) -> ApiError:
@@ -154,6 +197,11 @@ def method_not_allowed() -> ApiError:
 def unsupported_media(message: str) -> ApiError:
     """415: a body format the server does not read."""
     return ApiError(415, "UnsupportedMediaType", message)
+
+
+def unknown_patch_type() -> ApiError:
+    """415: a patch whose content type is none of patch's."""
+    return ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
 
 
 def not_simulated(what: str) -> ApiError:

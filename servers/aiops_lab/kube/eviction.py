@@ -6,9 +6,10 @@ from datetime import datetime
 
 from starlette.responses import Response
 
-from aiops_lab.kube.bodies import decode_object
+from aiops_lab.kube.bodies import SCHEME
 from aiops_lab.kube.calls import Call, answer
 from aiops_lab.kube.errors import ApiError, bad_request, not_found
+from aiops_lab.kube.options import eviction_sent
 from aiops_lab.kube.selectors import matches_selector
 from aiops_lab.kube.store import Store
 from aiops_lab.kube.wire import Obj, clone, dig, name_of, namespace_of, timestamp
@@ -27,7 +28,8 @@ class Eviction:
     def answer(self, call: Call) -> Response:
         """Evict, or refuse with 429. A dry run checks the budget and changes nothing."""
         target = call.target
-        sent = decode_object(call.body, call.content_type)
+        sent = eviction_sent(call)
+        _check_kind(sent)
         if dig(sent, "metadata", "name", default=target.name) != target.name:
             raise bad_request("name in URL does not match name in Eviction object")
         pod = self.store.shelf.find(target.resource, target.namespace, target.name)
@@ -97,6 +99,16 @@ class Eviction:
         self.store.set_status(
             _BUDGET, namespace_of(budget), name_of(budget), status, manager="kube-apiserver"
         )
+
+
+def _check_kind(sent: Obj) -> None:
+    version, kind = str(sent.get("apiVersion") or "policy/v1"), str(sent.get("kind") or "Eviction")
+    if (version, kind) in {("policy/v1", "Eviction"), ("policy/v1beta1", "Eviction")}:
+        return
+    start = f'{kind} in version "{version.rpartition("/")[2]}" cannot be handled as a Eviction: '
+    if (version, kind) == ("v1", "Pod"):
+        raise bad_request(f"{start}converting (v1.Pod) to (policy.Eviction): unknown conversion")
+    raise bad_request(f'{start}no kind "{kind}" is registered for version "{version}" in scheme "{SCHEME}"')
 
 
 def _judged(budget: Obj, pod: Obj) -> Obj | None:

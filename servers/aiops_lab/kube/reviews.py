@@ -27,7 +27,7 @@ class Reviews:
 
     def answer(self, call: Call) -> Response:
         """The review with its status. Raises ApiError 400."""
-        sent = decode_object(call.body, call.content_type)
+        sent = decode_object(call.body, call.content_type, call.target.resource.kind)
         resource = call.target.resource
         if sent.get("kind", resource.kind) != resource.kind:
             raise bad_request(

@@ -10,7 +10,7 @@ from random import Random
 from typing import TypedDict
 from uuid import UUID
 
-from aiops_lab.kube.errors import FieldError, bad_request, conflict, invalid, stale
+from aiops_lab.kube.errors import FieldError, bad_request, go_error, invalid, other_uid, stale
 from aiops_lab.kube.resources import Resource
 from aiops_lab.kube.wire import Obj, clone, dig, name_of, namespace_of, timestamp, without_nulls
 
@@ -70,7 +70,7 @@ def new_object(resource: Resource, sent: Obj, now: datetime, rng: Random) -> Obj
             [FieldError("metadata.name", "name or generateName is required", "", "Required value")],
         )
     if meta.get("resourceVersion"):
-        raise bad_request("resourceVersion should not be set on objects to be created")
+        raise go_error("resourceVersion should not be set on objects to be created")
     _settle_namespace(resource, meta)
     for field in (
         "selfLink",
@@ -123,14 +123,13 @@ def _intent(obj: Obj) -> Obj:
 
 def _check_preconditions(resource: Resource, live: Obj, sent: Obj) -> None:
     version = dig(sent, "metadata", "resourceVersion", default="")
+    if version and not version.isdecimal():
+        raise go_error(f'strconv.ParseUint: parsing "{version[:40]}": invalid syntax')
     if version and version != live["metadata"]["resourceVersion"]:
         raise stale(resource, name_of(live))
     uid = dig(sent, "metadata", "uid", default="")
     if uid and uid != live["metadata"]["uid"]:
-        why = (
-            f"Precondition failed: UID in precondition: {uid}, UID in object meta: {live['metadata']['uid']}"
-        )
-        raise conflict(resource, name_of(live), why)
+        raise other_uid(resource, namespace_of(live), name_of(live), uid, live["metadata"]["uid"])
 
 
 def same(one: Obj, other: Obj) -> bool:

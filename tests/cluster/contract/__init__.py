@@ -1,0 +1,1 @@
+"""Promises of the Kubernetes API, each held by the simulator and by a real kube-apiserver alike."""
