@@ -59,6 +59,12 @@ class Stage(Protocol):
     def deny(self, repository: str) -> None:
         """Let the registry refuse a repository."""
 
+    def refuse_volume(self, namespace: str, claim: str, words: str, reason: str = ...) -> None:
+        """From now on a claim's volume is not mounted, in the words of its driver; `{volume}` is its name."""
+
+    def allow_volume(self, namespace: str, claim: str) -> None:
+        """The claim's volume is mounted again."""
+
     def call_pods(self, namespace: str, name: str, template_hash: str, *suffixes: str) -> None:
         """The next revision of a Deployment and its next pods get these names."""
 

@@ -12,6 +12,7 @@ from aiops_lab.world.cluster import Cluster, Controller
 from aiops_lab.world.container_run import ContainerRun, Record
 from aiops_lab.world.objects import Key, Obj, being_deleted, condition, key_of, meta
 from aiops_lab.world.pod_run import PodRun
+from aiops_lab.world.storage import claims_of
 
 MOST_LINES = 5000  # containerd rotates; nobody reads further back than this
 NODE_CPU_M, NODE_MEMORY_BYTES = 140, 1_150 * 2**20  # kubelet, containerd and the system itself
@@ -28,6 +29,7 @@ class Kubelets(Controller):
         self.runs: dict[Key, PodRun] = {}
         self._images: defaultdict[str, dict[str, Image]] = defaultdict(dict)
         self._addresses: defaultdict[str, set[str]] = defaultdict(set)
+        self.refused: dict[Key, tuple[str, str]] = {}  # by claim: the event's reason and words
 
     def reset(self) -> None:
         """All nodes empty."""
@@ -37,6 +39,7 @@ class Kubelets(Controller):
         self.runs.clear()
         self._images.clear()
         self._addresses.clear()
+        self.refused.clear()
 
     def keys_for(self, change: str, obj: Obj) -> list[Key]:
         """A node that went down or came back concerns its pods."""
@@ -84,6 +87,12 @@ class Kubelets(Controller):
             self._addresses[run.node_name].discard(run.address)
 
     # what pods ask of their node
+
+    def refusal(self, pod: Obj) -> tuple[str, str] | None:
+        """Reason and words of the first of the pod's volumes that its driver refuses."""
+        space = meta(pod)["namespace"]
+        found = (self.refused.get((space, name)) for name in claims_of(pod))
+        return next((each for each in found if each is not None), None)
 
     def image(self, node: str, ref: str) -> Image | None:
         """The image a node holds; one that was published anew counts as pulled again."""

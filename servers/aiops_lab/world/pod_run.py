@@ -38,6 +38,10 @@ class Node(Protocol):
         """The node's own address."""
         ...
 
+    def refusal(self, pod: Obj) -> tuple[str, str] | None:
+        """Reason and words with which a volume of the pod is refused."""
+        ...
+
 
 class PodRun:
     """One pod's containers and status."""
@@ -103,15 +107,21 @@ class PodRun:
         """Set up the volumes, again until it works."""
         if self.gone or self.terminating:
             return
-        try:
-            check_volumes(self.pod, self.cluster.cache.get)
-        except MountError as failure:
-            self.say("FailedMount", str(failure), warning=True)
+        if (refused := self._refused()) is not None:
+            self.say(*refused, warning=True)
             delay = min(FIRST_MOUNT_RETRY_S * 2 ** min(self._mount_failures, 9), LONGEST_MOUNT_RETRY_S)
             self._mount_failures += 1
             self.cluster.clock.call_later(delay, self.mount)
             return
         self.cluster.clock.call_later(SANDBOX_S, self._sandbox_ready)
+
+    def _refused(self) -> tuple[str, str] | None:
+        """Reason and words of the first volume that cannot be mounted."""
+        try:
+            check_volumes(self.pod, self.cluster.cache.get)
+        except MountError as failure:
+            return "FailedMount", str(failure)
+        return self.node.refusal(self.pod)
 
     def _sandbox_ready(self) -> None:
         if self.gone or self.terminating:

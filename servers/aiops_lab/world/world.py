@@ -242,6 +242,16 @@ class World:
         """Let the program behind a webhook's Service fail, refuse or allow; forgotten with the next load."""
         self.store.admission.webhooks.answers[namespace, service] = answer
 
+    def refuse_volume(self, namespace: str, claim: str, words: str, reason: str = "FailedMount") -> None:
+        """From now on a claim's volume is not mounted; in the words `{volume}` is its PersistentVolume."""
+        found = self.cluster.cache.get("PersistentVolumeClaim", namespace, claim)
+        volume = ((found or {}).get("spec") or {}).get("volumeName", f"pvc-{claim}")
+        self.kubelets.refused[namespace, claim] = reason, words.format(volume=volume)
+
+    def allow_volume(self, namespace: str, claim: str) -> None:
+        """The claim's volume is mounted again."""
+        self.kubelets.refused.pop((namespace, claim), None)
+
     def call_pods(self, namespace: str, name: str, template_hash: str, *suffixes: str) -> None:
         """The next revision of a Deployment (unless empty) and its next pods get these names."""
         fixed, key = self.cluster.fixed, (namespace, name)
