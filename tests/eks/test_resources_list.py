@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aiops_eks.clients import inventory
+from aiops_eks.clients import inventory_rows
 from aiops_eks.models.health import Health, judge_object
 from aiops_shared.errors import AccessDeniedError
 from aiops_shared.kube.models import Kind
@@ -244,8 +244,8 @@ async def test_a_misspelt_namespace_names_the_nearest(tool: str, arguments: dict
 
 async def test_a_list_that_is_too_long_says_that_it_was_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """BI-025: whatever a cluster holds, a bounded number of rows is read."""
-    monkeypatch.setattr(inventory, "MOST_ROWS", 20)
-    monkeypatch.setattr(inventory, "PAGE", 10)
+    monkeypatch.setattr(inventory_rows, "MOST_ROWS", 20)
+    monkeypatch.setattr(inventory_rows, "PAGE", 10)
     clusters = on(*(pod(f"p-{n}") for n in range(60)))
     answer = await ask(clusters, "list_resources", kind="Pod", namespace="production")
     assert answer["total"] == 20

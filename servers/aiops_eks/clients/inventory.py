@@ -1,7 +1,7 @@
 """Lists of clusters and of objects: cheap rows first, ranked worst first, then cut, then explained.
 
-Called by the list tools through `ports.Inventory`. Rows are server-side Tables without objects (D30), so an
-all-namespace list asks namespace by namespace; only the suspects on the page are read whole.
+Called by the list tools through `ports.Inventory`. `inventory_rows` reads and judges, `inventory_suspects`
+explains the pods that are not well; of any other list only the suspects on the page are read whole.
 """
 
 from dataclasses import dataclass, replace
@@ -9,23 +9,22 @@ from datetime import datetime
 from functools import partial
 
 from aiops_eks.clients.gathering import gathered
+from aiops_eks.clients.inventory_rows import Listed, Reading, Row, kind_word
+from aiops_eks.clients.inventory_suspects import Page, Place, SuspectReader, exact_health
 from aiops_eks.clients.namespaces import require_namespace
 from aiops_eks.clients.paging import cursor_at, digest, offset_of
 from aiops_eks.clients.wording import brief, counted, cut
 from aiops_eks.models.answers import ClusterList, ListAsk, ResourceList
-from aiops_eks.models.fields import controller_of, name_of, namespace_of, text
-from aiops_eks.models.health import IMPAIRED, UNDERWAY, Health, judge_object, judge_row
-from aiops_eks.ports import Clusters, Kube, Obj, SensitiveReads
+from aiops_eks.models.health import IMPAIRED, UNDERWAY
+from aiops_eks.models.reasons import Reasons
+from aiops_eks.ports import Clusters, Kube, SensitiveReads
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, NotFoundError
 from aiops_shared.guardrails.redacting import redact
 from aiops_shared.kube.models import Kind
 from aiops_shared.results import Cell, Evidence, Table
 
-MOST_ROWS = 20_000
-PAGE = 500
 MOST_LOOKED_AT = {False: 30, True: 100}  # suspects read whole, by unhealthy_only
-JUDGED_WHOLE, MOST_WHOLE = frozenset({"Node", "CronJob"}), 2_000
 CELL_CHARS = 160
 DEFAULT_ROWS = 50
 ROW_CHARS, MOST_CHARS = 3_500, 30_000  # of a default page, and of one that was asked to be longer
@@ -45,32 +44,6 @@ _COLUMNS = {
     "Secret": ("name", "type", "data", "age"),
 }
 MOST_COLUMNS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    namespace: str
-    cells: dict[str, Cell]
-    health: Health | None
-
-    @property
-    def name(self) -> str:
-        return str(self.cells.get("name") or "")
-
-    @property
-    def badness(self) -> int:
-        return self.health.badness if self.health else 0
-
-    @property
-    def order(self) -> tuple[int, int, str, str]:
-        restarts = self.health.restarts if self.health and self.badness else 0
-        return -self.badness, -restarts, self.namespace, self.name
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    rows: list[_Row]
-    warnings: list[str]
 
 
 @dataclass(frozen=True)
@@ -130,26 +103,58 @@ class InventoryReader:
         if kind.kind == "Event":
             await self.sensitive.allow("events")
         now = await self.clock.now()
-        read = await _Reading(kube, kind, ask, now).rows()
-        if not read.rows and kind.namespaced:
+        listed = await Reading(kube, kind, ask, now).listed()
+        if not listed.total and kind.namespaced:
             await require_namespace(kube, ask.namespace)
-        shown = [row for row in read.rows if row.badness >= IMPAIRED] if ask.unhealthy_only else read.rows
-        page = _fitting(shown[offset : offset + ask.limit])
-        end = offset + len(page)
-        page, gone = await _explained(kube, kind, page, now, ask.unhealthy_only)
-        unhealthy = _unhealthy(read.rows) - gone
+        shown = await self._shown(kube, kind, ask, listed, (offset, now))
+        unhealthy = listed.unhealthy + shown.change
         return ResourceList(
-            summary=_said(kind, ask, read.rows, page, unhealthy),
-            total=len(read.rows),
+            summary=_said(kind, ask, listed, shown.rows, unhealthy),
+            total=listed.total,
             unhealthy=unhealthy,
-            resources=_table(kind, page, show_namespace=kind.namespaced and not ask.namespace),
-            evidence=(_evidence(kube, kind, ask, len(read.rows)),),
-            warnings=tuple(read.warnings),
-            hint="" if page else _empty(kind, ask, len(read.rows)),
-            truncated=end < len(shown),
-            next_cursor=cursor_at(end, question) if end < len(shown) else "",
+            resources=shown.table,
+            evidence=(_evidence(kube, kind, ask, listed.total),),
+            warnings=(*listed.warnings, *shown.warnings),
+            hint="" if shown.rows else _empty(kind, ask, listed.total),
+            truncated=shown.rest is not None,
+            next_cursor=cursor_at(shown.rest, question) if shown.rest is not None else "",
             untrusted=("resources",),
         )
+
+    async def _shown(
+        self, kube: Kube, kind: Kind, ask: ListAsk, listed: Listed, at: tuple[int, datetime]
+    ) -> "_Shown":
+        offset, now = at
+        show_namespace = kind.namespaced and not ask.namespace
+        if kind.kind == "Pod" and ask.unhealthy_only:
+            reader = SuspectReader(kube, kind, now, self.sensitive, Reasons(redact))
+            found = await reader.page(listed.rows, Place.at(offset), ask.limit, wide=ask.limit > DEFAULT_ROWS)
+            return _Shown.of(found, show_namespace=show_namespace)
+        fitting = _fitting(listed.rows[offset : offset + ask.limit])
+        end = offset + len(fitting)
+        rows, gone = await _explained(kube, kind, fitting, now, ask.unhealthy_only)
+        return _Shown(
+            rows,
+            _table(kind, rows, show_namespace=show_namespace),
+            -gone,
+            end if end < len(listed.rows) else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """The page of an answer. `rest` is the offset of the next, `change` corrects the unhealthy's count."""
+
+    rows: list[Row]
+    table: Table
+    change: int
+    rest: int | None = None
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, page: Page, *, show_namespace: bool) -> "_Shown":
+        rest = page.rest.offset if page.rest else None
+        return cls(page.rows, page.table(show_namespace=show_namespace), page.more, rest, page.warnings)
 
 
 _NO_CLUSTERS = (
@@ -166,134 +171,36 @@ def _clusters_said(names: list[str], away: list[str]) -> str:
     return cut(f"{said}; not reachable: {brief(away)}" if away else said)
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """One list being read: all pages, in every namespace asked for."""
-
-    kube: Kube
-    kind: Kind
-    ask: ListAsk
-    now: datetime
-
-    @property
-    def _namespace(self) -> str:
-        return self.ask.namespace if self.kind.namespaced else ""
-
-    async def rows(self) -> _Rows:
-        exact = await self._exact_health() if self.kind.kind in JUDGED_WHOLE else {}
-        found, warnings = await self._tables()
-        rows = []
-        for namespace, cells in found[:MOST_ROWS]:
-            known = exact.get((namespace, str(cells.get("name"))))
-            rows.append(_Row(namespace, cells, known or judge_row(self.kind.kind, cells)))
-        if len(found) >= MOST_ROWS:
-            warnings.append(
-                f"only the first {MOST_ROWS} rows were read and ranked; narrow by namespace or selector"
-            )
-        return _Rows(sorted(rows, key=lambda row: row.order), warnings)
-
-    async def _tables(self) -> tuple[list[tuple[str, dict[str, Cell]]], list[str]]:
-        if self.kind.namespaced and not self.ask.namespace:
-            return await self._every_namespace()
-        namespace = self._namespace
-        warnings = (
-            [f"{self.kind.kind} is cluster-wide: namespace ignored"]
-            if self.ask.namespace != namespace
-            else []
-        )
-        return await self._one(namespace), warnings
-
-    async def _every_namespace(self) -> tuple[list[tuple[str, dict[str, Cell]]], list[str]]:
-        names = await _table_rows(self.kube, "Namespace", "")
-        calls = [partial(self._one, str(cells.get("name"))) for _, cells in names]
-        results = await gathered(calls)
-        failed = [each for each in results if isinstance(each, AiopsError)]
-        if failed and len(failed) == len(results):
-            raise failed[0]
-        said = (
-            [f"{len(failed)} of {len(results)} namespaces could not be read: {failed[0]}"] if failed else []
-        )
-        return [row for each in results if not isinstance(each, AiopsError) for row in each], said
-
-    async def _one(self, namespace: str) -> list[tuple[str, dict[str, Cell]]]:
-        return await _table_rows(self.kube, _word(self.kind), namespace, self.ask.selector)
-
-    async def _exact_health(self) -> dict[tuple[str, str], Health]:
-        """A node's pressure and a CronJob's last success are in no Table column."""
-        found = {}
-        every = self.kube.every(
-            _word(self.kind), self._namespace, selector=self.ask.selector, at_most=MOST_WHOLE
-        )
-        async for obj in every:
-            health = judge_object(self.kind.kind, obj, self.now)
-            if health:
-                found[namespace_of(obj), name_of(obj)] = health
-        return found
-
-
-def _word(kind: Kind) -> str:
-    """The word that means this kind and no other of the same name."""
-    return f"{kind.plural}.{kind.group}" if kind.group else kind.plural
-
-
-async def _table_rows(
-    kube: Kube, kind: str, namespace: str, selector: str = ""
-) -> list[tuple[str, dict[str, Cell]]]:
-    found: list[tuple[str, dict[str, Cell]]] = []
-    cursor = ""
-    while len(found) < MOST_ROWS:
-        page = await kube.table(kind, namespace, selector=selector, limit=PAGE, cursor=cursor)
-        columns = [column.lower() for column in page.columns]
-        if page.relisted:  # the list moved on while it was paged (410): this is its first page again
-            found.clear()
-        found.extend((namespace, dict(zip(columns, row, strict=False))) for row in page.rows)
-        cursor = page.cursor
-        if not cursor:
-            break
-    return found
-
-
 async def _explained(
-    kube: Kube, kind: Kind, page: list[_Row], now: datetime, thorough: bool
-) -> tuple[list[_Row], int]:
+    kube: Kube, kind: Kind, page: list[Row], now: datetime, thorough: bool
+) -> tuple[list[Row], int]:
     """The page with exact reasons for its suspects, ranked again, and how many proved not unhealthy.
 
     A row whose object cannot be read keeps its Table judgement; one whose object is gone leaves the page.
     """
     suspects = [at for at, row in enumerate(page) if row.badness >= UNDERWAY][: MOST_LOOKED_AT[thorough]]
     looked = await gathered([partial(_looked_at, kube, kind, page[at], now) for at in suspects])
-    exact: dict[int, _Row | None] = dict(enumerate(page))
+    exact: dict[int, Row | None] = dict(enumerate(page))
     exact |= {at: row for at, row in zip(suspects, looked, strict=True) if not isinstance(row, AiopsError)}
     kept = [row for row in exact.values() if row and (not thorough or row.badness >= IMPAIRED)]
     gone = _unhealthy(page) - _unhealthy([row for row in exact.values() if row])
     return sorted(kept, key=lambda row: row.order), gone
 
 
-def _unhealthy(rows: list[_Row]) -> int:
+def _unhealthy(rows: list[Row]) -> int:
     return sum(row.badness >= IMPAIRED for row in rows)
 
 
-async def _looked_at(kube: Kube, kind: Kind, row: _Row, now: datetime) -> _Row | None:
+async def _looked_at(kube: Kube, kind: Kind, row: Row, now: datetime) -> Row | None:
     try:
-        obj = await kube.get(_word(kind), row.namespace, row.name)
+        obj = await kube.get(kind_word(kind), row.namespace, row.name)
     except NotFoundError:
         return None
-    health = judge_object(kind.kind, obj, now)
-    if health and health.unhealthy and text(obj, "status", "phase") == "Failed":
-        health = await _retried(kube, row.namespace, obj, now) or health
+    health = await exact_health(kube, kind, obj, now)
     return replace(row, health=health) if health else row
 
 
-async def _retried(kube: Kube, namespace: str, pod: Obj, now: datetime) -> Health | None:
-    """A failed pod whose Job then completed is no trouble."""
-    _, kind, name = controller_of(pod) or ("", "", "")
-    if kind != "Job":
-        return None
-    job = judge_object("Job", await kube.get("jobs.batch", namespace, name), now)
-    return Health(job.badness, "failed, its Job completed") if job and not job.badness else None
-
-
-def _fitting(rows: list[_Row]) -> list[_Row]:
+def _fitting(rows: list[Row]) -> list[Row]:
     """As many of the worst rows as a default answer takes; a page asked to be longer takes more."""
     left = ROW_CHARS if len(rows) <= DEFAULT_ROWS else MOST_CHARS
     for at, row in enumerate(rows):
@@ -305,7 +212,7 @@ def _fitting(rows: list[_Row]) -> list[_Row]:
     return rows
 
 
-def _table(kind: Kind, page: list[_Row], *, show_namespace: bool) -> Table:
+def _table(kind: Kind, page: list[Row], *, show_namespace: bool) -> Table:
     given = list(page[0].cells) if page else ["name"]
     wanted = [name for name in _COLUMNS.get(kind.kind, given[:MOST_COLUMNS]) if name in given]
     judged = any(row.health for row in page)
@@ -327,14 +234,13 @@ def _shown(cell: Cell) -> Cell:
     return int(cell) if cell.isdigit() and len(cell) < 10 else cut(redact(cell), CELL_CHARS)
 
 
-def _said(kind: Kind, ask: ListAsk, rows: list[_Row], page: list[_Row], unhealthy: int) -> str:
+def _said(kind: Kind, ask: ListAsk, listed: Listed, page: list[Row], unhealthy: int) -> str:
     where = f"in {ask.namespace}" if ask.namespace and kind.namespaced else ""
     noun = kind.singular or kind.kind.lower()
-    head = " ".join(part for part in (counted(len(rows), noun, kind.plural), where) if part)
-    if not any(row.health for row in rows):
+    head = " ".join(part for part in (counted(listed.total, noun, kind.plural), where) if part)
+    if not listed.judged:
         return cut(f"{head}.")
-    underway = sum(row.badness == UNDERWAY for row in rows)
-    tail = f"; {underway} under way" if underway else ""
+    tail = f"; {listed.underway} under way" if listed.underway else ""
     if not unhealthy:
         return cut(f"{head}, all healthy{tail}.")
     worst = [_worst_said(row, ask) for row in page if row.badness >= IMPAIRED][:3]
@@ -343,7 +249,7 @@ def _said(kind: Kind, ask: ListAsk, rows: list[_Row], page: list[_Row], unhealth
     return cut(f"{head}, {unhealthy} not healthy{named}{more}{tail}.")
 
 
-def _worst_said(row: _Row, ask: ListAsk) -> str:
+def _worst_said(row: Row, ask: ListAsk) -> str:
     place = row.name if ask.namespace or not row.namespace else f"{row.namespace}/{row.name}"
     health = row.health
     restarts = f", {counted(health.restarts, 'restart')}" if health and health.restarts else ""
@@ -357,7 +263,7 @@ def _evidence(kube: Kube, kind: Kind, ask: ListAsk, rows: int) -> Evidence:
     label = f" -l '{ask.selector}'" if ask.selector else ""
     return Evidence(
         source=f"Kubernetes API of {kube.cluster}",
-        query=f"kubectl get {_word(kind)}{where}{label}",
+        query=f"kubectl get {kind_word(kind)}{where}{label}",
         says=counted(rows, "row"),
     )
 

@@ -1,0 +1,171 @@
+"""The rows of one list: every page of the server-side Table, each row judged as soon as it is read.
+
+Called by the inventory. Rows are Tables without objects (D30), so an all-namespace list asks namespace by
+namespace. Of a list of the unhealthy, rows that are well are counted and forgotten: ten thousand pods cost
+the memory of those that are not.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+from aiops_eks.clients.gathering import gathered
+from aiops_eks.models.answers import ListAsk
+from aiops_eks.models.fields import name_of, namespace_of
+from aiops_eks.models.health import IMPAIRED, UNDERWAY, Health, judge_object, judge_row
+from aiops_eks.ports import Kube
+from aiops_shared.errors import AiopsError
+from aiops_shared.kube.models import Kind, TablePage
+from aiops_shared.results import Cell
+
+MOST_ROWS = 20_000
+PAGE = 500
+JUDGED_WHOLE, MOST_WHOLE = frozenset({"Node", "CronJob"}), 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One object as its Table row shows it, and the judgement."""
+
+    namespace: str
+    columns: tuple[str, ...]  # lower case
+    values: tuple[Cell, ...]
+    health: Health | None
+
+    @property
+    def cells(self) -> dict[str, Cell]:
+        """The values by column."""
+        return dict(zip(self.columns, self.values, strict=False))
+
+    @property
+    def name(self) -> str:
+        """The object's name."""
+        return str(self.cells.get("name") or "")
+
+    @property
+    def badness(self) -> int:
+        """0 for what is well or not judged."""
+        return self.health.badness if self.health else 0
+
+    @property
+    def order(self) -> tuple[int, int, str, str]:
+        """Worst first, then most restarts."""
+        restarts = self.health.restarts if self.health and self.badness else 0
+        return -self.badness, -restarts, self.namespace, self.name
+
+
+@dataclass(slots=True)
+class Listed:
+    """What was read: the rows worth keeping, and counts of all."""
+
+    rows: list[Row] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    total: int = 0
+    unhealthy: int = 0
+    underway: int = 0
+    judged: bool = False
+
+    def take(self, row: Row, *, broken_only: bool) -> None:
+        """Count a row, and keep it unless it is well and only the others were asked for.
+
+        A pod on its way out is kept too: its Table row does not say since when.
+        """
+        self.total += 1
+        self.judged = self.judged or row.health is not None
+        self.unhealthy += row.badness >= IMPAIRED
+        self.underway += row.badness == UNDERWAY
+        leaving = row.health is not None and row.health.word == "terminating"
+        if not broken_only or row.badness >= IMPAIRED or leaving:
+            self.rows.append(row)
+
+
+def kind_word(kind: Kind) -> str:
+    """The word that means this kind and no other of the same name."""
+    return f"{kind.plural}.{kind.group}" if kind.group else kind.plural
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One list being read: all pages, in every namespace asked for."""
+
+    kube: Kube
+    kind: Kind
+    ask: ListAsk
+    now: datetime
+
+    async def listed(self) -> Listed:
+        """Every row, worst first."""
+        exact = await self._exact_health() if self.kind.kind in JUDGED_WHOLE else {}
+        found = Listed()
+        if self.kind.namespaced and not self.ask.namespace:
+            await self._every_namespace(found, exact)
+        else:
+            if self.ask.namespace and not self.kind.namespaced:
+                found.warnings.append(f"{self.kind.kind} is cluster-wide: namespace ignored")
+            await self._one(found, exact, self._namespace)
+        if found.total >= MOST_ROWS:
+            found.warnings.append(
+                f"only the first {MOST_ROWS} rows were read and ranked; narrow by namespace or selector"
+            )
+        found.rows.sort(key=lambda row: row.order)
+        return found
+
+    @property
+    def _namespace(self) -> str:
+        return self.ask.namespace if self.kind.namespaced else ""
+
+    async def _every_namespace(self, found: Listed, exact: dict[tuple[str, str], Health]) -> None:
+        names: list[str] = []
+        async for page in _pages(self.kube, "Namespace", ""):
+            names = ([] if page.relisted else names) + [str(row[0]) for row in page.rows if row]
+        results = await gathered([partial(self._one, found, exact, name) for name in names])
+        failed = [each for each in results if isinstance(each, AiopsError)]
+        if failed and len(failed) == len(results):
+            raise failed[0]
+        if failed:
+            found.warnings.append(
+                f"{len(failed)} of {len(results)} namespaces could not be read: {failed[0]}"
+            )
+
+    async def _one(self, found: Listed, exact: dict[tuple[str, str], Health], namespace: str) -> None:
+        """The rows of one namespace, or of a cluster-wide kind; a part of them is no answer."""
+        rows: list[Row] = []
+        async for page in _pages(self.kube, kind_word(self.kind), namespace, self.ask.selector):
+            if page.relisted:  # the list moved on while it was paged (410): this is its first page again
+                rows.clear()
+            rows += self._judged(page, exact, namespace)
+        for row in rows[: MOST_ROWS - found.total]:
+            found.take(row, broken_only=self.ask.unhealthy_only)
+
+    def _judged(self, page: TablePage, exact: dict[tuple[str, str], Health], namespace: str) -> list[Row]:
+        columns = tuple(column.lower() for column in page.columns)
+        rows = []
+        for values in page.rows:
+            cells = dict(zip(columns, values, strict=False))
+            known = exact.get((namespace, str(cells.get("name")))) if exact else None
+            rows.append(Row(namespace, columns, values, known or judge_row(self.kind.kind, cells)))
+        return rows
+
+    async def _exact_health(self) -> dict[tuple[str, str], Health]:
+        """A node's pressure and a CronJob's last success are in no Table column."""
+        found = {}
+        every = self.kube.every(
+            kind_word(self.kind), self._namespace, selector=self.ask.selector, at_most=MOST_WHOLE
+        )
+        async for obj in every:
+            health = judge_object(self.kind.kind, obj, self.now)
+            if health:
+                found[namespace_of(obj), name_of(obj)] = health
+        return found
+
+
+async def _pages(kube: Kube, kind: str, namespace: str, selector: str = "") -> AsyncIterator[TablePage]:
+    read, cursor = 0, ""
+    while read < MOST_ROWS:
+        page = await kube.table(kind, namespace, selector=selector, limit=PAGE, cursor=cursor)
+        read = len(page.rows) if page.relisted else read + len(page.rows)
+        yield page
+        cursor = page.cursor
+        if not cursor:
+            return
