@@ -8,6 +8,9 @@ from collections.abc import Iterator
 
 from aiops_eks.diagnosis.findings import CaseRule, Cause, WorldRule
 from aiops_eks.diagnosis.rules import (
+    autoscaling,
+    budgets,
+    claims,
     config,
     crash,
     image,
@@ -18,6 +21,7 @@ from aiops_eks.diagnosis.rules import (
     scheduling,
     starting,
     storage,
+    volumes,
     workloads,
 )
 
@@ -28,6 +32,7 @@ CASE_RULES: tuple[CaseRule, ...] = (
     *crash.START,
     *probes.LIVENESS,
     *config.BY_PROGRAM,
+    *volumes.CRASHES,
     *crash.RULES,
     *probes.READINESS,
     *storage.MOUNTS,
@@ -36,8 +41,11 @@ CASE_RULES: tuple[CaseRule, ...] = (
 )
 WORLD_RULES: tuple[WorldRule, ...] = (
     *nodes.RULES,
-    *storage.RULES,
+    *claims.RULES,
+    *volumes.RULES,
     *workloads.RULES,
+    *autoscaling.RULES,
+    *budgets.RULES,
     *network.RULES,
 )
 
