@@ -98,7 +98,8 @@ _WORDS: dict[Blame, tuple[str, ...]] = {
         r"(?:setting|variable|env\w*|config\w*)\b.{0,80}\b(?:required|missing|empty|unset|undefined)",
         r"(?:setting|variable|env\w*|config\w*)\b.{0,80}\b(?:must be set|not (?:set|found|defined))",
         r"KeyError: '[A-Z][A-Z0-9_]+'",
-        r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+ (?:is )?(?:required|missing|empty|not set|undefined)",
+        r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+ (?:is )?(?:required|missing|empty|not set|undefined|unset)",
+        r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+ must (?:be (?:set|given|provided)|not be empty)",
     ),
 }
 _PATTERNS = {blame: re.compile("|".join(words), re.IGNORECASE) for blame, words in _WORDS.items()}

@@ -49,7 +49,7 @@ def pulling(answer: str, **more: Any) -> Obj:
         ),
         (PULL + "no basic auth credentials", "IMAGE_AUTH"),
         (PULL + "429 Too Many Requests - toomanyrequests: rate exceeded", "IMAGE_RATE_LIMITED"),
-        (PULL + "dial tcp: lookup registry.example.com: no such host", "REGISTRY_UNREACHABLE"),
+        (PULL + "dial tcp: lookup registry.example.com: no such host", "REGISTRY_DNS"),
         (PULL + "x509: certificate has expired or is not yet valid", "REGISTRY_TLS"),
         ("no match for platform in manifest: not found", "IMAGE_WRONG_PLATFORM"),
         ("something new", "IMAGE_PULL_FAILED"),

@@ -184,8 +184,9 @@ def not_startable(case: Case) -> Told | None:
     said = [container.waiting_message if container.waiting_reason not in STARTING else ""]
     said += [death.message if death else "", *(e.message for e in case.recent("Failed"))]
     words = " ".join(said)
-    if "exec format error" in words or any("exec format error" in line for line in case.lines):
-        line = next((x for x in case.lines if "exec format error" in x), "")
+    last = telling_line(case.lines)
+    if "exec format error" in words or blamed(last) is Blame.ARCHITECTURE:
+        line = last if "exec format error" in last else ""
         text = f"Container {container.name} cannot run on node {case.pod.node}: exec format error."
         predicate = _PREDICATES["WRONG_ARCHITECTURE"]
         return _told(case, WRONG_ARCHITECTURE, predicate, text, line, extra=1)
@@ -199,7 +200,7 @@ def not_startable(case: Case) -> Told | None:
         COMMAND_NOT_FOUND,
         "cannot start: its command does not exist",
         text,
-        telling_line(case.lines),
+        last,
         extra=1,
     )
 
@@ -242,7 +243,8 @@ def by_log(case: Case) -> Told | None:
     lived = f" {duration_text(death.lived_s)} after its start" if death.lived_s is not None else ""
     why = _PREDICATES[cause.code].removeprefix("crashes").removeprefix(":").strip()
     said = f"{why}, as its quoted log line says" if cause is not APP_ERROR else _OWN if line else _UNSAID
-    text = f"Container {container.name} exits with code {death.exit_code}{lived}: {said}."
+    who = f"{'Init container' if container.role == 'init' else 'Container'} {container.name}"
+    text = f"{who} exits with code {death.exit_code}{lived}: {said}."
     return _told(case, cause, _PREDICATES[cause.code], text, line)
 
 

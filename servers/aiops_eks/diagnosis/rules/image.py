@@ -55,8 +55,16 @@ IMAGE_RATE_LIMITED = _cause(
 REGISTRY_UNREACHABLE = _cause(
     "REGISTRY_UNREACHABLE",
     "The node cannot reach the registry.",
-    "a name resolution, connection or timeout error in the pull error.",
-    "check DNS, NAT or VPC endpoints and the proxy of the node's subnet",
+    "a connection or timeout error in the pull error, or the reason RegistryUnavailable. A name that does "
+    "not resolve is REGISTRY_DNS.",
+    "check NAT or VPC endpoints, security groups and the proxy of the node's subnet",
+)
+REGISTRY_DNS = _cause(
+    "REGISTRY_DNS",
+    "The node cannot resolve the registry's name.",
+    "`lookup HOST`, `no such host`, `server misbehaving` or `temporary failure in name resolution` in the "
+    "pull error. A connection that is refused or times out is REGISTRY_UNREACHABLE.",
+    "check the registry's name in the image, the node's resolver, and private DNS of the VPC endpoint",
 )
 REGISTRY_TLS = _cause(
     "REGISTRY_TLS",
@@ -81,6 +89,18 @@ IMAGE_NEVER_PULLED = _cause(
     "The pod forbids pulling and the node does not have the image.",
     "waiting reason ErrImageNeverPull.",
     "set imagePullPolicy to IfNotPresent (plan_manifest)",
+)
+IMAGE_INSPECT_FAILED = _cause(
+    "IMAGE_INSPECT_FAILED",
+    "The container runtime cannot inspect the image on the node.",
+    "waiting reason ImageInspectError: no registry was asked; the runtime or its disk is in trouble.",
+    "diagnose the node: container runtime, disk; other pods of that node suffer from it too",
+)
+IMAGE_SIGNATURE_INVALID = _cause(
+    "IMAGE_SIGNATURE_INVALID",
+    "The node's signature policy does not accept the image.",
+    "waiting reason SignatureValidationFailed. A certificate of the registry itself is REGISTRY_TLS.",
+    "sign the image, or correct the policy of the node's runtime",
 )
 IMAGE_PULL_FAILED = _cause(
     "IMAGE_PULL_FAILED",
@@ -108,22 +128,37 @@ _ANSWERS: tuple[tuple[Cause, re.Pattern[str]], ...] = tuple(
         ),
         (REGISTRY_TLS, (r"x509", r"tls: ", r"certificate")),
         (
+            REGISTRY_DNS,
+            (
+                r"no such host|server misbehaving|temporary failure in name resolution",
+                r"dial tcp: lookup ",
+            ),
+        ),
+        (
             REGISTRY_UNREACHABLE,
             (
-                r"no such host|i/o timeout|connection refused|connection reset|deadline exceeded|dial tcp",
-                r"server misbehaving|no route to host|TLS handshake timeout",
-                r"temporary failure in name resolution",
+                r"i/o timeout|connection refused|connection reset|deadline exceeded|dial tcp",
+                r"no route to host|network is unreachable|TLS handshake timeout|unexpected EOF",
+                r"registry is unavailable|50[234] (?:Bad Gateway|Service Unavailable|Gateway Time-?out)",
             ),
         ),
         (IMAGE_NOT_FOUND, (r"not found", r"manifest.unknown", r"does not exist", r"name.unknown")),
     )
 )
-_BY_REASON = {"InvalidImageName": IMAGE_NAME_INVALID, "ErrImageNeverPull": IMAGE_NEVER_PULLED}
+_BY_REASON = {
+    "InvalidImageName": IMAGE_NAME_INVALID,
+    "ErrImageNeverPull": IMAGE_NEVER_PULLED,
+    "ImageInspectError": IMAGE_INSPECT_FAILED,
+    "SignatureValidationFailed": IMAGE_SIGNATURE_INVALID,
+}
 _WORDS = {
     "IMAGE_NOT_FOUND": "does not exist",
     "IMAGE_AUTH": "may not be pulled: the registry refuses the credentials",
     "IMAGE_RATE_LIMITED": "may not be pulled so often",
     "REGISTRY_UNREACHABLE": "cannot be pulled: the registry is unreachable",
+    "REGISTRY_DNS": "cannot be pulled: the registry's name does not resolve",
+    "IMAGE_INSPECT_FAILED": "cannot be inspected by the container runtime",
+    "IMAGE_SIGNATURE_INVALID": "has no signature that the node accepts",
     "REGISTRY_TLS": "cannot be pulled: the registry's certificate is not accepted",
     "IMAGE_WRONG_PLATFORM": "does not exist for the node's platform",
     "IMAGE_NAME_INVALID": "is not a valid image name",
@@ -139,6 +174,8 @@ def pull(case: Case) -> Told | None:
         return None
     answers = _answers(case)
     cause = _BY_REASON.get(container.waiting_reason) or _recognised(answers, container.image)
+    if cause is IMAGE_PULL_FAILED and container.waiting_reason == "RegistryUnavailable":
+        cause = REGISTRY_UNREACHABLE
     secret = _missing_pull_secret(case) if cause is IMAGE_AUTH else None
     evidence = [case.status_evidence(), *_quoted_answers(case)]
     if secret is not None and (found := case.facts.lookup(secret)):

@@ -1,5 +1,6 @@
-"""Trials of causes inside a pod: containers, images, probes, sidecars, hooks, deletion."""
+"""Trials of the family pods: everything that keeps a container from running and a pod from serving."""
 
+from aiops_lab.scenarios.trials import pods_config, pods_crash, pods_images
 from aiops_lab.scenarios.trials.base import Trial
 
-TRIALS: tuple[Trial, ...] = ()
+TRIALS: tuple[Trial, ...] = (*pods_crash.TRIALS, *pods_config.TRIALS, *pods_images.TRIALS)
