@@ -7,7 +7,8 @@ import anyio
 import pytest
 
 from aiops_lab.kube.faults import Fault
-from aiops_shared.errors import UpstreamTimeoutError
+from aiops_shared.errors import UnreachableError, UpstreamTimeoutError
+from aiops_shared.http.breaker import FAILURES, Breaker
 from aiops_shared.http.client import MAX_CONNECTIONS
 from aiops_shared.kube.api import KubeApi
 from aiops_shared.settings import KubeSettings
@@ -81,12 +82,25 @@ async def test_other_reads_go_on_while_one_stalls() -> None:
 
 
 async def test_stalled_calls_give_their_connections_back() -> None:
-    async with fake_api(only_shop, timeout_s=0.5) as (api, _):
+    never = Breaker(failures=1_000)  # the pool is what is tried here
+    async with fake_api(only_shop, timeout_s=0.5, breaker=never) as (api, _):
         await api.kind("pods")
         async with anyio.create_task_group() as tasks:
             for _number in range(2 * MAX_CONNECTIONS):
                 tasks.start_soon(timed_out, api)
         assert len((await api.list("pods", "shop")).items) == 1
+
+
+@pytest.mark.row("B29")
+async def test_a_server_that_stalls_five_times_is_not_asked_a_sixth() -> None:
+    async with fake_api(only_shop, timeout_s=0.2) as (api, server):
+        await api.kind("pods")
+        for _number in range(FAILURES):
+            await timed_out(api)
+        asked = len(server.seen)
+        with pytest.raises(UnreachableError, match="calls in a row got no answer"):
+            await api.list("pods", "shop")
+        assert len(server.seen) == asked
 
 
 async def test_a_call_that_is_cancelled_gives_its_connection_back() -> None:

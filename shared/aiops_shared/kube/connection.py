@@ -17,6 +17,7 @@ import orjson
 
 from aiops_shared.errors import AiopsError, ThrottledError, UpstreamError
 from aiops_shared.http.answers import broken, deadline, parse_json, read_body, require_json
+from aiops_shared.http.breaker import Breaker
 from aiops_shared.http.client import Tls, make_client
 from aiops_shared.kube import remarks
 from aiops_shared.kube.access import Access, CredentialSource
@@ -78,11 +79,13 @@ class Connection:
         timeout_s: float = 30.0,
         max_answer_bytes: int = 64 * 1024 * 1024,
         pace: Pace | None = None,
+        breaker: Breaker | None = None,
     ) -> None:
         self._source = source
         self._timeout_s = timeout_s
         self._max_bytes = max_answer_bytes
         self._pace = pace or RealPace()
+        self._breaker = breaker or Breaker()
         self._renewing = anyio.Lock()
         self._clients: dict[tuple[str, ...], httpx.AsyncClient] = {}
 
@@ -109,7 +112,7 @@ class Connection:
     async def raw(self, ask: Ask, *, timeout_s: float | None = None, json_only: bool = True) -> bytes:
         """The answer's bytes. Raises `AiopsError` for every answer that is not a 2xx."""
         hint = UNKNOWN if ask.effect else "ask for less, or again later"
-        with deadline(ask.thing, timeout_s or self._timeout_s, hint):
+        with self._breaker.guarding(ask.thing), deadline(ask.thing, timeout_s or self._timeout_s, hint):
             return await self._until_answered(ask, json_only=json_only)
 
     @asynccontextmanager
@@ -161,6 +164,7 @@ class Connection:
             async with self._client(access).stream(**_request(ask, access)) as response:
                 remarks.report(response.headers.get_list("warning"))
                 if not response.is_success:
+                    self._breaker.heard()  # a gateway's 504 is an answer too
                     return _failed(ask, response, await _status(response, ask.thing))
                 if json_only:
                     require_json(response, ask.thing)

@@ -1,0 +1,73 @@
+"""A circuit breaker for one upstream: after five calls without an answer it is left alone for a minute.
+
+Each `kube.connection` has one. What counts is that nobody answered: a refusal, a 404 or a 500 is an answer.
+While it is open a call fails at once and says for how long; then one call is let through, and the next state
+hangs on it (Nygard, Release It!, "Circuit Breaker"; row B29 of the requirements).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import anyio
+
+from aiops_shared.errors import AiopsError, UnreachableError, UpstreamTimeoutError
+
+FAILURES, OPEN_S = 5, 60.0
+
+
+class Breaker:
+    """Counts calls without an answer in a row. Times are monotonic: safety time (decision D19)."""
+
+    def __init__(
+        self,
+        failures: int = FAILURES,
+        open_s: float = OPEN_S,
+        now: Callable[[], float] = anyio.current_time,
+    ) -> None:
+        self._most = failures
+        self._open_s = open_s
+        self._now = now
+        self._failed = 0
+        self._opened_at: float | None = None
+        self._probing = False
+
+    @contextmanager
+    def guarding(self, thing: str) -> Iterator[None]:
+        """Around one call. Raises UnreachableError without calling while the circuit is open."""
+        probing = self._let_through(thing)
+        try:
+            yield
+        except (UnreachableError, UpstreamTimeoutError):
+            self._unanswered()
+            raise
+        except AiopsError:
+            self._answered()
+            raise
+        else:
+            self._answered()
+        finally:
+            self._probing = self._probing and not probing  # a cancelled probe lets the next one through
+
+    def heard(self) -> None:
+        """Somebody answered, whatever it was."""
+        self._answered()
+
+    def _let_through(self, thing: str) -> bool:
+        """Whether this call is the one that finds out. Raises UnreachableError for all others meanwhile."""
+        if self._opened_at is None:
+            return False
+        left_s = self._opened_at + self._open_s - self._now()
+        if left_s > 0 or self._probing:
+            when = f"in {left_s:.0f} s" if left_s > 0 else "when the call under way has ended"
+            said = f"{self._failed} calls in a row got no answer; it is asked again {when}"
+            raise UnreachableError(thing, said, "check the network and the endpoint, then try later")
+        self._probing = True
+        return True
+
+    def _unanswered(self) -> None:
+        self._failed += 1
+        if self._failed >= self._most:
+            self._opened_at = self._now()
+
+    def _answered(self) -> None:
+        self._failed, self._opened_at = 0, None
