@@ -13,15 +13,24 @@ from typing import Any
 from aiops_lab.world.cluster import Cluster, Controller
 from aiops_lab.world.events import Said
 from aiops_lab.world.kubelet import Kubelets
-from aiops_lab.world.objects import Key, Obj, is_ready, key_of, merge_conditions, meta, quantity
+from aiops_lab.world.objects import Key, Obj, condition, is_ready, key_of, merge_conditions, meta, quantity
 
 PERIOD_S, STABLE_S, TOLERANCE = 15.0, 300.0, 0.1
 BY = "horizontal-pod-autoscaler"
 _NONE = "unable to get metrics for resource {}: no metrics returned from resource metrics API"
 
 
+_UNANSWERED = "unable to fetch metrics from {} metrics API: the server {} (get {})"
+_UNABLE = "is currently unable to handle the request"
+_UNKNOWN = "could not find the requested resource"
+
+
 class NoMetricsError(Exception):
     """Why the utilisation cannot be known."""
+
+    def __init__(self, words: str, reason: str = "FailedGetResourceMetric") -> None:
+        super().__init__(words)
+        self.reason = reason
 
 
 class Autoscalers(Controller):
@@ -58,6 +67,12 @@ class Autoscalers(Controller):
             words = f'{ref["kind"].lower()}s.apps "{ref["name"]}" not found'
             self._fail(found, "AbleToScale", "FailedGetScale", words)
             return
+        rivals = [
+            each for each in self.cluster.cache.all(self.kind, home) if _target_of(each) == _target_of(found)
+        ]
+        if len(rivals) > 1:
+            self._ambiguous(found, target, rivals)
+            return
         current = int(target["spec"].get("replicas", 1))
         if current == 0:
             words = "scaling is disabled since the replica count of the target is zero"
@@ -66,13 +81,27 @@ class Autoscalers(Controller):
         try:
             ratios = [(metric, *self._ratio(metric, target)) for metric in found["spec"].get("metrics") or ()]
         except NoMetricsError as failure:
-            self._fail(found, "ScalingActive", "FailedGetResourceMetric", str(failure))
+            self._fail(found, "ScalingActive", failure.reason, str(failure))
             return
         wanted = max((_proposal(current, ratio) for _, ratio, _, _ in ratios), default=current)
         self._scale(found, target, current, wanted, [_shown(each[0], each[2], each[3]) for each in ratios])
 
+    def _ambiguous(self, found: Obj, target: Obj, rivals: list[Obj]) -> None:
+        """Pods of two autoscalers are scaled by neither (validateAndParseSelector)."""
+        labels = target["spec"]["selector"].get("matchLabels") or {}
+        chosen = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+        names = " ".join("/".join(key_of(each)) for each in rivals)
+        words = f"pods by selector {chosen} are controlled by multiple HPAs: [{names}]"
+        self.cluster.say(Said(found, "AmbiguousSelector", words, BY, warning=True))
+        status = found.get("status") or {}
+        current, size = (int(status.get(field) or 0) for field in ("currentReplicas", "desiredReplicas"))
+        self._write(
+            found, current, size, [_condition("ScalingActive", False, "AmbiguousSelector", words)], []
+        )
+
     def _ratio(self, metric: Obj, target: Obj) -> tuple[float, int, float]:
         """(usage against target, utilisation in percent, average usage)."""
+        self._require_served(metric, meta(target)["namespace"])
         name, aim = metric["resource"]["name"], metric["resource"]["target"]
         pods = [
             pod
@@ -90,6 +119,28 @@ class Autoscalers(Controller):
         asked = [_requests(pod, name) for pod in pods]
         percent = 100 * sum(used) / sum(asked)
         return percent / aim["averageUtilization"], int(percent), sum(used) / len(used)
+
+    def _require_served(self, metric: Obj, home: str) -> None:
+        """Raises NoMetricsError where no API serves such a metric, or the one that does is down."""
+        if metric["type"] == "External":
+            name = metric["external"]["metric"]["name"]
+            why = _UNANSWERED.format("external", _UNKNOWN, f"{name}.external.metrics.k8s.io")
+            failed = f"failed to get {name} external metric"
+            words = f"{failed}: unable to get external metric {home}/{name}/nil: {why}"
+            raise NoMetricsError(words, "FailedGetExternalMetric")
+        if metric["type"] != "Resource":
+            why = _UNANSWERED.format("custom", _UNKNOWN, "pods.custom.metrics.k8s.io")
+            raise NoMetricsError(
+                f"failed to get pods metric value: unable to get metric: {why}", "FailedGetPodsMetric"
+            )
+        api = self.cluster.cache.get("APIService", "", "v1beta1.metrics.k8s.io")
+        held = condition(api, "Available") if api else None
+        if held is not None and held["status"] != "True":
+            name = metric["resource"]["name"]
+            why = _UNANSWERED.format("resource", _UNABLE, "pods.metrics.k8s.io")
+            raise NoMetricsError(
+                f"failed to get {name} utilization: unable to get metrics for resource {name}: {why}"
+            )
 
     def _used(self, pod: Obj, name: str) -> float:
         found = self._kubelets.pod(*key_of(pod)) or {}
@@ -154,6 +205,11 @@ class Autoscalers(Controller):
         elif "lastScaleTime" in old:
             status["lastScaleTime"] = old["lastScaleTime"]
         self.cluster.write_status(found, status)
+
+
+def _target_of(found: Obj) -> tuple[str, str]:
+    ref = found["spec"]["scaleTargetRef"]
+    return ref["kind"], ref["name"]
 
 
 def _never_shrinks(found: Obj) -> bool:

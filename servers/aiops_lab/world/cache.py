@@ -16,16 +16,22 @@ class Cache:
     def __init__(self) -> None:
         self._kinds: defaultdict[str, dict[Key, Obj]] = defaultdict(dict)
         self._owned: defaultdict[str, dict[tuple[str, str, str], Obj]] = defaultdict(dict)
+        self._on_node: defaultdict[str, dict[Key, Obj]] = defaultdict(dict)
+        self._keeping_off: dict[Key, Obj] = {}
 
     def clear(self) -> None:
         """A new world."""
         self._kinds.clear()
         self._owned.clear()
+        self._on_node.clear()
+        self._keeping_off.clear()
 
     def take(self, change: str, obj: Obj) -> None:
         """Follow one watch event."""
         kind, key = obj["kind"], key_of(obj)
         self._disown(kind, key)
+        if kind == "Pod":
+            self._place(key, obj, gone=change == "DELETED")
         if change == "DELETED":
             self._kinds[kind].pop(key, None)
             return
@@ -37,6 +43,24 @@ class Cache:
         before = self._kinds[kind].get(key)
         if before is not None and (owner := controller_of(before)) is not None:
             self._owned[owner["uid"]].pop((kind, *key), None)
+
+    def _place(self, key: Key, pod: Obj, *, gone: bool) -> None:
+        before = self._kinds["Pod"].get(key)
+        if before is not None:
+            self._on_node[before["spec"].get("nodeName") or ""].pop(key, None)
+            self._keeping_off.pop(key, None)
+        if not gone:
+            self._on_node[pod["spec"].get("nodeName") or ""][key] = pod
+            if "podAntiAffinity" in (pod["spec"].get("affinity") or ()):
+                self._keeping_off[key] = pod
+
+    def on_node(self, name: str) -> list[Obj]:
+        """The pods bound to a node; those without one for an empty name."""
+        return list(self._on_node[name].values())
+
+    def keeping_off(self) -> list[Obj]:
+        """The pods that want others kept away from them."""
+        return list(self._keeping_off.values())
 
     def get(self, kind: str, namespace: str, name: str) -> Obj | None:
         """One object, or None."""

@@ -2,6 +2,7 @@
 
 from aiops_lab.world.cluster import Controller
 from aiops_lab.world.events import Said
+from aiops_lab.world.node_fit import matches_node, tolerates
 from aiops_lab.world.objects import (
     Key,
     Obj,
@@ -13,7 +14,6 @@ from aiops_lab.world.objects import (
     meta,
 )
 from aiops_lab.world.replicas import pod_of
-from aiops_lab.world.scheduling import matches_node, tolerates
 from aiops_lab.world.statefulsets import REVISION, template_digest
 
 BY = "daemonset-controller"

@@ -22,6 +22,7 @@ from aiops_lab.world.replicas import pod_of
 
 BY = "job-controller"
 RETRY_S = 10.0
+_SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"  # only on Jobs that the controller started
 
 
 def phase_of(pod: Obj) -> str:
@@ -172,7 +173,7 @@ class CronJobs(Controller):
                 "name": name,
                 "namespace": meta(found)["namespace"],
                 "labels": dict((template.get("metadata") or {}).get("labels") or {}),
-                "annotations": {"batch.kubernetes.io/cronjob-scheduled-timestamp": stamp(now)},
+                "annotations": {_SCHEDULED: stamp(now)},
                 "ownerReferences": [owner_reference(found)],
             },
             "spec": template["spec"],
@@ -191,8 +192,13 @@ class CronJobs(Controller):
         jobs = sorted(self.cluster.cache.owned(found, "Job"), key=lambda job: str(meta(job)["name"]))
         status = {name: text for name, text in (found.get("status") or {}).items() if name != "active"}
         running = [job for job in jobs if finished(job) is None]
-        if running:
-            status["active"] = [_reference(job) for job in running]
+        started = [job for job in running if _SCHEDULED in (meta(job).get("annotations") or {})]
+        if started:
+            status["active"] = [_reference(job) for job in started]
+        for job in running:
+            if job not in started:
+                words = f"Saw a job that the controller did not create or forgot: {meta(job)['name']}"
+                self.cluster.say(Said(found, "UnexpectedJob", words, "cronjob-controller", warning=True))
         ends = [job["status"]["completionTime"] for job in jobs if finished(job) == "Complete"]
         if ends:
             status["lastSuccessfulTime"] = max(ends)

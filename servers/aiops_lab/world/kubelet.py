@@ -12,7 +12,7 @@ from aiops_lab.world.cluster import Cluster, Controller
 from aiops_lab.world.container_run import ContainerRun, Record
 from aiops_lab.world.objects import Key, Obj, being_deleted, condition, key_of, meta
 from aiops_lab.world.pod_run import PodRun
-from aiops_lab.world.storage import claims_of
+from aiops_lab.world.volumes import attached_elsewhere, claims_of
 
 MOST_LINES = 5000  # containerd rotates; nobody reads further back than this
 NODE_CPU_M, NODE_MEMORY_BYTES = 140, 1_150 * 2**20  # kubelet, containerd and the system itself
@@ -92,7 +92,10 @@ class Kubelets(Controller):
         """Reason and words of the first of the pod's volumes that its driver refuses."""
         space = meta(pod)["namespace"]
         found = (self.refused.get((space, name)) for name in claims_of(pod))
-        return next((each for each in found if each is not None), None)
+        refused = next((each for each in found if each is not None), None)
+        if refused is None and (words := attached_elsewhere(self.cluster.cache, pod)):
+            return "FailedAttachVolume", words
+        return refused
 
     def image(self, node: str, ref: str) -> Image | None:
         """The image a node holds; one that was published anew counts as pulled again."""

@@ -1,144 +1,244 @@
 """The scheduler: which node a pod goes to, and in which words it says that none fits.
 
 Filters in the order of kube-scheduler's default plugins; the FailedScheduling text is that of
-`pkg/scheduler/framework/types.go` (FitError) with its preemption part.
+`pkg/scheduler/framework/types.go` (FitError) with its preemption part (`preemption.go`). Scores are not
+played but for spreading a workload's pods over zones and nodes.
 """
 
-from collections import Counter
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from datetime import timedelta
 
-from aiops_lab.world.cluster import Controller
+from aiops_lab.world.cluster import Cluster, Controller
 from aiops_lab.world.events import Said
+from aiops_lab.world.node_fit import (
+    Refusal,
+    asked_of,
+    refused_by_node,
+    refused_by_ports,
+    refused_by_room,
+)
 from aiops_lab.world.objects import (
     Key,
     Obj,
+    annotations_of,
     being_deleted,
+    condition,
     controller_of,
     key_of,
     labels_of,
     merge_conditions,
     meta,
-    quantity,
-    requested,
+    moment_of,
     selects,
 )
+from aiops_lab.world.preempting import Preemption, priority_of
+from aiops_lab.world.topology import CompanyRules, SpreadRules, Surroundings
+from aiops_lab.world.volumes import SELECTED_NODE, ZONE, VolumeRules
 
 BY = "default-scheduler"
 RETRY_S = 60.0
-_RESOURCES = ("cpu", "memory", "ephemeral-storage")
-_HOPELESS = ("taint", "unschedulable", "affinity")  # preemption cannot help there
+BIND_TIMEOUT_S = 600.0  # VolumeBindingArgs.bindTimeoutSeconds
+_ENDED = ("Succeeded", "Failed")
+_CHANGES_FIT = ("PersistentVolumeClaim", "PersistentVolume", "StorageClass", "Namespace")
+_NO_HELP = "Preemption is not helpful for scheduling"
 
 
-def tolerates(pod: Obj, taint: Obj) -> bool:
-    """Whether one of the pod's tolerations covers this taint."""
-    for each in pod["spec"].get("tolerations") or ():
-        if each.get("effect") not in (None, "", taint["effect"]):
-            continue
-        if each.get("operator") == "Exists":
-            if each.get("key") in (None, "", taint["key"]):
-                return True
-        elif (each.get("key"), each.get("value", "")) == (taint["key"], taint.get("value", "")):
+class Occupancy:
+    """What is asked of every node by the pods on it; kept with each change, not counted anew."""
+
+    def __init__(self) -> None:
+        self._placed: dict[str, tuple[str, dict[str, int]]] = {}
+        self.used: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.pods: Counter[str] = Counter()
+
+    def clear(self) -> None:
+        """Empty nodes."""
+        self._placed.clear()
+        self.used.clear()
+        self.pods.clear()
+
+    def take(self, change: str, pod: Obj) -> bool:
+        """Follow a pod; whether it made room by going or ending."""
+        uid, node = meta(pod)["uid"], pod["spec"].get("nodeName")
+        over = change == "DELETED" or (pod.get("status") or {}).get("phase") in _ENDED
+        if over and uid in self._placed:
+            name, asked = self._placed.pop(uid)
+            self.used[name].subtract(asked)
+            self.pods[name] -= 1
             return True
-    return False
-
-
-def matches_node(pod: Obj, node: Obj) -> bool:
-    """nodeSelector and required node affinity."""
-    labels = labels_of(node)
-    wanted = pod["spec"].get("nodeSelector") or {}
-    if any(labels.get(name) != value for name, value in wanted.items()):
+        if node and not over and uid not in self._placed:
+            self._placed[uid] = (node, asked_of(pod))
+            self.used[node].update(self._placed[uid][1])
+            self.pods[node] += 1
         return False
-    affinity = ((pod["spec"].get("affinity") or {}).get("nodeAffinity") or {}).get(
-        "requiredDuringSchedulingIgnoredDuringExecution"
-    )
-    if affinity is None:
-        return True
-    return any(_term_holds(term, labels) for term in affinity.get("nodeSelectorTerms") or ())
 
 
-def _term_holds(term: Obj, labels: dict[str, str]) -> bool:
-    return selects({"matchExpressions": term.get("matchExpressions") or ()}, labels)
+class Attempt:
+    """One look at all nodes for one pod; `without` are pods that are thought away."""
+
+    def __init__(
+        self, pod: Obj, cluster: Cluster, occupancy: Occupancy, without: tuple[Obj, ...] = ()
+    ) -> None:
+        self.pod, self._cluster, self._occupancy = pod, cluster, occupancy
+        self._gone = {meta(each)["uid"]: each for each in without}
+        self.asked = asked_of(pod)
+        self.volumes = VolumeRules(pod, cluster.cache)
+        around = Surroundings(
+            cluster.cache.all("Node"),
+            self.pods_on,
+            [each for each in cluster.cache.keeping_off() if self._counts(each)],
+            self._namespaces,
+        )
+        self._spread, self._company = SpreadRules(pod, around), CompanyRules(pod, around)
+        self._nominated = [
+            each
+            for each in cluster.cache.on_node("")
+            if (each.get("status") or {}).get("nominatedNodeName")
+            and priority_of(each) >= priority_of(pod)
+            and meta(each)["uid"] != meta(pod)["uid"]
+        ]
+
+    def _counts(self, pod: Obj) -> bool:
+        ended = (pod.get("status") or {}).get("phase") in _ENDED
+        return bool(pod["spec"].get("nodeName")) and not ended and meta(pod)["uid"] not in self._gone
+
+    def pods_on(self, node: str) -> list[Obj]:
+        """Who runs there."""
+        return [each for each in self._cluster.cache.on_node(node) if self._counts(each)]
+
+    def _namespaces(self, selector: Obj | None) -> set[str]:
+        found = self._cluster.cache.all("Namespace")
+        return {meta(each)["name"] for each in found if selects(selector, labels_of(each))}
+
+    def refuse(self, node: Obj) -> Refusal | None:
+        """The first filter that says no."""
+        name = meta(node)["name"]
+        return (
+            refused_by_node(self.pod, node)
+            or refused_by_ports(self.pod, self.pods_on(name))
+            or self._refused_by_room(node, name)
+            or self.volumes.refuse(node)
+            or self._spread.refuse(node)
+            or self._company.refuse(node)
+        )
+
+    def _refused_by_room(self, node: Obj, name: str) -> Refusal | None:
+        used, pods = Counter(self._occupancy.used[name]), self._occupancy.pods[name]
+        coming = [each for each in self._nominated if each["status"]["nominatedNodeName"] == name]
+        going = [each for each in self._gone.values() if each["spec"].get("nodeName") == name]
+        for each in coming:
+            used.update(asked_of(each))
+        for each in going:
+            used.subtract(asked_of(each))
+        return refused_by_room(self.asked, used, pods + len(coming) - len(going), node)
 
 
 class Scheduler(Controller):
     """Binds pods without a node."""
 
     kind = "Pod"
-    watches = ("Node",)
 
-    def keys_for(self, change: str, obj: Obj) -> list[Key]:
-        """A node that came or changed may fit pods that wait."""
-        del change, obj
-        return [key_of(pod) for pod in self.cluster.cache.all("Pod") if not pod["spec"].get("nodeName")]
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__(cluster)
+        self.occupancy = Occupancy()
+        self._seen: dict[str, str] = {}
+
+    def reset(self) -> None:
+        """All nodes empty."""
+        super().reset()
+        self.occupancy.clear()
+        self._seen.clear()
 
     def hear(self, change: str, obj: Obj) -> None:
-        """A pod that went makes room for those that wait."""
-        if obj["kind"] == "Pod" and change == "DELETED":
-            for key in self.keys_for(change, obj):
-                self.wake(key)
-        elif obj["kind"] != "Pod" or not obj["spec"].get("nodeName"):
-            super().hear(change, obj)
+        """A pod that went makes room for those that wait; so may a node, a volume or a class that changed."""
+        kind = obj["kind"]
+        if kind == "Pod":
+            if self.occupancy.take(change, obj):
+                self._wake_waiting()
+            if change != "DELETED" and not obj["spec"].get("nodeName"):
+                self.wake(key_of(obj))
+        elif kind in _CHANGES_FIT or (kind == "Node" and self._changed(change, obj)):
+            self._wake_waiting()
+
+    def _changed(self, change: str, node: Obj) -> bool:
+        """A heartbeat changes nothing that the scheduler looks at."""
+        name = meta(node)["name"]
+        state = [node["spec"], labels_of(node), node["status"].get("allocatable"), change == "DELETED"]
+        text = json.dumps(state, sort_keys=True)
+        before, self._seen[name] = self._seen.get(name), text
+        return before != text
+
+    def _wake_waiting(self) -> None:
+        for pod in self.cluster.cache.on_node(""):
+            self.wake(key_of(pod))
 
     def reconcile(self, key: Key) -> None:
         """Bind one pod, or say why not and try again."""
         pod = self.cluster.cache.get("Pod", *key)
-        if (
-            pod is None
-            or pod["spec"].get("nodeName")
-            or being_deleted(pod)
-            or pod["spec"].get("schedulingGates")
-        ):
+        if pod is None or pod["spec"].get("nodeName") or being_deleted(pod):
             return
+        if pod["spec"].get("schedulerName", BY) != BY:
+            return
+        if pod["spec"].get("schedulingGates"):
+            self._gate(pod)
+            return
+        attempt = Attempt(pod, self.cluster, self.occupancy)
         nodes = self.cluster.cache.all("Node")
-        refusals = {meta(node)["name"]: self._refusals(pod, node) for node in nodes}
-        fitting = [node for node in nodes if not refusals[meta(node)["name"]]]
+        if attempt.volumes.problem:
+            self._refuse(pod, stopped(attempt.volumes.problem, len(nodes)))
+            return
+        refusals = {meta(node)["name"]: attempt.refuse(node) for node in nodes}
+        fitting = [node for node in nodes if refusals[meta(node)["name"]] is None]
         if fitting:
-            self._bind(pod, min(fitting, key=lambda node: self._load(pod, node)))
+            self._place(attempt, fitting)
         else:
-            self._refuse(pod, refusals)
+            self._make_room(pod, {name: each for name, each in refusals.items() if each is not None})
 
-    def _pods_on(self, node: Obj) -> list[Obj]:
+    def _gate(self, pod: Obj) -> None:
+        """As the API server writes it into a new pod (registry/core/pod/strategy.go)."""
+        words = "Scheduling is blocked due to non-empty scheduling gates"
+        self._write(pod, "SchedulingGated", words, "")
+
+    # a node that fits
+
+    def _place(self, attempt: Attempt, fitting: list[Obj]) -> None:
+        pod = attempt.pod
+        nominated = (pod.get("status") or {}).get("nominatedNodeName")
+        chosen = {annotations_of(each).get(SELECTED_NODE) for each in attempt.volumes.waiting}
+        liked = [each for each in fitting if meta(each)["name"] in {nominated, *chosen}]
+        node = min(liked or fitting, key=lambda each: self._load(pod, each))
+        if attempt.volumes.waiting:
+            self._ask_for_volumes(pod, attempt.volumes.waiting, node)
+        else:
+            self._bind(pod, node)
+
+    def _load(self, pod: Obj, node: Obj) -> tuple[int, int, int, str]:
+        owner, name = controller_of(pod), meta(node)["name"]
+        same = [] if owner is None else self.cluster.cache.owned({"metadata": owner}, "Pod")
+        here = sum(each["spec"].get("nodeName") == name for each in same)
+        zone, near = labels_of(node).get(ZONE), 0
+        for each in same:
+            other = self.cluster.cache.get("Node", "", each["spec"].get("nodeName") or "")
+            near += (labels_of(other).get(ZONE) if other else None) == zone
+        return near, here, self.occupancy.used[name]["cpu"], name
+
+    def _ask_for_volumes(self, pod: Obj, claims: list[Obj], node: Obj) -> None:
+        """PreBind of volume binding: name the node to the claims and wait until they are bound."""
         name = meta(node)["name"]
-        pods = self.cluster.cache.all("Pod")
-        return [
-            pod
-            for pod in pods
-            if pod["spec"].get("nodeName") == name
-            and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
-        ]
-
-    def _refusals(self, pod: Obj, node: Obj) -> list[str]:
-        if node["spec"].get("unschedulable"):
-            cordon = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
-            if not tolerates(pod, cordon):
-                return ["node(s) were unschedulable"]
-        for taint in node["spec"].get("taints") or ():
-            if taint["effect"] != "PreferNoSchedule" and not tolerates(pod, taint):
-                return [f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value', '')}}}"]
-        if not matches_node(pod, node):
-            return ["node(s) didn't match Pod's node affinity/selector"]
-        return self._short_of(pod, node)
-
-    def _short_of(self, pod: Obj, node: Obj) -> list[str]:
-        room, there = node["status"]["allocatable"], self._pods_on(node)
-        short = ["Too many pods"] if len(there) + 1 > int(room["pods"]) else []
-        for resource in _RESOURCES:
-            wanted = requested(pod["spec"], resource)
-            used = sum(requested(each["spec"], resource) for each in there)
-            if wanted and used + wanted > quantity(room.get(resource, 0)):
-                short.append(f"Insufficient {resource}")
-        return short
-
-    def _load(self, pod: Obj, node: Obj) -> tuple[int, int, float, str]:
-        owner, there = controller_of(pod), self._pods_on(node)
-        zone = labels_of(node).get("topology.kubernetes.io/zone")
-        same = [each for each in self.cluster.cache.all("Pod", meta(pod)["namespace"]) if _same(each, owner)]
-        here = sum(each["spec"].get("nodeName") == meta(node)["name"] for each in same)
-        zones = {
-            meta(each)["name"]: labels_of(each).get("topology.kubernetes.io/zone")
-            for each in self.cluster.cache.all("Node")
-        }
-        near = sum(zones.get(each["spec"].get("nodeName", "")) == zone for each in same)
-        return near, here, sum(requested(each["spec"], "cpu") for each in there), meta(node)["name"]
+        for claim in claims:
+            if annotations_of(claim).get(SELECTED_NODE) != name:
+                self.cluster.edit(
+                    claim, lambda fresh: _annotate(fresh, SELECTED_NODE, name), "kube-scheduler"
+                )
+        since = moment_of(meta(pod)["creationTimestamp"])
+        overdue = self.cluster.clock.now() >= since + timedelta(seconds=BIND_TIMEOUT_S)
+        if overdue:
+            words = 'running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded'
+            self._write(pod, "SchedulerError", words, "")
+            self.cluster.say(Said(pod, "FailedScheduling", words, BY, warning=True))
+        self.wake(key_of(pod), after_s=BIND_TIMEOUT_S)
 
     def _bind(self, pod: Obj, node: Obj) -> None:
         name = meta(node)["name"]
@@ -150,39 +250,79 @@ class Scheduler(Controller):
         full = f"{meta(pod)['namespace']}/{meta(pod)['name']}"
         self.cluster.say(Said(pod, "Scheduled", f"Successfully assigned {full} to {name}", BY))
 
-    def _refuse(self, pod: Obj, refusals: dict[str, list[str]]) -> None:
-        words = fit_error(refusals)
-        old = pod.get("status") or {}
-        made = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": words}
-        conditions = merge_conditions(old.get("conditions") or (), [made], self.cluster.clock.now())
-        if [each.get("message") for each in old.get("conditions") or ()] != [words]:
-            self.cluster.write_status(
-                pod,
-                {"phase": "Pending", "conditions": conditions, "qosClass": old.get("qosClass", "Burstable")},
-            )
+    # no node that fits
+
+    def _make_room(self, pod: Obj, refusals: dict[str, Refusal]) -> None:
+        said = counted(each.reasons for each in refusals.values())
+        head = f"0/{len(refusals)} nodes are available: {said}." if refusals else ""
+        if not refusals:
+            self._refuse(pod, "no nodes available to schedule pods")
+            return
+        preemption = Preemption(
+            pod, self.cluster, lambda without: Attempt(pod, self.cluster, self.occupancy, without)
+        )
+        words = preemption.look(refusals)
+        if preemption.chosen is None:
+            self._refuse(pod, f"{head} preemption: {words}", self._nominated(pod) if preemption.waits else "")
+            return
+        node, victims = preemption.chosen
+        self._refuse(pod, head, node)
+        for victim in victims:
+            self._preempt(pod, victim, node)
+
+    def _preempt(self, pod: Obj, victim: Obj, node: str) -> None:
+        words = f"{BY}: preempting to accommodate a higher priority pod"
+        made = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "PreemptionByScheduler",
+            "message": words,
+        }
+        old = victim.get("status") or {}
+        kept = [each for each in old.get("conditions") or () if each["type"] != "DisruptionTarget"]
+        target = {**made, "lastProbeTime": None, "lastTransitionTime": self.cluster.stamp()}
+        self.cluster.write_status(victim, {**old, "conditions": [*kept, target]})
+        self.cluster.remove(victim)
+        self.cluster.say(Said(victim, "Preempted", f"Preempted by pod {meta(pod)['uid']} on node {node}", BY))
+
+    @staticmethod
+    def _nominated(pod: Obj) -> str:
+        return (pod.get("status") or {}).get("nominatedNodeName") or ""
+
+    def _refuse(self, pod: Obj, words: str, nominated: str = "") -> None:
+        self._write(pod, "Unschedulable", words, nominated)
         self.cluster.say(Said(pod, "FailedScheduling", words, BY, warning=True))
         self.wake(key_of(pod), after_s=RETRY_S)
 
+    def _write(self, pod: Obj, reason: str, words: str, nominated: str) -> None:
+        old = pod.get("status") or {}
+        before = condition(pod, "PodScheduled") or {}
+        if (before.get("reason"), before.get("message")) == (reason, words) and self._nominated(
+            pod
+        ) == nominated:
+            return
+        made: Obj = {"type": "PodScheduled", "status": "False", "reason": reason, "message": words}
+        made["lastProbeTime"] = None
+        others = [each for each in old.get("conditions") or () if each["type"] != "PodScheduled"]
+        conditions = [
+            *others,
+            *merge_conditions(old.get("conditions") or (), [made], self.cluster.clock.now()),
+        ]
+        status = {"phase": "Pending", "conditions": conditions, "qosClass": old.get("qosClass", "Burstable")}
+        self.cluster.write_status(pod, status | ({"nominatedNodeName": nominated} if nominated else {}))
 
-def _same(pod: Obj, owner: Obj | None) -> bool:
-    found = controller_of(pod)
-    return owner is not None and found is not None and found["uid"] == owner["uid"]
+
+def _annotate(obj: Obj, name: str, value: str) -> None:
+    meta(obj)["annotations"] = {**annotations_of(obj), name: value}
 
 
-def fit_error(refusals: dict[str, list[str]]) -> str:
-    """`0/6 nodes are available: ...` as FitError writes it."""
-    total = len(refusals)
-    if not total:
-        return "no nodes available to schedule pods"
-    counts = Counter(reason for reasons in refusals.values() for reason in reasons)
-    said = ", ".join(sorted(f"{count} {reason}" for reason, count in counts.items()))
-    hopeless = sum(
-        any(word in each for word in _HOPELESS for each in reasons) for reasons in refusals.values()
-    )
-    tail = []
-    if total - hopeless:
-        tail.append(f"{total - hopeless} No preemption victims found for incoming pod")
-    if hopeless:
-        tail.append(f"{hopeless} Preemption is not helpful for scheduling")
-    preemption = f"preemption: 0/{total} nodes are available: {', '.join(tail)}."
-    return f"0/{total} nodes are available: {said}. {preemption}"
+def counted(reasons: Iterable[Iterable[str]]) -> str:
+    """`2 Insufficient cpu, 3 node(s) ...`: how often each reason, sorted as text."""
+    counts = Counter(reason for each in reasons for reason in each)
+    return ", ".join(sorted(f"{count} {reason}" for reason, count in counts.items()))
+
+
+def stopped(problem: str, nodes: int) -> str:
+    """What a PreFilter that refuses the pod on every node makes of the message."""
+    tail = f"preemption: 0/{nodes} nodes are available: {nodes} {_NO_HELP}."
+    return f"0/{nodes} nodes are available: {problem}. {tail}"

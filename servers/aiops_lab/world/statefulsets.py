@@ -24,13 +24,15 @@ from aiops_lab.world.objects import (
 from aiops_lab.world.replicas import pod_of
 
 BY = "statefulset-controller"
+_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # rand.SafeEncodeString
 REVISION = "controller-revision-hash"
 
 
 def template_digest(owner: Obj) -> str:
     """A short hash of the pod template, the same for the same template."""
     text = json.dumps(owner["spec"]["template"], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:10]
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4])
+    return "".join(_ALPHABET[ord(digit) % len(_ALPHABET)] for digit in str(number))
 
 
 class StatefulSets(Controller):
@@ -67,6 +69,7 @@ class StatefulSets(Controller):
     def _create(self, found: Obj, number: int) -> None:
         name = f"{meta(found)['name']}-{number}"
         pod = pod_of(found, name)
+        meta(pod)["generateName"] = f"{meta(found)['name']}-"
         meta(pod)["labels"] |= {
             REVISION: f"{meta(found)['name']}-{template_digest(found)}",
             "statefulset.kubernetes.io/pod-name": name,

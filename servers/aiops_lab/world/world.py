@@ -33,11 +33,12 @@ from aiops_lab.world.kubelet import Kubelets
 from aiops_lab.world.namespaces import Namespaces
 from aiops_lab.world.nodes import Nodes
 from aiops_lab.world.objects import Obj, meta
+from aiops_lab.world.persistent_volumes import Volumes
 from aiops_lab.world.quotas import Quotas
 from aiops_lab.world.replicas import ReplicaSets
 from aiops_lab.world.scheduling import Scheduler
 from aiops_lab.world.statefulsets import StatefulSets
-from aiops_lab.world.storage import Claims
+from aiops_lab.world.storage import Claims, Driver, Drivers
 
 PAST = timedelta(days=30)
 REMEMBERED_S = 4200.0  # events older than this are gone by T0: not even written
@@ -65,6 +66,7 @@ class World:
         self.kubelets = Kubelets(self.cluster)
         self.nodes = Nodes(self.cluster)
         self.cronjobs = CronJobs(self.cluster)
+        self.drivers = Drivers()
         self.autoscalers = Autoscalers(self.cluster, self.kubelets)
         self.controllers: tuple[Controller, ...] = (
             Namespaces(self.cluster),
@@ -78,7 +80,8 @@ class World:
             DaemonSets(self.cluster),
             Jobs(self.cluster),
             self.cronjobs,
-            Claims(self.cluster),
+            Claims(self.cluster, self.drivers),
+            Volumes(self.cluster, self.drivers),
             Endpoints(self.cluster),
             DisruptionBudgets(self.cluster),
             self.autoscalers,
@@ -89,7 +92,7 @@ class World:
         self.started_at = clock.now()
         self._story_now = clock.now()  # the T0 of the story that is being written
         self._earliest = clock.now()
-        store.admission.accounts_required = True  # `Namespaces` makes the default ones
+        store.admission.controllers_run = True
         self._blank = store.snapshot()
         store.subscribe(self._hear)
 
@@ -155,6 +158,7 @@ class World:
         self.clock.rewind(to)
         self.cluster.reset(self.seed, self.scenario)
         self.cluster.cache.clear()
+        self.drivers.reset()
         self.changes.clear()
         self.expected = ()
         for controller in self.controllers:
@@ -251,6 +255,10 @@ class World:
     def allow_volume(self, namespace: str, claim: str) -> None:
         """The claim's volume is mounted again."""
         self.kubelets.refused.pop((namespace, claim), None)
+
+    def set_driver(self, name: str, driver: Driver) -> None:
+        """Stop a CSI driver, let it fail, or install one; forgotten with the next load."""
+        self.drivers.known[name] = driver
 
     def call_pods(self, namespace: str, name: str, template_hash: str, *suffixes: str) -> None:
         """The next revision of a Deployment (unless empty) and its next pods get these names."""

@@ -32,8 +32,8 @@ def test_an_ordinary_pod_is_not_restricted_enough() -> None:
     assert violations({ENFORCE: "restricted"}, "enforce", spec()) == (
         '"restricted:latest": allowPrivilegeEscalation != false (container "app" must set '
         'securityContext.allowPrivilegeEscalation=false), unrestricted capabilities (container "app" must '
-        'set securityContext.capabilities.drop=["ALL"]), runAsNonRoot != true (pod or container "app" must set '
-        'securityContext.runAsNonRoot=true), seccompProfile (pod or container "app" must set '
+        'set securityContext.capabilities.drop=["ALL"]), runAsNonRoot != true (pod or container "app" must '
+        'set securityContext.runAsNonRoot=true), seccompProfile (pod or container "app" must set '
         'securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")'
     )
 

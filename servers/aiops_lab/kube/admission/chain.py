@@ -10,11 +10,13 @@ from aiops_lab.kube.admission.limits import apply_defaults, check_bounds
 from aiops_lab.kube.admission.pod_security import check_pod_security
 from aiops_lab.kube.admission.quota import check_quotas
 from aiops_lab.kube.admission.review import SYSTEM, Review
+from aiops_lab.kube.admission.volumes import check_growth, protect, settle_class
 from aiops_lab.kube.admission.webhooks import Webhooks
 from aiops_lab.kube.registry import Registry
 from aiops_lab.kube.shelf import Shelf
 from aiops_lab.kube.wire import Obj
 
+_VOLUMES = frozenset({"PersistentVolumeClaim.", "PersistentVolume."})
 _WORKLOADS = frozenset({"apps", "batch"})
 
 
@@ -24,7 +26,7 @@ class Admission:
     def __init__(self, shelf: Shelf, registry: Registry) -> None:
         self._shelf, self._registry = shelf, registry
         self.webhooks = Webhooks()
-        self.accounts_required = False  # only where a controller makes the ServiceAccount `default`
+        self.controllers_run = False  # who makes ServiceAccounts `default` and takes finalizers away
 
     def reset(self, registry: Registry) -> None:
         """Another world: webhooks answer as if nobody had told them otherwise."""
@@ -35,10 +37,15 @@ class Admission:
         """Complete the new object in place. Raises ApiError 400, 403 or 500."""
         if review.creates_pod:
             apply_defaults(review, self._all("LimitRange", review.namespace))
-            if self.accounts_required:
+            if self.controllers_run:
                 name = review.obj["spec"].get("serviceAccountName") or "default"
                 settle_account(review, self._find("ServiceAccount", review.namespace, name))
             settle_priority(review, self._all("PriorityClass"))
+        elif review.operation == "CREATE" and review.resource.storage in _VOLUMES:
+            if review.resource.storage == "PersistentVolumeClaim.":
+                settle_class(review, self._all("StorageClass"))
+            if self.controllers_run:
+                protect(review)
         self.webhooks.call(review, self._all("MutatingWebhookConfiguration"), self._find)
 
     def validate(self, review: Review) -> None:
@@ -48,6 +55,8 @@ class Admission:
         storage, namespace = review.resource.storage, review.namespace
         if storage in {"Pod.", "PersistentVolumeClaim."}:
             check_bounds(review, self._all("LimitRange", namespace))
+            if storage != "Pod.":
+                check_growth(review, self._all("StorageClass"))
         elif storage == "PriorityClass.scheduling.k8s.io":
             check_class(review, self._all("PriorityClass"))
         if storage == "Pod." or review.resource.group in _WORKLOADS:

@@ -77,6 +77,8 @@ def _job(obj: Obj) -> None:
     spec["selector"] = {"matchLabels": own}
     labels = spec["template"].setdefault("metadata", {}).setdefault("labels", {})
     labels |= {**own, "batch.kubernetes.io/job-name": name, "controller-uid": uid, "job-name": name}
+    if not obj["metadata"].get("labels"):
+        obj["metadata"]["labels"] = dict(labels)  # SetDefaults_Job, which runs on what is read from etcd too
 
 
 def _cron_job(obj: Obj) -> None:

@@ -33,6 +33,11 @@ _QUALIFIED_WORDS = (
     "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
     "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
 )
+_VALUE_WORDS = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
+    "start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used "
+    "for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+)
 
 
 def label_problem(name: str) -> str:
@@ -75,7 +80,8 @@ def name_errors(resource: Resource, obj: Obj) -> Iterator[FieldError]:
         yield FieldError("metadata.name", problem, name)
 
 
-def _key_problem(key: str) -> str:
+def key_problem(key: str) -> str:
+    """Why a key of labels or annotations is none; empty where it is one."""
     prefix, slash, name = key.rpartition("/")
     if slash and (problem := _subdomain_problem(prefix)):
         return f"prefix part {problem}"
@@ -84,20 +90,20 @@ def _key_problem(key: str) -> str:
     return "" if _QUALIFIED.fullmatch(name) else _QUALIFIED_WORDS
 
 
+def label_value_problem(value: str) -> str:
+    """Why a text is no label value; empty where it is one."""
+    if len(value) > _LONGEST_LABEL:
+        return f"must be no more than {_LONGEST_LABEL} characters"
+    return "" if not value or _QUALIFIED.fullmatch(value) else _VALUE_WORDS
+
+
 def label_errors(labels: dict[str, str], field: str) -> Iterator[FieldError]:
     """What is wrong with labels."""
     for key, value in labels.items():
-        if problem := _key_problem(key):
+        if problem := key_problem(key):
             yield FieldError(field, problem, key)
-        if len(value) > _LONGEST_LABEL:
-            yield FieldError(field, f"must be no more than {_LONGEST_LABEL} characters", value)
-        elif value and not _QUALIFIED.fullmatch(value):
-            yield FieldError(
-                field,
-                "a valid label must be an empty string or consist of alphanumeric characters, "
-                "'-', '_' or '.', and must start and end with an alphanumeric character",
-                value,
-            )
+        if problem := label_value_problem(value):
+            yield FieldError(field, problem, value)
 
 
 def metadata_errors(meta: Obj, field: str = "metadata") -> Iterator[FieldError]:
@@ -105,7 +111,7 @@ def metadata_errors(meta: Obj, field: str = "metadata") -> Iterator[FieldError]:
     yield from label_errors(meta.get("labels") or {}, f"{field}.labels")
     annotations = meta.get("annotations") or {}
     for key in annotations:
-        if problem := _key_problem(key.lower()):
+        if problem := key_problem(key.lower()):
             yield FieldError(f"{field}.annotations", problem, key)
     if sum(len(k) + len(v) for k, v in annotations.items()) > _MOST_ANNOTATION_BYTES:
         yield FieldError(

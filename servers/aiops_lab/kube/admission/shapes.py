@@ -6,6 +6,7 @@ Only fields that this program reads are checked; the rest is kept as sent.
 from collections.abc import Iterator
 from typing import Any
 
+from aiops_lab.kube.bodies import go_kind
 from aiops_lab.kube.errors import ApiError, bad_request
 from aiops_lab.kube.resources import Resource
 from aiops_lab.kube.wire import Obj
@@ -169,7 +170,20 @@ _SHAPES: dict[str, dict[str, Any]] = {
     "ClusterRoleBinding.rbac.authorization.k8s.io": _SUBJECTS,
     "CustomResourceDefinition.apiextensions.k8s.io": _DEFINITION,
 }
-_GO_NAMES = {str: "string", int: "int32", bool: "bool", dict: "map", list: "slice"}
+_GO_NAMES = {str: "string", int: "int32", bool: "bool"}
+# The Go struct that holds a field, by the name of what the field stands in.
+_HOLDERS = {
+    "metadata": "ObjectMeta",
+    "template": "PodTemplateSpec",
+    "containers": "Container",
+    "initContainers": "Container",
+    "env": "EnvVar",
+    "volumes": "Volume",
+    "volumeMounts": "VolumeMount",
+    "tolerations": "Toleration",
+    "selector": "LabelSelector",
+}
+_Misfit = tuple[str, Any, str]  # path, value, the Go type wanted
 
 
 def check_shape(resource: Resource, obj: Obj) -> None:
@@ -182,39 +196,58 @@ def check_shape(resource: Resource, obj: Obj) -> None:
         raise _refused(resource, path, value, wanted)
 
 
-def _misfits(value: Any, shape: Any, path: str) -> Iterator[tuple[str, Any, type]]:
+def _misfits(value: Any, shape: Any, path: str) -> Iterator[_Misfit]:
     if value is None or shape is object:
         return
     if isinstance(shape, dict):
         yield from _misfit_map(value, shape, path)
     elif isinstance(shape, list):
         if not isinstance(value, list):
-            yield path, value, list
+            yield path, value, f"[]{_go_type(shape[0], path)}"
             return
         for item in value:
             if item is None:
-                yield path, item, dict
+                yield path, item, _go_type(shape[0], path)
             yield from _misfits(item, shape[0], path)
     elif not isinstance(value, shape) or (shape is int and isinstance(value, bool)):
-        yield path, value, shape
+        yield path, value, _go_type(shape, path)
 
 
-def _misfit_map(value: Any, shape: dict[str, Any], path: str) -> Iterator[tuple[str, Any, type]]:
+def _misfit_map(value: Any, shape: dict[str, Any], path: str) -> Iterator[_Misfit]:
     if not isinstance(value, dict):
-        yield path, value, dict
+        yield path, value, _go_type(shape, path)
         return
     if "*" in shape:
-        for key, held in value.items():
-            yield from _misfits(held, shape["*"], f"{path}.{key}" if path else key)
+        for held in value.values():
+            yield from _misfits(held, shape["*"], path)  # Go names the map, not the key
         return
     for key, inner in shape.items():
         yield from _misfits(value.get(key), inner, f"{path}.{key}" if path else key)
 
 
-def _refused(resource: Resource, path: str, value: Any, wanted: type) -> ApiError:
-    got = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
+def _go_type(shape: Any, path: str) -> str:
+    if isinstance(shape, dict) and "*" in shape:
+        return f"map[string]{_go_type(shape['*'], path)}"
+    if isinstance(shape, list):
+        return f"[]{_go_type(shape[0], path)}"
+    if isinstance(shape, dict) or shape is dict:
+        return f"v1.{_HOLDERS.get(path.rpartition('.')[2], path.rpartition('.')[2].capitalize())}"
+    return _GO_NAMES[shape]
+
+
+def _holder(kind: str, path: str) -> str:
+    parents = path.split(".")[:-1]
+    if not parents:
+        return kind
+    if parents[-1] in {"spec", "status"}:
+        in_pod = kind == "Pod" or "template" in parents
+        return f"{'Pod' if in_pod else kind}{parents[-1].capitalize()}"
+    return _HOLDERS.get(parents[-1], kind)
+
+
+def _refused(resource: Resource, path: str, value: Any, wanted: str) -> ApiError:
     kind = resource.kind
     return bad_request(
         f'{kind} in version "{resource.version}" cannot be handled as a {kind}: json: cannot unmarshal '
-        f"{got.get(type(value), 'null')} into Go struct field {kind}.{path} of type {_GO_NAMES[wanted]}"
+        f"{go_kind(value)} into Go struct field {_holder(kind, path)}.{path} of type {wanted}"
     )

@@ -10,6 +10,7 @@ from aiops_lab.kube.admission.names import metadata_errors, name_errors
 from aiops_lab.kube.admission.pods import pod_change_errors, pod_spec_errors, required, unsupported
 from aiops_lab.kube.admission.shapes import check_shape
 from aiops_lab.kube.errors import FieldError, invalid
+from aiops_lab.kube.gotext import go_labels, go_selector, go_strings
 from aiops_lab.kube.resources import Resource
 from aiops_lab.kube.selectors import matches_selector
 from aiops_lab.kube.wire import Obj, dig, name_of
@@ -40,7 +41,9 @@ def _errors(resource: Resource, new: Obj, old: Obj | None) -> Iterator[FieldErro
 
 def _unchanged(new: Obj, old: Obj | None, *path: str) -> Iterator[FieldError]:
     if old is not None and dig(new, *path) != dig(old, *path):
-        yield FieldError(".".join(path), _IMMUTABLE, dig(new, *path))
+        value = dig(new, *path)
+        shown = go_selector(value) if path[-1] == "selector" else value
+        yield FieldError(".".join(path), _IMMUTABLE, shown)
 
 
 def _replicas(new: Obj) -> Iterator[FieldError]:
@@ -54,12 +57,14 @@ def _workload(new: Obj, old: Obj | None) -> Iterator[FieldError]:
     selector = dig(new, "spec", "selector")
     yield from _selector(selector)
     labels = dig(new, "spec", "template", "metadata", "labels", default={})
-    if not selector:
+    if selector is None:
         yield required("spec.selector")
-    elif not matches_selector(selector, labels):
-        yield FieldError(
-            "spec.template.metadata.labels", "`selector` does not match template `labels`", labels
-        )
+    elif not (selector.get("matchLabels") or selector.get("matchExpressions")):
+        kind = str(new["kind"]).lower()
+        yield FieldError("spec.selector", f"empty selector is invalid for {kind}", go_selector(selector))
+    if selector is None or not matches_selector(selector, labels):
+        words = "`selector` does not match template `labels`"
+        yield FieldError("spec.template.metadata.labels", words, go_labels(labels))
     yield from metadata_errors(dig(new, "spec", "template", "metadata", default={}), "spec.template.metadata")
     yield from pod_spec_errors(dig(new, "spec", "template", "spec"), "spec.template.spec", ("Always",))
     yield from _unchanged(new, old, "spec", "selector")
@@ -132,7 +137,9 @@ def _service(new: Obj, old: Obj | None) -> Iterator[FieldError]:
         if len(ports) > 1 and not port.get("name"):
             yield required(f"spec.ports[{index}].name")
     if dig(old, "spec", "clusterIP"):
-        yield from _unchanged(new, old, "spec", "clusterIP")
+        now = dig(new, "spec", "clusterIP", default="")
+        if now != dig(old, "spec", "clusterIP"):
+            yield FieldError("spec.clusterIPs[0]", "may not change once set", go_strings([now]))
 
 
 def _data(new: Obj, old: Obj | None) -> Iterator[FieldError]:
