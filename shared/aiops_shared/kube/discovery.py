@@ -45,12 +45,18 @@ class Discovery:
         self._read_at = float("-inf")
 
     async def find(self, word: str) -> Kind:
-        """The kind a word means. Raises InvalidInputError or KindUnknownError with the nearest names."""
+        """The kind a word means. Raises InvalidInputError, KindUnknownError with the nearest names, and
+        UpstreamError when the word names an API group that does not answer.
+        """
         names.kind_word(word)
         for max_age_s in (TTL_S, MISS_TTL_S):
             kinds = await self.every(max_age_s)
             if found := match(kinds, word):
                 return found
+        _, group, _ = _parts(word)
+        if group and any(name in {NAMED_GROUPS, group} for name in map(_group_of, self._silent)):
+            reason = f"the API group {group} does not answer"
+            raise UpstreamError(f"kind {word}", reason, "everything else can be read; try this one later")
         raise self._unknown(word)
 
     async def every(self, max_age_s: float = TTL_S) -> tuple[Kind, ...]:
@@ -151,6 +157,11 @@ def _parts(word: str) -> tuple[str, str | None, str | None]:
     if not dot:
         return name.lower(), None, None
     return (name.lower(), group, first) if _VERSION.fullmatch(first) else (name.lower(), _group(rest), None)
+
+
+def _group_of(version: str) -> str:
+    """The group of `group/version`."""
+    return version.rpartition("/")[0] or version
 
 
 def _group(word: str) -> str:
