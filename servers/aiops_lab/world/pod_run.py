@@ -190,7 +190,10 @@ class PodRun:
         old = self.pod.get("status") or {}
         status = {
             "phase": self.phase(),
-            "conditions": merge_conditions(old.get("conditions") or (), self._conditions(), now),
+            "conditions": [
+                *_foreign(old),
+                *merge_conditions(old.get("conditions") or (), self._conditions(), now),
+            ],
             "hostIP": self.node.host_address(self.node_name),
             "hostIPs": [{"ip": self.node.host_address(self.node_name)}],
             "startTime": self.started_at,
@@ -236,6 +239,11 @@ class PodRun:
             _condition("ContainersReady", not unready, reason, words),
             _condition("PodScheduled", True),
         ]
+
+
+def _foreign(old: Obj) -> list[Obj]:
+    """Conditions that others wrote: the kubelet leaves them alone (status manager, mergePodStatus)."""
+    return [each for each in old.get("conditions") or () if each["type"] == "DisruptionTarget"]
 
 
 def _condition(kind: str, holds: bool, reason: str = "", message: str = "") -> Obj:

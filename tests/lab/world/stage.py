@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from aiops_lab.clock import VirtualClock
-from aiops_lab.kube.store import Store
+from aiops_lab.kube.store import BUILT_IN, LAB_CRDS, Store
 from aiops_lab.kube.wire import Obj
 from aiops_lab.scenarios.images import Image
 from aiops_lab.scenarios.programs import Program, serving
@@ -21,7 +21,7 @@ SEEDS = (0, 1, 2, 3, 4)
 def load(scenario: str = "healthy", seed: int = 0, *, furnished: bool = True) -> World:
     """A world at T0 of a scenario."""
     clock = VirtualClock(T0, running=False)
-    world = World(Store(clock.now), clock)
+    world = World(Store(clock.now, [*BUILT_IN, *LAB_CRDS]), clock)
     world.load(scenario, seed, furnished=furnished)
     return world
 
