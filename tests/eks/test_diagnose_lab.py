@@ -12,6 +12,8 @@ from fastmcp.exceptions import ToolError
 
 from aiops_eks.clients.details import NO_LOGS, PER_OWNER
 from aiops_eks.clients.facts import FactsReader
+from aiops_eks.diagnosis.further import FURTHER
+from aiops_eks.diagnosis.further.base import always
 from aiops_eks.tools.diagnose import DiagnoseTools
 from aiops_eks.tools.manifests import ManifestTools
 from aiops_lab.kube.requests import LoggedRequest
@@ -51,7 +53,7 @@ HELD_OUT = (
     "pod-not-ready",
     "service-selector",
 )
-LISTS = 11  # one of each kind
+LISTS = 11 + sum(one.when is always for one in FURTHER)  # one of each kind that every diagnosis looks at
 WELL = ("healthy", "pod-crashloop-recovered", "oom-once", "manifest-scan")
 
 

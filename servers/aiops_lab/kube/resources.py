@@ -230,4 +230,20 @@ LAB_CRDS: tuple[Resource, ...] = (
         ("Revision", "string", ".status.sync.revision", 10),
         ("Project", "string", ".spec.project", 10),
     ),
+    _declared(
+        "cert-manager.io",
+        "v1",
+        "certificates Certificate ns cert,certs status cert-manager",
+        _ready(),
+        ("Secret", "string", ".spec.secretName", 0),
+        ("Issuer", "string", ".spec.issuerRef.name", 1),
+        _AGE,
+    ),
+    _declared(
+        "autoscaling.k8s.io",
+        "v1",
+        "verticalpodautoscalers VerticalPodAutoscaler ns vpa status -",
+        ("Mode", "string", ".spec.updatePolicy.updateMode", 0),
+        _AGE,
+    ),
 )

@@ -7,9 +7,11 @@ the recorded worlds again on a real API server; `tests/eks/test_diagnose_trials.
 from dataclasses import dataclass
 from typing import Literal
 
-from aiops_lab.scenarios.base import Build, Expect, Scenario, nothing
+from aiops_lab.scenarios.base import Build, Expect, Expected, Scenario, nothing
+from aiops_lab.scenarios.names import Names
 
 Role = Literal["positive", "look_alike", "recovered"]
+HOME = "production"
 FIXTURE = "trial"  # the scenarios' page has no id for these
 
 
@@ -25,6 +27,20 @@ class Trial:
     code: str
     role: Role
     scenario: Scenario
+
+
+def at(code: str, kind: str, name: str, namespace: str = HOME) -> Expect:
+    """Expects this one finding; `{api}` and the other words of the cast stand for names in `name`.
+
+    It hurts itself: what it does to others stands in its own tests. One without a namespace hurts `HOME`.
+    """
+
+    def expect(names: Names) -> tuple[Expected, ...]:
+        where = name.format(api=names.api, worker=names.worker, config=names.config)
+        hurts = (kind, where) if namespace else ("Namespace", HOME)
+        return (Expected(code, kind, namespace, where, *hurts),)
+
+    return expect
 
 
 def trial(

@@ -1,5 +1,6 @@
-"""Trials of Deployments, StatefulSets and DaemonSets."""
+"""Trials of Deployments, StatefulSets, DaemonSets and their budgets."""
 
+from aiops_lab.scenarios.trials import workloads_budgets
 from aiops_lab.scenarios.trials.base import Trial
 
-TRIALS: tuple[Trial, ...] = ()
+TRIALS: tuple[Trial, ...] = (*workloads_budgets.TRIALS,)
