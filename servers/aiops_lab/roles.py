@@ -46,6 +46,7 @@ READABLE: dict[str, tuple[str, ...]] = {
     "coordination.k8s.io": ("leases",),
     "discovery.k8s.io": ("endpointslices",),
     "events.k8s.io": ("events",),
+    "gateway.networking.k8s.io": ("*",),
     "karpenter.k8s.aws": ("*",),
     "karpenter.sh": ("*",),
     "keda.sh": ("*",),
@@ -54,6 +55,7 @@ READABLE: dict[str, tuple[str, ...]] = {
     "policy": ("poddisruptionbudgets",),
     RBAC: ("clusterrolebindings", "clusterroles", "rolebindings", "roles"),
     "scheduling.k8s.io": ("priorityclasses",),
+    "security.istio.io": ("peerauthentications",),
     "storage.k8s.io": ("*",),
 }
 WRITABLE: dict[str, tuple[str, ...]] = {

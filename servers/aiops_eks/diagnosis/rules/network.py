@@ -2,20 +2,24 @@
 
 A Service without endpoints is mostly a symptom of its pods; it is a cause of its own only when its selector
 takes no pod while a workload of that namespace nearly fits or bears the Service's name, or its target port
-has no such name. Without a selector, with a workload scaled to zero, or as a standby it is as it should be.
-Source: `pkg/controller/endpointslice`.
+is none of its pods'. Without a selector, with a workload scaled to zero, or as a standby it is as it
+should be. Source: `pkg/controller/endpointslice`.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
-from aiops_eks.diagnosis.case import START_GRACE_S
+from aiops_eks.diagnosis.blame import telling_line
+from aiops_eks.diagnosis.case import START_GRACE_S, Case
 from aiops_eks.diagnosis.facts import Facts
-from aiops_eks.diagnosis.findings import Cause, Told, WorldRule
-from aiops_eks.diagnosis.objects import Pod, Ref, Service, Workload, selects
+from aiops_eks.diagnosis.findings import CaseRule, Cause, Told, WorldRule
+from aiops_eks.diagnosis.objects import Pod, Ref, Service, ServicePort, Workload, selects
+from aiops_eks.diagnosis.rules import calls
+from aiops_eks.diagnosis.rules.crash import DEPENDENCY_UNREACHABLE
 from aiops_shared.results import Evidence
 
+_REFUSED = re.compile(r"connection refused|ECONNREFUSED", re.IGNORECASE)
 _DIGITS = re.compile(r"\d+")
 SHORTEST, ALIKE = 3, 0.65  # of two misspelt values: characters, and how much of them is the same
 ROLES = frozenset(
@@ -39,9 +43,11 @@ SERVICE_SELECTOR_MISMATCH = Cause(
 SERVICE_PORT_MISMATCH = Cause(
     code="SERVICE_PORT_MISMATCH",
     severity="high",
-    means="A Service's target port has a name that none of its pods' containers declares.",
-    told_by="The selector takes ready pods, the target port is a name, and no container port has it.",
-    source="pkg/controller/endpointslice (named ports)",
+    means="A Service's target port is none that its pods listen on.",
+    told_by="The selector takes ready pods and no container declares the target port, by name; or by number, "
+    "and then a caller is refused there, or it is the Service's only port, no Service leads to the one port "
+    "that is declared and probed, and so it is meant. A number that nobody declares is legal by itself.",
+    source="pkg/controller/endpointslice (named ports); core/v1 ContainerPort: informational",
     next_step="correct targetPort or the container port's name (plan_manifest(action=apply))",
 )
 SERVICE_WITHOUT_ENDPOINTS = Cause(
@@ -66,6 +72,7 @@ def services(facts: Facts) -> Iterator[Told]:
             yield from _mismatch(facts, service)
         else:
             yield from _ports(service, pods)
+            yield from _undeclared(facts, service, pods)
 
 
 def _says(service: Service) -> Evidence:
@@ -196,4 +203,100 @@ def _ports(service: Service, pods: Sequence[Pod]) -> Iterator[Told]:
         )
 
 
+def _numbers(pods: Sequence[Pod]) -> frozenset[int]:
+    return frozenset(number for p in pods for c in p.containers for _, number in c.ports)
+
+
+def _is_foreign(port: ServicePort, pods: Sequence[Pod]) -> bool:
+    """A number that no container declares, though every app container declares some."""
+    telling = all(c.ports for p in pods for c in p.containers if c.role == "app")
+    return port.target.isdigit() and telling and int(port.target) not in _numbers(pods)
+
+
+def _undeclared(facts: Facts, service: Service, pods: Sequence[Pod]) -> Iterator[Told]:
+    """By number: only where the one port that the pods declare and probe is reached by no Service."""
+    ready = [p for p in pods if p.ready]
+    declared = _numbers(ready)
+    if not ready or len(service.ports) != 1 or len(declared) != 1 or service.headless:
+        return
+    port, number = service.ports[0], next(iter(declared))
+    if not _is_foreign(port, ready) or not all(_probes(p, number) for p in ready):
+        return
+    others = [
+        s
+        for s in facts.services
+        if s.ref != service.ref
+        and s.ref.namespace == service.ref.namespace
+        and s.selector
+        and selects(s.selector, ready[0].labels)
+    ]
+    if not others:
+        yield _wrong_number(service, port, ready, service.ref, ())
+
+
+def _probes(pod: Pod, number: int) -> bool:
+    """Whether its readiness, which holds, is asked at that port."""
+    names = {str(number)} | {name for c in pod.containers for name, n in c.ports if n == number and name}
+    return any(c.readiness is not None and c.readiness.port in names for c in pod.containers)
+
+
+def _wrong_number(
+    service: Service, port: ServicePort, ready: Sequence[Pod], hurt: Ref, heard: tuple[Evidence, ...]
+) -> Told:
+    known = ", ".join(str(n) for n in sorted(_numbers(ready)))
+    return Told(
+        cause=SERVICE_PORT_MISMATCH,
+        at=service.ref,
+        subject=service.ref,
+        predicate=f"has a target port {port.target} that its pods do not declare",
+        root_cause=f"{service.ref} sends port {port.port} to {port.target}; its pods declare: {known}.",
+        hurts=(hurt,),
+        evidence=(
+            _says(service),
+            Evidence(source="kubernetes", query=f"{ready[0].ref} ports", says=known),
+            *heard,
+        ),
+        agree=3 + len(heard),
+        doubt=0 if heard else 1,  # a port that nobody declares may be listened on
+        ruled_out=("its pods: they are ready",),
+    )
+
+
+def refused(case: Case) -> Told | None:
+    """A program that is refused at a Service of this cluster: by its wrong port, or for want of endpoints."""
+    line = telling_line(case.lines) if case.container is not None else ""
+    if not line or not _REFUSED.search(line):
+        return None
+    found = calls.through(case.facts, case.pod.namespace, line)
+    if found is None:
+        return None
+    service, call = found
+    pods = case.facts.selected(service.ref.namespace, service.selector)
+    ready = [p for p in pods if p.ready]
+    if service.ready_addresses == 0:
+        return _without_endpoints(case, service, pods, line)
+    port = calls.port_of(service, call.port)
+    if port is None or not ready or not _is_foreign(port, ready):
+        return None
+    return _wrong_number(service, port, ready, case.pod.ref, (case.log_evidence(line),))
+
+
+def _without_endpoints(case: Case, service: Service, pods: Sequence[Pod], line: str) -> Told:
+    """Kube-proxy refuses what a Service without endpoints is sent; why it has none explains the rest."""
+    evidence = (case.status_evidence(), case.log_evidence(line), _says(service))
+    return Told(
+        cause=DEPENDENCY_UNREACHABLE,
+        at=case.subject,
+        subject=case.subject,
+        predicate=f"crashes: {service.ref}, which it calls, has no ready endpoint",
+        root_cause=f"{case.pod.ref} is refused by {service.ref}, which has no ready endpoint.",
+        hurts=(case.pod.ref,),
+        evidence=evidence,
+        agree=4,
+        ruled_out=("out of memory: not OOMKilled",),
+        explained_by=(service.ref, *(p.ref for p in pods), *(p.subject for p in pods)),
+    )
+
+
+CALLS = (CaseRule((SERVICE_PORT_MISMATCH, DEPENDENCY_UNREACHABLE), refused),)
 RULES = (WorldRule((SERVICE_SELECTOR_MISMATCH, SERVICE_PORT_MISMATCH, SERVICE_WITHOUT_ENDPOINTS), services),)
