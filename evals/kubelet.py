@@ -29,12 +29,17 @@ async def behind(lab: Lab, plane: ControlPlane) -> AsyncIterator[int]:
             _app(source), (plane.certificates.certificate_path, plane.certificates.key_path)
         )
         sock = socket.create_server(("127.0.0.1", 0))
-        tasks.start_soon(server.serve, [sock])
+        tasks.start_soon(_serve, server, sock)
         await server.up.wait()
         try:
             yield sock.getsockname()[1]
         finally:
             server.should_exit = True
+
+
+async def _serve(server: LoopbackServer, sock: socket.socket) -> None:
+    with sock:
+        await server.serve([sock])
 
 
 def _app(source: httpx.AsyncClient) -> Starlette:

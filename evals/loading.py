@@ -268,6 +268,10 @@ def _metrics(port: int) -> Obj:
     }
 
 
+# The server wants a word for every definition in a group that is Kubernetes' own.
+_UNAPPROVED = {"api-approved.kubernetes.io": "unapproved, a stand-in for a test"}
+
+
 def _definition(resource: Resource) -> Obj:
     """A definition that takes anything: the lab's custom kinds have no schema of their own."""
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
@@ -282,7 +286,7 @@ def _definition(resource: Resource) -> Obj:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{resource.plural}.{resource.group}"},
+        "metadata": {"name": f"{resource.plural}.{resource.group}", "annotations": _UNAPPROVED},
         "spec": {
             "group": resource.group,
             "scope": "Namespaced" if resource.namespaced else "Cluster",

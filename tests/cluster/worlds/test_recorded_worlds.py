@@ -3,11 +3,13 @@
 Look-alikes and recovered worlds, and more seeds, are compared by `make eval`.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
-import pytest_asyncio
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from aiops_eks.diagnosis.result import Diagnosis
 from aiops_lab.scenarios import Scenario
 from aiops_lab.scenarios.trials import CONTROLS, TRIALS, Trial
 from evals.loading import RECORDED
@@ -27,19 +29,29 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
         yield running
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def real(plane: ControlPlane) -> AsyncIterator[Real]:
-    """A lab, and the real API server that has whatever world it stands in."""
-    async with on_real(plane) as both:
-        yield both
+@dataclass(frozen=True)
+class Both:
+    """The lab and the real API server, which live in a loop of their own for all tests of the module."""
+
+    portal: BlockingPortal
+    real: Real
+
+    def __call__(self, scenario: Scenario, seed: int) -> tuple[Diagnosis, Diagnosis]:
+        return self.portal.call(self.real.both, scenario, seed)
+
+
+@pytest.fixture(scope="module")
+def both(plane: ControlPlane) -> Iterator[Both]:
+    """The answers of the lab and of the real API server about one world."""
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(on_real(plane)) as real:
+        yield Both(portal, real)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("trial", POSITIVE, ids=lambda trial: trial.scenario.name)
-async def test_a_real_api_server_gives_the_same_findings(real: Real, trial: Trial) -> None:
-    simulated, answered = await real.both(trial.scenario, 0)
+def test_a_real_api_server_gives_the_same_findings(both: Both, trial: Trial) -> None:
+    simulated, answered = both(trial.scenario, 0)
     assert simulated.findings[0].code == trial.code
     assert answered.findings == simulated.findings
     assert answered.coverage_gaps == simulated.coverage_gaps
@@ -47,8 +59,7 @@ async def test_a_real_api_server_gives_the_same_findings(real: Real, trial: Tria
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("scenario", CONTROLS, ids=lambda scenario: scenario.name)
-async def test_a_healthy_world_is_healthy_on_a_real_api_server_too(real: Real, scenario: Scenario) -> None:
-    simulated, answered = await real.both(scenario, 1)
+def test_a_healthy_world_is_healthy_on_a_real_api_server_too(both: Both, scenario: Scenario) -> None:
+    simulated, answered = both(scenario, 1)
     assert simulated.findings == answered.findings == ()
