@@ -16,6 +16,7 @@ from aiops_eks.clients.details import Details
 from aiops_eks.clients.further import Further
 from aiops_eks.clients.gathering import gathered
 from aiops_eks.diagnosis import reading
+from aiops_eks.diagnosis.changes import revision
 from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.objects import (
     Container,
@@ -95,6 +96,7 @@ class FactsReader:
             services=tuple(_services(shelf)),
             nodes=tuple(reading.node(obj) for obj in shelf.of("Node")),
             claims=tuple(reading.claim(obj, _classes(shelf)) for obj in shelf.of("PersistentVolumeClaim")),
+            revisions=tuple(r for obj in shelf.of("ReplicaSet") if (r := revision(obj)) is not None),
             gaps=tuple(shelf.gaps),
             logs_allowed=self.sensitive.allowed,
         )

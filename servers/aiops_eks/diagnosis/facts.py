@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import groupby
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from aiops_eks.diagnosis.objects import (
     Claim,
@@ -25,6 +25,9 @@ from aiops_eks.diagnosis.objects import (
     Workload,
     selects,
 )
+
+if TYPE_CHECKING:
+    from aiops_eks.diagnosis.changes import Revision
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -47,6 +50,7 @@ class Facts:
     claims: tuple[Claim, ...] = ()
     usage: tuple[Usage, ...] = ()
     history: tuple[UsageHistory, ...] = ()
+    revisions: tuple["Revision", ...] = ()
     others: Mapping[type[Any], tuple[Any, ...]] = field(default_factory=dict)  # by `further.FURTHER`
     gaps: tuple[str, ...] = ()
     logs_allowed: bool = True
@@ -65,6 +69,7 @@ class Facts:
             claims=_in_order(self.claims, lambda claim: claim.ref),
             usage=_in_order(self.usage, lambda usage: (usage.pod, usage.container)),
             history=_in_order(self.history, lambda history: (history.pod, history.container)),
+            revisions=_in_order(self.revisions, lambda revision: revision.ref),
             others={kind: _in_order(found, lambda one: one.ref) for kind, found in self.others.items()},
         )
 

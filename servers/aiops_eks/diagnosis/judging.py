@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from aiops_eks.diagnosis.case import Case, cases
+from aiops_eks.diagnosis.changes import before_fault
 from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.findings import Told
 from aiops_eks.diagnosis.objects import Ref
@@ -56,6 +57,7 @@ def judge(facts: Facts) -> tuple[Judgement, ...]:
     told = [*_by_case(facts), *_by_world(facts)]
     causes = _collapsed(t for t in told if not t.explained_by)
     causes = _with_symptoms(causes, [t for t in told if t.explained_by])
+    causes = [_with_change(facts, one) for one in causes]
     weighed = [replace(j, severity=_severity(facts, j)) for j in causes]
     return tuple(sorted(weighed, key=_rank))
 
@@ -166,6 +168,15 @@ def _may_explain(cause: Told, symptom: Told) -> bool:
 
 def _more_evidence(known: tuple[Evidence, ...], more: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
     return (*known, *more)[:MOST_EVIDENCE]
+
+
+def _with_change(facts: Facts, judged: Judgement) -> Judgement:
+    """The rollout that the trouble came with, second after what shows it."""
+    hurt = tuple(pod for pod in map(facts.pod, judged.hurts) if pod is not None)
+    change = before_fault(facts, hurt)
+    if change is None:
+        return judged
+    return replace(judged, evidence=(*judged.evidence[:1], change, *judged.evidence[1:]))
 
 
 def _severity(facts: Facts, judged: Judgement) -> Severity:

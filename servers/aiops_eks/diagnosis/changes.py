@@ -1,0 +1,124 @@
+"""What changed shortly before something broke: a Deployment's newest revision beside the last (row S66).
+
+ReplicaSets keep the templates of a Deployment, so they say what a rollout changed and when (decision D25);
+who rolled it out, an audit log says, which comes with another source. `judging.py` puts the change beside the
+findings of pods that the new revision made. Values of environment variables are compared and never shown.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+
+from aiops_eks.diagnosis.facts import Facts
+from aiops_eks.diagnosis.objects import Pod, Ref
+from aiops_eks.diagnosis.quantities import duration_text
+from aiops_eks.diagnosis.quoting import quoted
+from aiops_eks.diagnosis.reading import moment, ref_of
+from aiops_eks.models.fields import Obj, controller_of, items, part, text
+from aiops_shared.results import Evidence
+
+RECENT_S = 6 * 3600.0  # a rollout older than this is no news to a fault of now
+MOST_SAID = 4
+_HIDDEN = "value changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One ReplicaSet of a Deployment: its number, its age and what its template says."""
+
+    ref: Ref
+    owner: Ref
+    number: int
+    created_at: datetime | None
+    template: Mapping[str, str] = field(default_factory=dict)  # "app image" -> "shop/web:1.8.2"
+
+
+def revision(obj: Obj) -> Revision | None:
+    """A ReplicaSet as a revision; None when no Deployment made it."""
+    owner = controller_of(obj)
+    written = text(obj, "metadata", "annotations", "deployment.kubernetes.io/revision")
+    if owner is None or owner[1] != "Deployment" or not (written.isascii() and written.isdigit()):
+        return None
+    ref = ref_of(obj, "ReplicaSet")
+    spec = part(obj, "spec", "template", "spec")
+    return Revision(
+        ref=ref,
+        owner=Ref("Deployment", ref.namespace, owner[2]),
+        number=int(written[:9]),
+        created_at=moment(obj, "metadata", "creationTimestamp"),
+        template=dict(_said(spec)),
+    )
+
+
+def _said(spec: Obj) -> Iterator[tuple[str, str]]:
+    """What of a pod template decides how it runs, flat, a line each."""
+    for container in [*items(spec, "initContainers"), *items(spec, "containers")]:
+        name = text(container, "name")
+        yield f"{name} image", text(container, "image")
+        for key in ("command", "args"):
+            yield f"{name} {key}", _digest(container.get(key))
+        for group in ("requests", "limits"):
+            for key, value in part(container, "resources", group).items():
+                yield f"{name} {group}.{key}", str(value)
+        for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
+            yield f"{name} {probe}", _digest(container.get(probe))
+        for variable in items(container, "env"):
+            yield f"{name} env {text(variable, 'name')}", _digest(variable)
+        yield f"{name} envFrom", _digest(container.get("envFrom"))
+    for key in (
+        "volumes",
+        "nodeSelector",
+        "affinity",
+        "tolerations",
+        "serviceAccountName",
+        "securityContext",
+    ):
+        yield key, _digest(spec.get(key))
+
+
+def _digest(value: object) -> str:
+    """Equal texts for equal values, without the value: a variable may hold a secret."""
+    return "" if value is None else f"={sha256(repr(value).encode()).hexdigest()[:12]}"
+
+
+def before_fault(facts: Facts, pods: tuple[Pod, ...]) -> Evidence | None:
+    """The rollout that made all of these pods, when it is recent and another revision ran before."""
+    parents = {pod.parent for pod in pods}
+    if len(parents) != 1 or not pods:
+        return None
+    revisions = {one.ref: one for one in facts.revisions}
+    newest = revisions.get(parents.pop() or Ref("", "", ""))
+    if newest is None or facts.age_s(newest.created_at) > RECENT_S:
+        return None
+    earlier = [one for one in revisions.values() if one.owner == newest.owner and one.number < newest.number]
+    last = max(earlier, key=lambda one: one.number, default=None)
+    return _evidence(facts, last, newest) if last is not None else None
+
+
+def _evidence(facts: Facts, last: Revision, newest: Revision) -> Evidence:
+    changes = tuple(_differences(last.template, newest.template))
+    more = f" and {len(changes) - MOST_SAID} more" if len(changes) > MOST_SAID else ""
+    what = "; ".join(changes[:MOST_SAID]) + more if changes else "nothing that decides how it runs"
+    says = f"revision {newest.number} since {duration_text(facts.age_s(newest.created_at))} changed: {what}"
+    return Evidence(source="change", query=f"ReplicaSets of {newest.owner}", says=says)
+
+
+def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
+    for key in dict.fromkeys((*new, *old)):
+        was, now = old.get(key, ""), new.get(key, "")
+        if was == now:
+            continue
+        if was.startswith("=") or now.startswith("="):
+            word = "added" if not was else "removed" if not now else _HIDDEN
+            yield f"{_plain(key)} {word}"
+        else:
+            yield f"{_plain(key)} {_shown(was)} → {_shown(now)}"
+
+
+def _shown(value: str) -> str:
+    return quoted(value)[1:-1] or "none"
+
+
+def _plain(key: str) -> str:
+    return quoted(key)[1:-1]
