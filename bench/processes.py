@@ -9,12 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_META = {
-    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-    "io.modelcontextprotocol/clientCapabilities": {},
-    "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "1"},
-}
-_INITIALIZE: dict[str, Any] = {
+INITIALIZE: dict[str, Any] = {
     "jsonrpc": "2.0",
     "id": 1,
     "method": "initialize",
@@ -45,6 +40,14 @@ def _ticks(pid: int) -> tuple[float, int]:
     return cpu_s, 0
 
 
+def peak_bytes(pid: int | str) -> int:
+    """The most memory that a process has held so far (VmHWM)."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
 def start_once(command: list[str], environment: dict[str, str]) -> Started:
     """Handshake of the older generation (every server speaks it), then tools/list."""
     began = time.perf_counter()
@@ -60,7 +63,7 @@ def start_once(command: list[str], environment: dict[str, str]) -> Started:
         raise RuntimeError("no pipes")
     try:
         for message in (
-            _INITIALIZE,
+            INITIALIZE,
             {"jsonrpc": "2.0", "method": "notifications/initialized"},
             {"jsonrpc": "2.0", "id": 2, "method": "tools/list"},
         ):

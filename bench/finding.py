@@ -1,0 +1,74 @@
+"""The rows that say which of sixty planted faults are named in one call, ours and the peers'."""
+
+from collections.abc import Mapping, Sequence
+from tempfile import TemporaryDirectory
+
+import anyio
+
+from bench.listing import crowded_lab, standing
+from bench.peers import AWSLABS_EKS, KUBERNETES_MCP, awslabs_eks, kubernetes_mcp_server
+from bench.planted import Truth
+from bench.recall import Outcome, awslabs, ours
+from bench.recall import kubernetes_mcp_server as ask_kubernetes_mcp_server
+from bench.rows import Row, verdict
+
+PODS = 5_000
+BUDGET = 1_500
+_LAYOUTS = {"owners": "replicas fail alike", "scattered": "60 different workloads"}
+
+
+def found_faults(server: Sequence[str], base: Mapping[str, str]) -> list[Row]:
+    """Both layouts for ours; the peers on the first."""
+    rows: list[Row] = []
+    for layout in _LAYOUTS:
+        with crowded_lab(PODS, layout, base) as (_, environment, cluster):
+            truths = standing(PODS, layout).truths
+            rows += _ours(server, environment, truths, layout)
+            if layout == "owners":
+                rows += _peers(environment, truths, cluster)
+    return rows
+
+
+def _ours(
+    server: Sequence[str], environment: Mapping[str, str], truths: Sequence[Truth], layout: str
+) -> list[Row]:
+    rows: list[Row] = []
+    for reads, title in (("true", "sensitive reads on"), ("false", "as installed, without events")):
+        with TemporaryDirectory() as state:
+            more = {"AIOPS_STATE_DIR": state, "AIOPS_SENSITIVE_READS": reads}
+            outcomes = anyio.run(ours, server, {**environment, **more}, truths)
+        for outcome in outcomes:
+            aimed = layout == "owners" and reads == "true" and outcome.title == "one call"
+            good = outcome.named.both == outcome.named.planted and outcome.tokens <= BUDGET
+            what = f"60 faults of 5,060 pods, {_LAYOUTS[layout]}: ours, {title}, {outcome.title}"
+            target = f"60 in one call, <= {BUDGET:,} tokens" if aimed else ""
+            rows.append((what, target, _says(outcome), verdict(good) if aimed else ""))
+    return rows
+
+
+def _peers(environment: Mapping[str, str], truths: Sequence[Truth], cluster: str) -> list[Row]:
+    plain = {name: value for name, value in environment.items() if not name.startswith("AIOPS_")}
+    rows: list[Row] = []
+    if command := kubernetes_mcp_server():
+        rows += _rows(KUBERNETES_MCP, anyio.run(ask_kubernetes_mcp_server, command, plain, truths))
+    else:
+        rows.append(_absent(KUBERNETES_MCP))
+    if command := awslabs_eks():
+        rows += _rows(AWSLABS_EKS, anyio.run(awslabs, command, plain, truths, cluster))
+    else:
+        rows.append(_absent(AWSLABS_EKS))
+    return rows
+
+
+def _rows(peer: str, outcomes: Sequence[Outcome]) -> list[Row]:
+    title = "60 faults of 5,060 pods, replicas fail alike"
+    return [(f"{title}: {peer}, {outcome.title}", "", _says(outcome), "") for outcome in outcomes]
+
+
+def _absent(peer: str) -> Row:
+    return (f"60 faults of 5,060 pods: {peer}", "", "not measured: cannot be installed here", "")
+
+
+def _says(outcome: Outcome) -> str:
+    calls = "1 call" if outcome.calls == 1 else f"{outcome.calls} calls"
+    return f"{outcome.named}; {calls}, {outcome.tokens:,} tokens"

@@ -1,0 +1,134 @@
+"""How long a list of thousands of pods takes, and how much memory, beside the same requests made raw.
+
+Ours and the raw client take turns against one lab (or one real API server), so that a busy moment hits both.
+What is timed is one tool call over stdio: requests, judging, the whole answer as JSON.
+"""
+
+import base64
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+from aiops_shared.clock import SystemClock
+from bench.gathered import Crowd, crowd
+from bench.rows import Row, met
+from bench.talking import Child, talking
+from bench.tokens import tokens
+
+ROUNDS = 9
+MB = 1_000_000
+Environment = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came of the rounds."""
+
+    ours_ms: float
+    raw_ms: float
+    ratio: float
+    first_ms: float
+    requests: int
+    peak_bytes: int
+    tokens: int
+    summary: str
+
+
+@contextmanager
+def crowded_lab(pods: int, layout: str, base: Environment) -> Iterator[tuple[Child, dict[str, str], str]]:
+    """A lab in a process of its own: the child, a client's environment, the cluster's name."""
+    with talking([sys.executable, "-m", "bench.crowded_lab", str(pods), layout], base) as lab:
+        environment = {**base, **lab.hear()}
+        cluster = environment.pop("cluster")
+        yield lab, {**environment, "AIOPS_KUBE_CONTEXT": cluster}, cluster
+
+
+def standing(pods: int, layout: str) -> Crowd:
+    """The crowd that such a lab holds, but for its own furniture; names do not depend on the moment."""
+    return crowd(SystemClock().safe_now(), pods, scattered=layout == "scattered")
+
+
+def target_of(kubeconfig: str, suspects: object) -> dict[str, Any]:
+    """What the raw client is told."""
+    found = yaml.safe_load(Path(kubeconfig).read_text(encoding="utf-8"))
+    cluster, user = found["clusters"][0]["cluster"], found["users"][0]["user"]
+    ca = base64.b64decode(cluster["certificate-authority-data"]).decode()
+    return {"url": cluster["server"], "ca": ca, "token": user["token"], "suspects": suspects}
+
+
+def measure(environment: Environment, suspects: object) -> Measured:
+    """Rounds in turn: the raw requests, then one call of ours. The first call of each is a warm-up."""
+    base = {name: value for name, value in environment.items() if not name.startswith("AIOPS_")}
+    with (
+        TemporaryDirectory() as state,
+        talking([sys.executable, "-m", "bench.raw"], base) as raw,
+        talking(
+            [sys.executable, "-m", "eks_aiops", "eks"], {**environment, "AIOPS_STATE_DIR": state}
+        ) as server,
+    ):
+        raw.say(target_of(environment["KUBECONFIG"], suspects))
+        server.greet()
+        first_ms, answer = _timed(server)
+        said = _raw_round(raw)
+        pairs: list[tuple[float, float]] = []
+        for _ in range(ROUNDS):
+            said = _raw_round(raw)
+            took_ms, answer = _timed(server)
+            pairs.append((took_ms, float(said["ms"])))
+        return Measured(
+            ours_ms=statistics.median(ours for ours, _ in pairs),
+            raw_ms=statistics.median(floor for _, floor in pairs),
+            ratio=statistics.median(ours / floor for ours, floor in pairs),
+            first_ms=first_ms,
+            requests=int(said["requests"]),
+            peak_bytes=server.peak_bytes,
+            tokens=tokens(answer["content"][0]["text"]),
+            summary=str(answer["structuredContent"]["summary"]),
+        )
+
+
+def _raw_round(raw: Child) -> dict[str, Any]:
+    raw.say({})
+    return raw.hear()
+
+
+def _timed(server: Child) -> tuple[float, dict[str, Any]]:
+    began = time.perf_counter()
+    answer = server.call("list_resources", kind="Pod", unhealthy_only=True)
+    return 1000 * (time.perf_counter() - began), answer
+
+
+def rows_of(what: str, found: Measured) -> list[Row]:
+    """The rows of the table."""
+    says = (
+        f"{found.ratio:.2f} x (ours {found.ours_ms:.0f} ms, raw {found.raw_ms:.0f} ms, "
+        f"{found.requests} requests; first call {found.first_ms:.0f} ms)"
+    )
+    title = f"unhealthy_only list, {what}"
+    peak = found.peak_bytes / MB
+    return [
+        (f"{title}: time", "<= 1.5 x the same requests raw", says, met(found.ratio, 1.5)),
+        (f"{title}: peak memory", "<= 140 MB", f"{peak:.1f} MB", met(peak, 140)),
+        (f"{title}: tokens", "<= 1,500 tokens", f"{found.tokens} tokens", met(found.tokens, 1500)),
+    ]
+
+
+def in_lab(pods: int, base: Environment) -> list[Row]:
+    """The rows for a lab with `pods` healthy pods and the sixty."""
+    with crowded_lab(pods, "owners", base) as (_, environment, _):
+        found = measure(environment, standing(pods, "owners").suspects)
+    return rows_of(f"{pods:,} simulated pods and 60 broken", found)
+
+
+def this_moment() -> datetime:
+    """Now, UTC."""
+    return SystemClock().safe_now().astimezone(UTC)

@@ -1,0 +1,87 @@
+"""A child process that answers one line for each line: our server over stdio, the raw client, a lab.
+
+Kept apart from the SDK's client so that what is timed is the server and a pipe, and its pid is known.
+"""
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from bench.processes import INITIALIZE, peak_bytes
+
+STOP_S = 15.0
+
+
+class TalkError(RuntimeError):
+    """A child ended, or answered with an error."""
+
+
+class Child:
+    """One child and its two pipes."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self._number = 1
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most memory it has held so far."""
+        return peak_bytes(self._process.pid)
+
+    def say(self, message: Mapping[str, Any]) -> None:
+        """Write one line."""
+        if self._process.stdin is None:
+            raise TalkError("no pipe")
+        self._process.stdin.write(json.dumps(message) + "\n")
+        self._process.stdin.flush()
+
+    def hear(self) -> dict[str, Any]:
+        """Read one line. Raises TalkError when the child has ended."""
+        line = self._process.stdout.readline() if self._process.stdout else ""
+        if not line:
+            raise TalkError(f"{self._process.args!s:.200} ended")
+        found: dict[str, Any] = json.loads(line)
+        return found
+
+    def greet(self) -> None:
+        """Make the MCP handshake."""
+        self.say(INITIALIZE)
+        self.hear()
+        self.say({"jsonrpc": "2.0", "method": "notifications/initialized"})
+
+    def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """Call an MCP tool: its result. Raises TalkError for an error."""
+        self._number += 1
+        params = {"name": tool, "arguments": arguments}
+        self.say({"jsonrpc": "2.0", "id": self._number, "method": "tools/call", "params": params})
+        while (answer := self.hear()).get("id") != self._number:
+            pass
+        result: dict[str, Any] = answer.get("result") or {}
+        if not result or result.get("isError"):
+            raise TalkError(f"{tool}: {str(answer)[:300]}")
+        return result
+
+
+@contextmanager
+def talking(command: list[str], environment: Mapping[str, str]) -> Iterator[Child]:
+    """A running child; its stdin is closed at the end, and it is given time to go."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=dict(environment),
+        text=True,
+    )
+    try:
+        yield Child(process)
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            process.wait(timeout=STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
