@@ -58,7 +58,7 @@ def _said(spec: Obj) -> Iterator[tuple[str, str]]:
         yield f"{name} image", text(container, "image")
         for key in ("command", "args"):
             yield f"{name} {key}", _digest(container.get(key))
-        for group in ("requests", "limits"):
+        for group in ("limits", "requests"):
             for key, value in part(container, "resources", group).items():
                 yield f"{name} {group}.{key}", str(value)
         for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
