@@ -1,4 +1,4 @@
-"""Each kind of trouble leads to its written procedure (row B3; the event router itself is the sop server's)."""
+"""Each kind of trouble leads to its written procedure (row B3; the event router is the sop server's)."""
 
 import pytest
 
