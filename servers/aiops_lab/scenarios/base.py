@@ -65,6 +65,10 @@ class Stage(Protocol):
     def allow_volume(self, namespace: str, claim: str) -> None:
         """The claim's volume is mounted again."""
 
+    def let_driver(self, name: str, *, running: bool = True, **errors: str) -> None:
+        """A storage driver runs from now on, or does not, or fails with a `create_error`, `delete_error`
+        or `resize_error` in gRPC's words."""
+
     def call_pods(self, namespace: str, name: str, template_hash: str, *suffixes: str) -> None:
         """The next revision of a Deployment and its next pods get these names."""
 

@@ -90,12 +90,13 @@ class Kubelets(Controller):
 
     def refusal(self, pod: Obj) -> tuple[str, str] | None:
         """Reason and words of the first of the pod's volumes that its driver refuses."""
-        space = meta(pod)["namespace"]
-        found = (self.refused.get((space, name)) for name in claims_of(pod))
-        refused = next((each for each in found if each is not None), None)
-        if refused is None and (words := attached_elsewhere(self.cluster.cache, pod)):
-            return "FailedAttachVolume", words
-        return refused
+        space, cache = meta(pod)["namespace"], self.cluster.cache
+        for name in claims_of(pod):
+            if (refused := self.refused.get((space, name))) is not None:
+                claim = cache.get("PersistentVolumeClaim", space, name) or {"spec": {}}
+                return refused[0], refused[1].replace("{volume}", claim["spec"].get("volumeName") or name)
+        words = attached_elsewhere(cache, pod)
+        return ("FailedAttachVolume", words) if words else None
 
     def image(self, node: str, ref: str) -> Image | None:
         """The image a node holds; one that was published anew counts as pulled again."""

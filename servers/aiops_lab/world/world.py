@@ -21,6 +21,7 @@ from aiops_lab.scenarios.names import Names, cast
 from aiops_lab.world.autoscaling import Autoscalers
 from aiops_lab.world.cache import Cache
 from aiops_lab.world.cluster import Cluster, Controller
+from aiops_lab.world.cronjobs import CronJobs
 from aiops_lab.world.daemonsets import DaemonSets
 from aiops_lab.world.deployments import Deployments
 from aiops_lab.world.disruption import DisruptionBudgets
@@ -28,7 +29,7 @@ from aiops_lab.world.endpoints import Endpoints
 from aiops_lab.world.events import Said
 from aiops_lab.world.furniture import furnish
 from aiops_lab.world.ground import lay_ground
-from aiops_lab.world.jobs import CronJobs, Jobs
+from aiops_lab.world.jobs import Jobs
 from aiops_lab.world.kubelet import Kubelets
 from aiops_lab.world.namespaces import Namespaces
 from aiops_lab.world.nodes import Nodes
@@ -248,13 +249,15 @@ class World:
 
     def refuse_volume(self, namespace: str, claim: str, words: str, reason: str = "FailedMount") -> None:
         """From now on a claim's volume is not mounted; in the words `{volume}` is its PersistentVolume."""
-        found = self.cluster.cache.get("PersistentVolumeClaim", namespace, claim)
-        volume = ((found or {}).get("spec") or {}).get("volumeName", f"pvc-{claim}")
-        self.kubelets.refused[namespace, claim] = reason, words.format(volume=volume)
+        self.kubelets.refused[namespace, claim] = reason, words
 
     def allow_volume(self, namespace: str, claim: str) -> None:
         """The claim's volume is mounted again."""
         self.kubelets.refused.pop((namespace, claim), None)
+
+    def let_driver(self, name: str, *, running: bool = True, **errors: str) -> None:
+        """A driver runs from now on, or does not, or fails with a `create_error`, `delete_error`, ..."""
+        self.set_driver(name, Driver(running=running, **errors))
 
     def set_driver(self, name: str, driver: Driver) -> None:
         """Stop a CSI driver, let it fail, or install one; forgotten with the next load."""
