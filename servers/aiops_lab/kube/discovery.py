@@ -17,6 +17,14 @@ _SUB_KINDS = {
     "eviction": ("Eviction", ("create",)),
 }
 _SUB_GROUPS = {"Scale": ("autoscaling", "v1"), "Eviction": ("policy", "v1")}
+# pkg/controlplane/apiserver/aggregator.go, by falling groupPriorityMinimum; what is declared comes last.
+_ORDER = """
+apps events.k8s.io authentication.k8s.io authorization.k8s.io autoscaling batch certificates.k8s.io
+networking.k8s.io policy rbac.authorization.k8s.io storage.k8s.io apiextensions.k8s.io
+admissionregistration.k8s.io scheduling.k8s.io coordination.k8s.io node.k8s.io discovery.k8s.io
+flowcontrol.apiserver.k8s.io
+"""
+_PLACES = {group: place for place, group in enumerate(_ORDER.split())}
 VERSION: Obj = {
     "major": "1",
     "minor": "33",
@@ -62,7 +70,8 @@ class Discovery:
         return sorted(found)
 
     def _groups(self) -> list[str]:
-        return list(dict.fromkeys(r.group for r in self.store.registry.all() if r.group))
+        served = dict.fromkeys(r.group for r in self.store.registry.all() if r.group)
+        return sorted(served, key=lambda group: _PLACES.get(group, len(_PLACES)))
 
     def _versions(self, group: str) -> list[str]:
         return list(dict.fromkeys(r.version for r in self.store.registry.all() if r.group == group))
@@ -75,7 +84,7 @@ class Discovery:
         served = [r for r in self.store.registry.all() if (r.group, r.version) == (group, version)]
         if not served:
             raise no_such_path()
-        listed = [row for resource in served for row in _rows(resource)]
+        listed = sorted((row for resource in served for row in _rows(resource)), key=lambda row: row["name"])
         return {
             "kind": "APIResourceList",
             "apiVersion": "v1",

@@ -1,21 +1,19 @@
 """Decodes the protobuf that typed clients such as `kubectl create` send into what JSON would have said.
 
-The envelope is `runtime.Unknown` after the prefix `k8s\\0`; which number is which field stands in
-`protobuf_fields.json`, made from the types of k8s.io/api by `tests/cluster/controlplane/protofields`. Answers
-stay JSON: clients that send protobuf accept it.
+The envelope is `runtime.Unknown` after the prefix `k8s\\0`; `field_table.py` knows which number is which
+field. Answers stay JSON: clients that send protobuf accept it.
 """
 
 import struct
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import orjson
 
 from aiops_lab.kube.errors import bad_request, unsupported_media
+from aiops_lab.kube.field_table import Field, fields_by_number, is_list, message_of
 from aiops_lab.kube.wire import Obj
 
 _PREFIX = b"k8s\x00"
@@ -23,7 +21,6 @@ _VARINT, _FIXED_64, _LENGTH_DELIMITED, _FIXED_32 = 0, 1, 2, 5
 _FIXED = {_FIXED_64: 8, _FIXED_32: 4}
 _DEEPEST = 60  # messages in messages; a pod in a cron job has 12
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_Field = tuple[str, str, str]  # JSON name, type, flags (see protobuf_fields.json's maker)
 
 
 def decode_protobuf(body: bytes) -> Obj:
@@ -33,8 +30,7 @@ def decode_protobuf(body: bytes) -> Obj:
     envelope = _last(body[len(_PREFIX) :])
     meta = _last(_bytes(envelope.get(1, b"")))
     version, kind = (_text(_bytes(meta.get(number, b""))) for number in (1, 2))
-    kinds: dict[str, str] = _table()["kinds"]
-    message = kinds.get(kind) or kinds.get(f"{version}/{kind}")
+    message = message_of(version, kind)
     if message is None:
         raise unsupported_media(
             f"the lab's Kubernetes API does not read the protobuf of {version or 'no version'}, "
@@ -43,30 +39,20 @@ def decode_protobuf(body: bytes) -> Obj:
     return {"apiVersion": version, "kind": kind, **_message(_bytes(envelope.get(2, b"")), message, 0)}
 
 
-access_review = decode_protobuf
-
-
-@cache
-def _table() -> dict[str, Any]:
-    text = files("aiops_lab.kube").joinpath("protobuf_fields.json").read_bytes()
-    found: dict[str, Any] = orjson.loads(text)
-    return found
-
-
 def _message(data: bytes, name: str, depth: int) -> Obj:
     """One message. What a Go client would leave out of JSON for being empty is left out."""
     if depth > _DEEPEST:
         raise bad_request("the object provided is unrecognized: protobuf nested too deep")
     found: Obj = {}
-    fields: dict[str, _Field] = _table()["messages"][name]
+    fields = fields_by_number(name)
     for number, raw in _fields(data):
-        field = fields.get(str(number))
+        field = fields.get(number)
         if field is not None:
             _put(found, field, raw, depth)
     return found
 
 
-def _put(found: Obj, field: _Field, raw: "int | bytes", depth: int) -> None:
+def _put(found: Obj, field: Field, raw: "int | bytes", depth: int) -> None:
     name, kind, flags = field
     if "m" in flags:
         key, value = _entry(_bytes(raw), kind, depth)
@@ -94,12 +80,7 @@ def _value(raw: "int | bytes", kind: str, depth: int) -> Any:
         return _OWN_FORMS[kind](_last(_bytes(raw)))
     message = _message(_bytes(raw), kind, depth + 1)
     # A named list (authentication/v1 ExtraValue) is a message whose only field has no name.
-    return message.get("", []) if _is_list(kind) else message
-
-
-def _is_list(kind: str) -> bool:
-    fields: dict[str, _Field] = _table()["messages"][kind]
-    return set(fields) == {"1"} and fields["1"][0] == "" and fields["1"][2] == "r"
+    return message.get("", []) if is_list(kind) else message
 
 
 def _int(raw: "int | bytes") -> int:
