@@ -22,6 +22,7 @@ from aiops_shared.errors import InvalidInputError
 from aiops_shared.guardrails import ActionRecord, Plan, Verdict
 from aiops_shared.guardrails.facade import Guardrails
 from aiops_shared.guardrails.ids import new_id
+from aiops_shared.guardrails.models import Facts
 from aiops_shared.guardrails.paths import write
 from aiops_shared.results import Evidence, Table
 
@@ -86,13 +87,14 @@ class PlanDesk:
         draft = Draft(action="apply", ref=around.ref, confirm="apply", steps=(), diff=(), reversible="full")
         await self._judge(draft, around, manifest)
 
-    async def _judge(self, draft: Draft, around: Around, wanted: Obj | None) -> Verdict:
+    async def _judge(self, draft: Draft, around: Around, wanted: Obj | None) -> tuple[Facts, Verdict]:
+        """What the policy is asked about, and its answer. Raises ActionRefusedError for a lasting denial."""
         facts = measure(draft, around, wanted=wanted)
         request = request_of(draft, facts, self.guard.caller)
         verdict = await self.guard.judge(request, owner_key(around))
         if verdict.decision == "deny" and verdict.rule not in _PASSING:
             raise await self.guard.refuse(request, _with_budgets(verdict, around))
-        return verdict
+        return facts, verdict
 
     async def _plan(
         self,
@@ -103,11 +105,11 @@ class PlanDesk:
         wanted: Obj | None = None,
         dry: DryRun | None = None,
     ) -> PlannedChange:
-        verdict = await self._judge(draft, around, wanted)
+        facts, verdict = await self._judge(draft, around, wanted)
         found = dry or await self.surroundings.dry_run(draft, around)
         judged = Judged(
             dry=found,
-            facts=measure(draft, around, wanted=wanted),
+            facts=facts,
             verdict=verdict,
             policy_digest=self.guard.policy_digest,
             warnings=() if dry else _admitted(draft, around, found),
