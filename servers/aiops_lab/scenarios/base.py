@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
 
+from aiops_lab.kube.admission.webhooks import WebhookAnswer
 from aiops_lab.kube.wire import Obj
 from aiops_lab.scenarios.images import Image
 from aiops_lab.scenarios.names import Names, cast
@@ -58,6 +59,9 @@ class Stage(Protocol):
 
     def deny(self, repository: str) -> None:
         """Let the registry refuse a repository."""
+
+    def answer_webhooks(self, namespace: str, service: str, answer: WebhookAnswer) -> None:
+        """Let the program behind a webhook's Service fail, refuse or allow."""
 
     def refuse_volume(self, namespace: str, claim: str, words: str, reason: str = ...) -> None:
         """From now on a claim's volume is not mounted, in the words of its driver; `{volume}` is its name."""
