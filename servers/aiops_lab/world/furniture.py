@@ -36,8 +36,8 @@ from aiops_lab.scenarios.shapes import (
     template,
 )
 from aiops_lab.world.events import Said
-from aiops_lab.world.jobs import fits
 from aiops_lab.world.objects import is_ready, labels_of, meta
+from aiops_lab.world.schedules import fits
 from aiops_lab.world.site import Site
 
 HOUR_S, DAY_S = 3600.0, 86_400.0

@@ -10,7 +10,7 @@ from typing import Protocol
 from aiops_lab.clock import VirtualClock
 from aiops_lab.scenarios.images import Image
 from aiops_lab.world.cluster import Cluster
-from aiops_lab.world.jobs import CronJobs
+from aiops_lab.world.cronjobs import CronJobs
 from aiops_lab.world.objects import Obj
 
 

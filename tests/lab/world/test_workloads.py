@@ -18,8 +18,8 @@ from aiops_lab.scenarios.shapes import (
     service,
     template,
 )
-from aiops_lab.world.jobs import fits
 from aiops_lab.world.objects import condition, is_ready, key_of, labels_of, meta, quantity
+from aiops_lab.world.schedules import fits
 from aiops_lab.world.world import World
 from tests.lab.world.stage import edit, events, first, load, new_app, pods, ready, seen
 
