@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from aiops_eks.diagnosis.findings import CaseRule, Cause, WorldRule
 from aiops_eks.diagnosis.rules import (
+    admission,
     autoscaling,
     budgets,
     claims,
@@ -32,6 +33,7 @@ from aiops_eks.diagnosis.rules import (
     starting,
     storage,
     volumes,
+    webhooks,
     workloads,
 )
 
@@ -63,6 +65,8 @@ WORLD_RULES: tuple[WorldRule, ...] = (
     *finishing.RULES,
     *claims.RULES,
     *volumes.RULES,
+    *admission.RULES,
+    *webhooks.RULES,
     *workloads.RULES,
     *autoscaling.RULES,
     *budgets.RULES,

@@ -1,5 +1,6 @@
 """Trials of quotas, admission, webhooks, RBAC, namespaces and the API itself."""
 
+from aiops_lab.scenarios.trials import policy_admission
 from aiops_lab.scenarios.trials.base import Trial
 
-TRIALS: tuple[Trial, ...] = ()
+TRIALS: tuple[Trial, ...] = (*policy_admission.TRIALS,)
