@@ -6,10 +6,15 @@ structured-merge-diff's typed errors for applied configurations.
 
 from typing import Any
 
+import orjson
+
 from aiops_lab.kube.admission.shapes import check_shape
 from aiops_lab.kube.admission.unknown import settle_unknown
 from aiops_lab.kube.bodies import SCHEME, go_kind
-from aiops_lab.kube.errors import ApiError, FieldError, GoText, bad_request, go_error, invalid_kind
+from aiops_lab.kube.errors import ApiError, FieldError, bad_request, go_error, invalid_kind
+from aiops_lab.kube.gotext import go_map
+from aiops_lab.kube.patching.apply import twice_named
+from aiops_lab.kube.patching.schema import Schema
 from aiops_lab.kube.registry import Registry
 from aiops_lab.kube.resources import Resource
 from aiops_lab.kube.targets import Target
@@ -60,38 +65,41 @@ def check_name(meta: Obj, name: str) -> None:
 
 
 def applied(target: Target, patch: Any) -> Obj:
-    """An applied configuration, completed by the path. Raises ApiError 400."""
+    """An applied configuration, completed by the path. Raises ApiError 400, or 500 for fields of no or of
+    another type."""
     if not isinstance(patch, dict):
         raise bad_request(
             "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal "
             f"{go_kind(patch)} into Go value of type map[string]interface {{}}"
         )
-    patch = stored(target.resource, patch)
-    api_version = "v1" if target.resource.kind == "Event" else target.resource.api_version
+    api_version = target.resource.api_version
     if (patch.get("apiVersion"), patch.get("kind")) != (api_version, target.resource.kind):
         said = str(patch.get("apiVersion") or "/")
         shown = said if "/" in said else f"/{said}"
         raise bad_request(f"invalid object type: {shown}, Kind={patch.get('kind') or ''}")
+    check_applied_shape(target.resource, patch)
+    for path in settle_unknown(target.resource, patch, ""):
+        raise _untyped(target.resource, patch, f".{path}: field not declared in schema")
+    for words in twice_named(patch, Schema(target.resource.kind, custom=target.resource.custom)):
+        raise _untyped(target.resource, patch, words)
     meta = _meta(patch)
     meta.setdefault("name", target.name)
     check_name(meta, target.name)
     _settle_namespace(meta, target)
-    return {**patch, "metadata": meta}
+    return stored(target.resource, {**patch, "metadata": meta})
 
 
 def check_patched(resource: Resource, patch: Any, patch_type: str, mode: str) -> list[str]:
-    """Unknown fields of a patch, dropped; what a patch holds of a wrong type or, when strict, of an unknown
-    field is refused as the kind of patch refuses it. Raises ApiError 400, 422 or 500."""
+    """Unknown fields of a patch, dropped; when strict they are refused. Raises ApiError 422."""
     named = patch if isinstance(patch, dict) else {}  # a JSON patch names paths, not fields
     if patch_type == "apply":
-        for path in settle_unknown(resource, named, ""):
-            raise _untyped(resource, named, f".{path}: field not declared in schema")
-        return []
+        return []  # `applied` looked
     try:
         return settle_unknown(resource, named, mode)
     except ApiError as error:
         at = error.message.find("strict decoding error")
-        raise (bad_patch(error.message[at:]) if at >= 0 else error) from error
+        shown = go_map(patch) if patch_type == "strategic" else orjson.dumps(patch).decode()
+        raise (bad_patch(error.message[at:], shown) if at >= 0 else error) from error
 
 
 def check_applied_shape(resource: Resource, config: Obj) -> None:
@@ -101,8 +109,10 @@ def check_applied_shape(resource: Resource, config: Obj) -> None:
     except ApiError as error:
         field, _, wanted = error.message.partition("Go struct field ")[2].partition(" of type ")
         got = error.message.partition("cannot unmarshal ")[2].partition(" ")[0]
-        expected = {"int32": "numeric (int or float)", "bool": "boolean", "slice": "list"}.get(wanted, wanted)
-        words = f"expected {expected}, got {_YAML_NAMES.get(got, got)}"
+        expected = {"int32": "numeric (int or float)", "bool": "boolean", "[": "list", "m": "map", "v": "map"}
+        expected |= {"string": "string"}
+        named = expected.get(wanted) or expected[wanted[0]]
+        words = f"expected {named}, got {_YAML_NAMES.get(got, got)}"
         raise _untyped(resource, config, f".{field.partition('.')[2]}: {words}") from error
 
 
@@ -117,9 +127,9 @@ def _untyped(resource: Resource, config: Obj, words: str) -> ApiError:
     return go_error(f"failed to create typed patch object {said}: {words}")
 
 
-def bad_patch(words: str, patch: object = "") -> ApiError:
+def bad_patch(words: str, patch: str) -> ApiError:
     """422 of a patch whose outcome is no such object; a real server quotes the object or the patch."""
-    return invalid_kind("", "", "", [FieldError("patch", words, GoText(f'"{patch}"'))])
+    return invalid_kind("", "", "", [FieldError("patch", words, patch)])
 
 
 def _meta(sent: Obj) -> Obj:

@@ -18,21 +18,22 @@ from aiops_lab.kube.bodies import read_body
 from aiops_lab.kube.calls import Call, answer, refuse
 from aiops_lab.kube.changing import Changing
 from aiops_lab.kube.discovery import Discovery
-from aiops_lab.kube.errors import ApiError, no_such_path, unauthorized
+from aiops_lab.kube.errors import ApiError, PlainAnswer, method_not_allowed, no_such_path, unauthorized
 from aiops_lab.kube.faults import Dropped, Faults, played
 from aiops_lab.kube.impersonation import impersonated
 from aiops_lab.kube.metrics import Metrics
+from aiops_lab.kube.negotiating import check_accept
 from aiops_lab.kube.openapi import openapi_answer
 from aiops_lab.kube.options import check_options
 from aiops_lab.kube.ports import Authenticator, LogSource, UsageSource, UserInfo
-from aiops_lab.kube.rbac import Attributes, Rbac
+from aiops_lab.kube.rbac import OPEN_PATHS, Attributes, Rbac, covers
 from aiops_lab.kube.reading import Reading
 from aiops_lab.kube.requests import LoggedRequest, RequestLog
 from aiops_lab.kube.reviews import Reviews
 from aiops_lab.kube.selectors import exact_name
 from aiops_lab.kube.store import Store
 from aiops_lab.kube.subresources import Subresources
-from aiops_lab.kube.targets import Target, segments, target_of, verb_of
+from aiops_lab.kube.targets import Target, judged, segments, target_of, verb_of
 from aiops_lab.kube.watching import Watching
 
 _LOG = logging.getLogger(__name__)
@@ -76,6 +77,8 @@ class _Api:
             response = await self._answer(request, noted)
         except ApiError as error:
             response = refuse(error)
+        except PlainAnswer as said:
+            response = PlainTextResponse(said.text, said.status)
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             # A bug of the simulator: answered as a real server answers a panic, and seen by tests as 500.
             _LOG.exception("unexpected failure on %s %s", request.method, request.url.path)
@@ -87,16 +90,18 @@ class _Api:
 
     async def _answer(self, request: Request, noted: _Noted) -> Response:
         parts = segments(request.url.path)
-        _check_accept(request)
         noted.body = await read_body(request)
         if len(parts) and parts[0] in _OPEN - _DISCOVERY and request.method == "GET":
             return PlainTextResponse("ok")
         user = await self._caller(request, noted)
         if len(parts) > (2 if parts[:1] == ["api"] else 3) and parts[0] in {"api", "apis"}:
             return await self._resource(request, noted, user, parts)
-        if request.method not in {"GET", "HEAD"}:
-            raise no_such_path()
-        noted.verb = "get"
+        noted.verb = "get" if request.method in {"GET", "HEAD"} else request.method.lower()
+        self._require_path(user, noted.verb, request.url.path)
+        if not self._knows(parts):
+            raise PlainAnswer(404, "404 page not found\n")
+        if noted.verb != "get":
+            raise method_not_allowed()
         if fault := self.faults.next("get", request.url.path):
             return await played(fault)
         if parts[:1] == ["openapi"]:
@@ -105,6 +110,18 @@ class _Api:
             return answer({"paths": self.discovery.paths()})
         return answer(self.discovery.answer(parts))
 
+    def _require_path(self, user: UserInfo, verb: str, path: str) -> None:
+        """Raises ApiError 403 for a path that is no resource and that no rule opens."""
+        opened = verb == "get" and any(covers(pattern, path) for pattern in OPEN_PATHS)
+        if not opened and not self.rbac.allows_path(user, verb, path):
+            said = f'forbidden: User "{user.username}" cannot {verb} path "{path}"'
+            raise ApiError(403, "Forbidden", said, {})
+
+    def _knows(self, parts: list[str]) -> bool:
+        if parts[:1] == ["apis"] and len(parts) > 1:
+            return any(one.group == parts[1] for one in self.store.registry.all())
+        return not parts or parts[0] in {"api", "apis", "openapi", "version"}
+
     async def _caller(self, request: Request, noted: _Noted) -> UserInfo:
         if request.url.path == "/version" and "authorization" not in request.headers:
             return UserInfo("system:anonymous", ("system:unauthenticated",))
@@ -112,34 +129,47 @@ class _Api:
         if user is None:
             raise unauthorized()
         noted.user = user.username
-        acting = impersonated(request.headers, user, self.rbac)
+        acting = impersonated(request.url.path, request.headers, user, self.rbac)
         if acting is not user:
             noted.user, noted.impersonator = acting.username, user.username
         return acting
 
     async def _resource(self, request: Request, noted: _Noted, user: UserInfo, parts: list[str]) -> Response:
-        target = target_of(parts, self.store.registry)
+        watching = "watch" in request.query_params and request.query_params["watch"] not in {"false", "0"}
+        asked = judged(parts, request.method, watching=watching)
+        noted.verb = asked[0]
+        target, problem = self._found(parts, request.method, watching=watching)
         noted.target = target
-        watching = request.query_params.get("watch", "").lower() in {"true", "1"}
-        noted.verb = verb = verb_of(request.method, target, watching=watching)
-        call = Call(request, user, verb, target, noted.body)
-        fault = self.faults.next(verb, request.url.path)
-        if fault and fault.kind != "reset_after":
+        if (fault := self.faults.next(noted.verb, request.url.path)) and fault.kind != "reset_after":
             return await played(fault)
-        name = (
-            target.name
-            or (exact_name(call.query("fieldSelector")) if verb in {"list", "watch"} else "")
-            or ""
-        )
-        wanted = Attributes(
-            verb, target.resource.group, target.resource.plural, target.subresource, target.namespace, name
-        )
-        # Rights come before the check of the query, but the log says what was tried.
-        noted.dry_run = verb not in {"get", "list", "watch"} and call.dry_run
-        self.rbac.require(user, target.resource, wanted)
+        pinned = exact_name(request.query_params.get("fieldSelector", ""))
+        if pinned and asked[0] in {"list", "watch"}:
+            asked = (*asked[:5], pinned)
+        wanted = Attributes(asked[0], asked[1], asked[2], asked[3], asked[4], asked[5])
+        call = Call(request, user, noted.verb, target, noted.body) if target else None
+        # Rights come before everything else, but the log says what was tried.
+        noted.dry_run = call is not None and noted.verb not in {"get", "list", "watch"} and call.dry_run
+        self.rbac.require(user, wanted)
+        if call is None or problem:
+            if not self._knows(parts):
+                raise PlainAnswer(404, "404 page not found\n")
+            raise problem or no_such_path()
+        check_accept(request, call.target)
         check_options(call)
         response = self._dispatch(call)
         return Dropped() if fault else response
+
+    def _found(
+        self, parts: list[str], method: str, *, watching: bool
+    ) -> tuple[Target | None, ApiError | None]:
+        """What a path names, and why it or the method is refused."""
+        target = None
+        try:
+            target = target_of(parts, self.store.registry)
+            verb_of(method, target, watching=watching)
+        except ApiError as error:
+            return target, error
+        return target, None
 
     def _dispatch(self, call: Call) -> Response:
         group = call.target.resource.group
@@ -184,14 +214,6 @@ class _Api:
         )
 
 
-def _check_accept(request: Request) -> None:
-    """Raises ApiError 406 for a client that takes no JSON at all."""
-    wanted = request.headers.get("accept", "*/*")
-    if not any(form in wanted for form in ("json", "*/*", "application/*", "text/")):
-        message = "only the following media types are accepted: application/json"
-        raise ApiError(406, "NotAcceptable", message)
-
-
 def _real_now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - the log names the real time beside the virtual one
 
@@ -218,7 +240,7 @@ def build_app(
         changing=changing,
         subresources=Subresources(store, logs, now),
         metrics=Metrics(store, usage, reading, now),
-        reviews=Reviews(rbac),
+        reviews=Reviews(rbac, store.registry),
         requests=requests,
         now=now,
         store=store,

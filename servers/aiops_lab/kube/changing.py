@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from aiops_lab.kube.addressing import addressed, applied, check_patched
+from aiops_lab.kube.addressing import addressed, applied, check_kind, check_patched
 from aiops_lab.kube.admission.review import Review
 from aiops_lab.kube.admission.unknown import settle_unknown
 from aiops_lab.kube.bodies import PATCH_TYPES, decode_object, decode_patch, go_kind, media_type
@@ -32,33 +32,27 @@ class Changing:
 
     def create(self, call: Call) -> Response:
         """POST to a collection. Raises what `Store.create` raises."""
-        sent = addressed(
-            self.store.registry,
-            call.target,
-            decode_object(call.body, call.content_type, call.target.resource.kind),
-        )
-        warnings = settle_unknown(call.target.resource, sent, call.query("fieldValidation"))
+        sent, warnings = self._sent(call)
         options = self._options(call)
         made = self.store.create(sent, **options)
         return _warned(self._show(call, made, 201), warnings, options)
 
     def update(self, call: Call) -> Response:
         """PUT an object or its status; a custom resource must say which version it replaces."""
-        sent = addressed(
-            self.store.registry,
-            call.target,
-            decode_object(call.body, call.content_type, call.target.resource.kind),
-        )
+        sent, warnings = self._sent(call)
         if call.target.resource.custom and not sent["metadata"].get("resourceVersion"):
             missing = FieldError("metadata.resourceVersion", "must be specified for an update", 0)
             raise invalid(call.target.resource, call.target.name, [missing])
-        warnings = settle_unknown(call.target.resource, sent, call.query("fieldValidation"))
         options = self._options(call)
         return _warned(self._show(call, self.store.update(sent, **options)), warnings, options)
 
-    def _sent(self, call: Call) -> Obj:
-        sent = decode_object(call.body, call.content_type, call.target.resource.kind)
-        return addressed(self.store.registry, call.target, sent)
+    def _sent(self, call: Call) -> tuple[Obj, list[str]]:
+        """The object in the body, without fields that its kind lacks, and their paths."""
+        resource = call.target.resource
+        sent = decode_object(call.body, call.content_type, resource.kind)
+        check_kind(self.store.registry, resource, stored(resource, sent))
+        warnings = settle_unknown(resource, sent, call.query("fieldValidation"))
+        return addressed(self.store.registry, call.target, sent), warnings
 
     def patch(self, call: Call) -> Response:
         """PATCH an object or its status; an apply may create it, which needs that right too."""
@@ -71,9 +65,9 @@ class Changing:
         existed = self.store.shelf.find(target.resource, target.namespace, target.name) is not None
         if patch_type == "apply":
             patch = self._applied(call, patch, existed=existed)
-        elif isinstance(patch, dict):
-            patch = stored(target.resource, patch)
         warnings = check_patched(target.resource, patch, patch_type, call.query("fieldValidation"))
+        if patch_type != "apply" and isinstance(patch, dict):
+            patch = stored(target.resource, patch)
         kind_name = f"{target.resource.kind}.{target.resource.group}"
         options = self._options(call)
         made = self.store.patch(kind_name, target.namespace, target.name, patch, patch_type, **options)
@@ -86,7 +80,7 @@ class Changing:
             wanted = Attributes(
                 "create", target.resource.group, target.resource.plural, "", target.namespace, target.name
             )
-            self.rbac.require(call.user, target.resource, wanted)
+            self.rbac.require(call.user, wanted)
         return config
 
     def delete(self, call: Call) -> Response:

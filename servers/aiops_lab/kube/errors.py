@@ -47,6 +47,15 @@ class GoText(str):
     __slots__ = ()
 
 
+class PlainAnswer(Exception):  # noqa: N818 - an answer, in text, where a real server sends no Status
+    """What net/http or a filter before the API says by itself."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+
+
 @dataclass(frozen=True)
 class FieldError:
     """One thing wrong with one field, as `field.Error` of apimachinery says it."""
@@ -197,6 +206,11 @@ def method_not_allowed() -> ApiError:
 def unsupported_media(message: str) -> ApiError:
     """415: a body format the server does not read."""
     return ApiError(415, "UnsupportedMediaType", message)
+
+
+def no_representation(message: str) -> ApiError:
+    """406: nothing the client takes."""
+    return ApiError(406, "NotAcceptable", message, {})
 
 
 def unknown_patch_type() -> ApiError:

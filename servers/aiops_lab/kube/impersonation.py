@@ -2,20 +2,22 @@
 
 from starlette.datastructures import Headers
 
-from aiops_lab.kube.errors import ApiError, bad_request
+from aiops_lab.kube.errors import ApiError, PlainAnswer
 from aiops_lab.kube.ports import UserInfo
 from aiops_lab.kube.rbac import Attributes, Rbac, refusal
 
 _SERVICE_ACCOUNT = "system:serviceaccount:"
+_NO_USER = "without impersonating a user"
 _EXTRA = "impersonate-extra-"
 
 
-def impersonated(headers: Headers, caller: UserInfo, rbac: Rbac) -> UserInfo:
-    """Whom the request acts as; the caller itself without such headers. Raises ApiError 400 or 403."""
+def impersonated(path: str, headers: Headers, caller: UserInfo, rbac: Rbac) -> UserInfo:
+    """Whom the request acts as; the caller itself without such headers. Raises ApiError 403,
+    or PlainAnswer 500 where a group or a uid comes without a user (endpoints/filters/impersonation.go)."""
     name, groups = headers.get("impersonate-user", ""), tuple(headers.getlist("impersonate-group"))
     if not name:
-        if groups or any(key.startswith(("impersonate-uid", _EXTRA)) for key in headers):
-            raise bad_request("requested impersonation without impersonating a user")
+        if alone := _without_user(headers, groups):
+            raise PlainAnswer(500, f'Internal Server Error: "{path}": requested [{alone}] {_NO_USER}\n')
         return caller
     for wanted in [_subject(name), *(Attributes("impersonate", "", "groups", name=g) for g in groups)]:
         _require(caller, wanted, rbac)
@@ -27,6 +29,15 @@ def impersonated(headers: Headers, caller: UserInfo, rbac: Rbac) -> UserInfo:
             wanted = Attributes("impersonate", "authentication.k8s.io", "userextras", key, name=value)
             _require(caller, wanted, rbac)
     return UserInfo(name, _groups(name, groups), extra, headers.get("impersonate-uid", ""))
+
+
+def _without_user(headers: Headers, groups: tuple[str, ...]) -> str:
+    """What is asked for beside a user, as Go prints the list of references."""
+    asked = [f"{{Group  {group}    }}" for group in groups]
+    asked += [f"{{UserExtra  {headers[key]}   {key} }}" for key in headers if key.startswith(_EXTRA)]
+    if uid := headers.get("impersonate-uid", ""):
+        asked.append(f"{{UID  {uid}  authentication.k8s.io/v1  }}")
+    return " ".join(asked)
 
 
 def _subject(name: str) -> Attributes:

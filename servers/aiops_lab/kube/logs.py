@@ -8,7 +8,7 @@ import anyio
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from aiops_lab.kube.calls import Call
-from aiops_lab.kube.errors import ApiError, bad_request, not_found
+from aiops_lab.kube.errors import ApiError, FieldError, bad_request, invalid_kind, not_found
 from aiops_lab.kube.ports import LogSource
 from aiops_lab.kube.store import Store
 from aiops_lab.kube.wire import Obj, dig, name_of, parse_time
@@ -32,10 +32,10 @@ class Logs:
         pod = self.store.shelf.find(target.resource, target.namespace, target.name)
         if pod is None:
             raise not_found(target.resource, target.name)
-        container = _container(pod, call.query("container"))
         cut = _Cut.of(call, self.now())
+        container = _container(pod, call.query("container"))
         if not dig(pod, "spec", "nodeName"):
-            return PlainTextResponse("")  # nobody has started it yet; a real server answers nothing
+            return Response(status_code=204)  # nobody has started it yet: there is nothing to ask
         previous = call.flag("previous")
         lines = self.source.lines(target.namespace, target.name, container, previous=previous)
         if lines is None:
@@ -75,15 +75,26 @@ class _Cut:
     @classmethod
     def of(cls, call: Call, now: datetime) -> "_Cut":
         seconds, moment = call.number("sinceSeconds"), call.query("sinceTime")
-        if seconds is not None and moment:
-            raise _invalid("sinceTime", "at most one of `sinceTime` or `sinceSeconds` may be specified")
         since = now - timedelta(seconds=min(seconds, 10**9)) if seconds is not None else parse_time(moment)
-        if moment and since is None:
-            raise bad_request(f"invalid sinceTime {moment[:40]!r}: not RFC 3339")
-        limit = call.number("limitBytes")
-        if limit == 0:
-            raise _invalid("limitBytes", "must be greater than 0")
-        return cls(since, call.number("tailLines"), limit, call.flag("timestamps"))
+        if moment and parse_time(moment) is None:
+            words = f'cannot parse "{moment[:40]}" as "2006"'
+            raise bad_request(f'parsing time "{moment[:40]}" as "2006-01-02T15:04:05Z07:00": {words}')
+        limit, tail = call.number("limitBytes"), call.number("tailLines")
+        errors = []
+        if tail is not None and tail < 0:
+            errors.append(FieldError("tailLines", "must be greater than or equal to 0", tail))
+        if limit is not None and limit < 1:
+            errors.append(FieldError("limitBytes", "must be greater than 0", limit))
+        if seconds is not None and moment:
+            words = "at most one of `sinceTime` or `sinceSeconds` may be specified"
+            errors.append(FieldError("[]", words, None, "Forbidden"))
+        elif seconds is not None and seconds < 1:
+            errors.append(FieldError("sinceSeconds", "must be greater than 0", seconds))
+        if call.query("stream"):
+            errors.append(FieldError("stream", "may not be specified", None, "Forbidden"))
+        if errors:
+            raise invalid_kind("PodLogOptions", "", call.target.name, errors)
+        return cls(since, tail, limit, call.flag("timestamps"))
 
     def text(self, lines: list[Line]) -> bytes:
         """The wanted part: newest `tail` lines since a moment, cut at `limit_bytes`."""
@@ -103,11 +114,6 @@ def _nanoseconds(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "000Z"
 
 
-def _invalid(field: str, why: str) -> ApiError:
-    message = f'PodLogOptions.core "" is invalid: {field}: Invalid value: {why}'
-    return ApiError(422, "Invalid", message)
-
-
 def _container(pod: Obj, asked: str) -> str:
     spec = pod["spec"]
     names = [c["name"] for c in spec.get("containers") or []]
@@ -119,9 +125,7 @@ def _container(pod: Obj, asked: str) -> str:
         return asked
     if len(names) == 1:
         return str(names[0])
-    choice = f"[{' '.join(names)}]"
-    if init:
-        choice += f" or one of the init containers: [{' '.join(init)}]"
+    choice = f"[{' '.join([*init, *names, *ephemeral])}]"
     raise bad_request(f"a container name must be specified for pod {name_of(pod)}, choose one of: {choice}")
 
 

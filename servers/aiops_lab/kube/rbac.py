@@ -7,15 +7,28 @@ Beside them stand the rights every authenticated user has (system:basic-user, sy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aiops_lab.kube.errors import ApiError, Details, qualified
+from aiops_lab.kube.errors import ApiError, Details
 from aiops_lab.kube.ports import UserInfo
-from aiops_lab.kube.resources import Resource
 from aiops_lab.kube.store import Store
 from aiops_lab.kube.wire import Obj, dig, name_of
 
 MASTERS = "system:masters"
 _RBAC = "rbac.authorization.k8s.io"
 _SELF_SERVICE = frozenset({"selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"})
+# What every authenticated user may read (system:discovery, system:public-info-viewer).
+OPEN_PATHS = (
+    "/api",
+    "/api/*",
+    "/apis",
+    "/apis/*",
+    "/healthz",
+    "/livez",
+    "/openapi",
+    "/openapi/*",
+    "/readyz",
+    "/version",
+    "/version/",
+)
 
 
 @dataclass(frozen=True)
@@ -55,15 +68,16 @@ class Rbac:
             return True
         return any(
             _one_of(rule.get("verbs"), verb)
-            and any(_covers(pattern, path) for pattern in rule["nonResourceURLs"])
+            and any(covers(pattern, path) for pattern in rule["nonResourceURLs"])
             for rule in self.rules(user, "")
             if rule.get("nonResourceURLs")
         )
 
-    def require(self, user: UserInfo, resource: Resource, wanted: Attributes) -> None:
+    def require(self, user: UserInfo, wanted: Attributes) -> None:
         """Raises ApiError 403 in the real server's words where nothing grants it."""
         if not self.allows(user, wanted):
-            raise refusal(user, qualified(resource), wanted)
+            subject = f"{wanted.resource}.{wanted.group}" if wanted.group else wanted.resource
+            raise refusal(user, subject, wanted)
 
     def rules(self, user: UserInfo, namespace: str) -> Iterator[Obj]:
         """Every policy rule bound to the user, cluster-wide and in the namespace."""
@@ -126,7 +140,8 @@ def _covers_resource(resources: list[str], wanted: Attributes) -> bool:
     return bool(wanted.subresource) and f"*/{wanted.subresource}" in resources
 
 
-def _covers(pattern: str, path: str) -> bool:
+def covers(pattern: str, path: str) -> bool:
+    """Whether a rule's path stands for a path."""
     return pattern in {"*", path} or (pattern.endswith("*") and path.startswith(pattern[:-1]))
 
 

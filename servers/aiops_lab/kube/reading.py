@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from aiops_lab.kube.calls import Call, answer
 from aiops_lab.kube.errors import not_found
+from aiops_lab.kube.options import check_list_options
 from aiops_lab.kube.paging import Asked, Start, start_of, write_token
 from aiops_lab.kube.resources import Resource
 from aiops_lab.kube.selectors import parse_fields, parse_labels
@@ -44,8 +45,9 @@ class Reading:
     def list_page(self, call: Call) -> Response:
         """A page of objects. Raises ApiError 400, 410 or 504."""
         resource = call.target.resource
+        check_list_options(call)
         asked = Asked(
-            call.number("limit") or 0,
+            max(call.number("limit") or 0, 0),
             call.query("continue"),
             call.query("resourceVersion"),
             call.query("resourceVersionMatch"),
@@ -68,11 +70,11 @@ class Reading:
         return {"kind": kind, "apiVersion": api_version, "metadata": meta, "items": objects}
 
     def _page(self, call: Call, start: Start, limit: int) -> tuple[list[Obj], Obj]:
-        target = call.target
+        target, resource = call.target, call.target.resource
         labels, fields = call.query("labelSelector"), call.query("fieldSelector")
         left = [obj for obj in start.objects if self._follows(obj, start, target.namespace)]
         matching = left
-        for matches in (parse_labels(labels), parse_fields(fields, target.resource.kind)):
+        for matches in (parse_labels(labels), parse_fields(fields, resource.kind, custom=resource.custom)):
             matching = [obj for obj in matching if matches is None or matches(obj)]
         if target.name:  # a list of one name, as a watch by name starts
             matching = [obj for obj in matching if name_of(obj) == target.name]

@@ -4,10 +4,13 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from aiops_lab.kube.addressing import check_kind
 from aiops_lab.kube.bodies import decode_object
 from aiops_lab.kube.calls import Call, answer
-from aiops_lab.kube.errors import bad_request
-from aiops_lab.kube.rbac import MASTERS, Attributes, Rbac
+from aiops_lab.kube.errors import FieldError, GoText, bad_request, invalid_kind
+from aiops_lab.kube.gotext import quoted
+from aiops_lab.kube.rbac import MASTERS, OPEN_PATHS, Attributes, Rbac
+from aiops_lab.kube.registry import Registry
 from aiops_lab.kube.wire import Obj, dig
 
 _ANYTHING: Obj = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
@@ -16,7 +19,6 @@ _BASIC: Obj = {
     "apiGroups": ["authorization.k8s.io"],
     "resources": ["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
 }
-_OPEN_PATHS = ["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/readyz", "/version"]
 
 
 @dataclass(frozen=True)
@@ -24,15 +26,13 @@ class Reviews:
     """SelfSubjectAccessReview, SelfSubjectRulesReview and SelfSubjectReview."""
 
     rbac: Rbac
+    registry: Registry
 
     def answer(self, call: Call) -> Response:
         """The review with its status. Raises ApiError 400."""
         sent = decode_object(call.body, call.content_type, call.target.resource.kind)
         resource = call.target.resource
-        if sent.get("kind", resource.kind) != resource.kind:
-            raise bad_request(
-                f"{str(sent.get('kind'))[:60]} in the body does not match {resource.kind} of the path"
-            )
+        check_kind(self.registry, resource, sent)
         spec = sent.get("spec") or {}
         if not isinstance(spec, dict):
             raise bad_request("spec must be an object")
@@ -54,16 +54,16 @@ class Reviews:
 
     def _access(self, call: Call, spec: Obj) -> Obj:
         wanted, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+        _check_asked(spec)
         if isinstance(wanted, dict):
             names = ("verb", "group", "resource", "subresource", "namespace", "name")
             attributes = Attributes(*(str(wanted.get(name) or "") for name in names))
             allowed = self.rbac.allows(call.user, attributes)
-        elif isinstance(path, dict):
-            asked, verb = str(path.get("path") or ""), str(path.get("verb") or "")
-            served = any(p == asked or (p.endswith("*") and asked.startswith(p[:-1])) for p in _OPEN_PATHS)
-            allowed = (served and verb == "get") or self.rbac.allows_path(call.user, verb, asked)
         else:
-            raise bad_request("exactly one of nonResourceAttributes or resourceAttributes must be specified")
+            path = path if isinstance(path, dict) else {}
+            asked, verb = str(path.get("path") or ""), str(path.get("verb") or "")
+            served = any(p == asked or (p.endswith("*") and asked.startswith(p[:-1])) for p in OPEN_PATHS)
+            allowed = (served and verb == "get") or self.rbac.allows_path(call.user, verb, asked)
         return {"allowed": allowed}
 
     def _rules(self, call: Call, spec: Obj) -> Obj:
@@ -80,7 +80,7 @@ class Reviews:
         ]
         return {
             "resourceRules": [rule for rule in rules if rule.get("resources")],
-            "nonResourceRules": [{"verbs": ["get"], "nonResourceURLs": _OPEN_PATHS}, *paths],
+            "nonResourceRules": [{"verbs": ["get"], "nonResourceURLs": list(OPEN_PATHS)}, *paths],
             "incomplete": False,
         }
 
@@ -91,3 +91,20 @@ class Reviews:
         if call.user.extra:
             info["extra"] = {key: list(values) for key, values in call.user.extra.items()}
         return {"userInfo": dig({"i": info}, "i")}
+
+
+def _check_asked(spec: Obj) -> None:
+    """Raises ApiError 422 unless one thing is asked; the kind's name is missing in a real server's words too
+    (`authorizationvalidation.ValidateSelfSubjectAccessReview`)."""
+    wanted, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    if wanted is not None and path is not None:
+        words = "cannot be specified in combination with resourceAttributes"
+        shown = f"Path:{quoted(path.get('path', ''))}, Verb:{quoted(path.get('verb', ''))}"
+        value = GoText(f"authorization.NonResourceAttributes{{{shown}}}")
+        error = FieldError("spec.nonResourceAttributes", words, value)
+    elif wanted is None and path is None:
+        words = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+        error = FieldError("spec.resourceAttributes", words, "null")
+    else:
+        return
+    raise invalid_kind("", "authorization.k8s.io", "", [error])

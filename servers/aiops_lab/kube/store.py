@@ -31,6 +31,7 @@ from aiops_lab.kube.errors import (
     not_found,
     unsupported_media,
 )
+from aiops_lab.kube.patched import check_outcome, check_uid
 from aiops_lab.kube.patching.apply import applied_part, apply_patch, record_apply, required_manager
 from aiops_lab.kube.patching.jsonpatch import json_patch
 from aiops_lab.kube.patching.managers import Manager, track_update
@@ -94,7 +95,7 @@ class Store:
     ) -> tuple[Obj, ...]:
         """The stored objects themselves, for readers that change nothing and need no copies."""
         found = self.shelf.all(resource, namespace)
-        for matches in (parse_labels(labels), parse_fields(fields, resource.kind)):
+        for matches in (parse_labels(labels), parse_fields(fields, resource.kind, custom=resource.custom)):
             if matches:
                 found = tuple(filter(matches, found))
         return found
@@ -140,7 +141,7 @@ class Store:
             return self._apply(resource, namespace or "", name, patch, write)
         live = self._live(resource, namespace or "", name)
         patched = self.patched(resource, live, patch, patch_type)
-        _check_identity(live, patched)
+        check_outcome(resource, live, patched, patch if patch_type == "strategic" else patched)
         # The version read is no precondition: only one that the patch itself carries is.
         if dig(patched, "metadata", "resourceVersion") == live["metadata"]["resourceVersion"]:
             patched["metadata"].pop("resourceVersion")
@@ -225,6 +226,8 @@ class Store:
             raise bad_request("error decoding patch: an applied configuration is an object")
         check_shape(resource, sent)
         subresource = write.subresource or ""
+        if live := self.shelf.find(resource, namespace, name):
+            check_uid(resource, live, sent)
         config = applied_part(sent, status_apart=resource.has_status, subresource=subresource)
         manager = Manager(required_manager(write.manager), "Apply", subresource)
         live = self.shelf.find(resource, namespace, name)
@@ -245,10 +248,10 @@ class Store:
         if write.subresource:
             raise not_found(resource, name)
         if dig(config, "metadata", "uid"):
-            raise conflict(
-                resource, name, "uid mismatch: the provided object specified a uid, and no object exists"
-            )
+            said = f"the provided object specified uid {config['metadata']['uid']}"
+            raise conflict(resource, name, f"uid mismatch: {said}, and no existing object was found")
         meta = {**config.get("metadata", {}), "name": name, "namespace": namespace}
+        meta.pop("resourceVersion", None)
         new = new_object(resource, {**config, "metadata": meta}, self.now(), self._rng)
         new = with_defaults(resource, new)
         self._check_namespace(resource, new)
@@ -326,14 +329,6 @@ def _review(resource: Resource, operation: str, new: Obj, write: Write, live: Ob
         dry_run=write.dry_run,
         warnings=write.warnings,
     )
-
-
-def _check_identity(live: Obj, patched: Obj) -> None:
-    if not isinstance(patched.get("metadata"), dict):
-        raise bad_request("metadata must be an object")
-    for field in ("name", "namespace"):
-        if dig(patched, "metadata", field, default="") not in ("", dig(live, "metadata", field)):
-            raise bad_request(f"the {field} of the object does not match the {field} on the request")
 
 
 def _declared_by(crd: Obj) -> list[Resource]:

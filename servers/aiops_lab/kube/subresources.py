@@ -6,20 +6,28 @@ from datetime import datetime
 
 from starlette.responses import Response
 
+from aiops_lab.kube.binding import Binding
 from aiops_lab.kube.calls import Call
-from aiops_lab.kube.errors import method_not_allowed, not_simulated
+from aiops_lab.kube.errors import method_not_allowed, not_found, not_simulated
 from aiops_lab.kube.eviction import Eviction
 from aiops_lab.kube.logs import Logs
 from aiops_lab.kube.ports import LogSource
 from aiops_lab.kube.scale import Scale
 from aiops_lab.kube.store import Store
+from aiops_lab.kube.tokens import Tokens
 
-_VERBS = {"log": {"get"}, "scale": {"get", "update", "patch"}, "eviction": {"create"}}
+_VERBS = {
+    "log": {"get"},
+    "scale": {"get", "update", "patch"},
+    "eviction": {"create"},
+    "binding": {"create"},
+    "token": {"create"},
+}
 
 
 @dataclass(frozen=True)
 class Subresources:
-    """log, scale and eviction."""
+    """log, scale, eviction, binding and token."""
 
     store: Store
     logs: LogSource
@@ -30,6 +38,7 @@ class Subresources:
         name = call.target.subresource
         verbs = _VERBS.get(name)
         if verbs is None:
+            self._require_object(call)
             raise not_simulated(f"{call.target.resource.plural}/{name}")
         if call.verb not in verbs:
             raise method_not_allowed()
@@ -37,4 +46,15 @@ class Subresources:
             return Logs(self.store, self.logs, self.now).answer(call)
         if name == "scale":
             return Scale(self.store).answer(call)
+        if name == "binding":
+            return Binding(self.store, self.now).answer(call)
+        if name == "token":
+            return Tokens(self.store, self.now).answer(call)
         return Eviction(self.store, self.now).answer(call)
+
+    def _require_object(self, call: Call) -> None:
+        target = call.target
+        if target.subresource not in {"ephemeralcontainers", "resize"}:
+            return
+        if self.store.shelf.find(target.resource, target.namespace, target.name) is None:
+            raise not_found(target.resource, target.name)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from aiops_lab.kube.errors import method_not_allowed, no_such_path
+from aiops_lab.kube.errors import bad_request, method_not_allowed, no_such_path
 from aiops_lab.kube.registry import Registry
 from aiops_lab.kube.resources import Resource
 
@@ -41,7 +41,7 @@ def segments(path: str) -> list[str]:
 
 def target_of(parts: list[str], registry: Registry) -> Target:
     """What `/api/v1/...` or `/apis/GROUP/VERSION/...` names. Raises ApiError 404."""
-    if any(part in {"", ".", ".."} for part in parts):
+    if "" in parts:
         raise no_such_path()
     if parts[0] == "api":
         group, version, rest = "", parts[1], parts[2:]
@@ -54,16 +54,37 @@ def target_of(parts: list[str], registry: Registry) -> Target:
     if namespace and not resource.namespaced:
         raise no_such_path()
     name, sub = [*rest[1:3], "", ""][:2]
+    if name in {".", ".."}:
+        raise bad_request(f"Name parameter invalid: \"{name}\": may not be '{name}'")
+    if name and not namespace and resource.namespaced:
+        raise no_such_path()
     if sub and sub not in resource.subresources:
         raise no_such_path()
     return Target(resource, namespace, name, sub, tuple(rest[3:]))
+
+
+def judged(parts: list[str], method: str, *, watching: bool) -> tuple[str, str, str, str, str, str]:
+    """Verb, group, resource, subresource, namespace and name as RequestInfo reads them from any path, whether
+    such a resource is served or not: rights are judged before that is looked up."""
+    group, rest = ("", parts[2:]) if parts[0] == "api" else (parts[1], parts[3:])
+    namespace = ""
+    if rest[0] == "namespaces" and len(rest) > 1:
+        namespace = rest[1]
+        if len(rest) > 2 and rest[2] not in {"status", "finalize"}:
+            rest = rest[2:]
+    resource, name, sub = [*rest[:3], "", ""][:3]
+    verbs = _VERBS_ON_ONE if name else _VERBS_ON_MANY
+    verb = verbs.get(method, method.lower())
+    return ("watch" if watching and verb in {"get", "list"} else verb), group, resource, sub, namespace, name
 
 
 def verb_of(method: str, target: Target, *, watching: bool) -> str:
     """The verb that RBAC judges. Raises ApiError 405."""
     verbs = _VERBS_ON_ONE if target.name else _VERBS_ON_MANY
     verb = verbs.get(method, "")
-    if verb == "create" and target.name and not target.subresource:
+    if verb == "create" and target.name and target.subresource in {"", "status", "finalize"}:
+        verb = ""
+    if verb == "delete" and target.subresource in {"status", "finalize", "scale", "log", "eviction"}:
         verb = ""
     if not verb or (verb not in target.resource.verbs and not target.subresource):
         raise method_not_allowed()

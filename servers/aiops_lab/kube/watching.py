@@ -9,8 +9,9 @@ import orjson
 from starlette.responses import Response, StreamingResponse
 
 from aiops_lab.kube.calls import Call
-from aiops_lab.kube.errors import ApiError
+from aiops_lab.kube.errors import ApiError, go_error
 from aiops_lab.kube.history import Change
+from aiops_lab.kube.options import check_list_options
 from aiops_lab.kube.paging import parse_version
 from aiops_lab.kube.selectors import Matches, parse_fields, parse_labels
 from aiops_lab.kube.store import Store
@@ -31,6 +32,7 @@ class Watching:
 
     def watch(self, call: Call) -> Response:
         """Stream changes until the client leaves or `timeoutSeconds` (real time) pass."""
+        check_list_options(call)
         feed = _Feed(self.store, call, self.now)
         return StreamingResponse(feed.lines(), media_type="application/json")
 
@@ -45,11 +47,11 @@ class _Feed:
             matches
             for matches in (
                 parse_labels(call.query("labelSelector")),
-                parse_fields(call.query("fieldSelector"), resource.kind),
+                parse_fields(call.query("fieldSelector"), resource.kind, custom=resource.custom),
             )
             if matches
         ]
-        self._asked = parse_version(call.query("resourceVersion"))
+        self._asked = _watched_version(call.query("resourceVersion"))
         self._timeout_s = call.number("timeoutSeconds") or _DEFAULT_TIMEOUT_S
         self._bookmarks = call.flag("allowWatchBookmarks")
         self._initial = call.flag("sendInitialEvents")
@@ -147,6 +149,14 @@ async def _waited(changed: anyio.Event, deadline: float) -> bool:
     with anyio.move_on_after(max(left_s, 0)):
         await changed.wait()
     return changed.is_set()
+
+
+def _watched_version(text: str) -> int:
+    """The version to start after; a watch answers an unreadable one with 500. Raises ApiError."""
+    try:
+        return parse_version(text)
+    except ApiError as error:
+        raise go_error(error.message.removeprefix("invalid resource version: ")) from error
 
 
 def _all(selectors: list[Matches], obj: Obj) -> bool:

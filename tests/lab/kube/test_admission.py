@@ -204,7 +204,7 @@ def test_a_job_selects_its_own_pods(store: Store) -> None:
 def test_a_service_gets_an_address_and_keeps_it(store: Store) -> None:
     made = store.create(BASE["service"])
     assert made["spec"]["clusterIP"].startswith("172.20.")
-    with pytest.raises(ApiError, match="field is immutable"):
+    with pytest.raises(ApiError, match="may not change once set"):
         store.patch("Service", "shop", "s", {"spec": {"clusterIP": "172.20.9.9"}}, "merge")
 
 

@@ -76,7 +76,8 @@ def refused_or(write: Any, *words: Any, **options: Any) -> Obj | None:
     try:
         made: Obj = write(*words, **options)
     except ApiError as error:
-        return None if 400 <= error.status < 500 else pytest.fail(str(error))
+        # An error of Go without a reason is how a real server refuses some patches.
+        return None if 400 <= error.status < 500 or not error.reason else pytest.fail(str(error))
     return made
 
 

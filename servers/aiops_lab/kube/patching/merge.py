@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from aiops_lab.kube.bodies import go_kind
 from aiops_lab.kube.errors import bad_request
 from aiops_lab.kube.wire import Obj, clone
 
@@ -9,7 +10,9 @@ from aiops_lab.kube.wire import Obj, clone
 def merge_patch(live: Obj, patch: object) -> Obj:
     """Merge `patch` into a copy of `live`. Raises ApiError 400 for a patch that is no object."""
     if not isinstance(patch, dict):
-        raise bad_request("error decoding patch: json: cannot unmarshal into Go value of type map")
+        got = go_kind(patch)
+        words = f"json: cannot unmarshal {got} into Go value of type map[string]interface {{}}"
+        raise bad_request(f"error decoding patch: {words}")
     merged: Obj = _merge(clone(live), clone(patch))
     return merged
 

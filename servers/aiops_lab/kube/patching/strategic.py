@@ -6,7 +6,9 @@ Directives after k8s.io/apimachinery/pkg/util/strategicpatch: `$patch`, `$retain
 
 from typing import Any
 
-from aiops_lab.kube.errors import bad_request
+from aiops_lab.kube.bodies import go_kind
+from aiops_lab.kube.errors import bad_request, go_error
+from aiops_lab.kube.gotext import go_map
 from aiops_lab.kube.patching.schema import Path, Schema
 from aiops_lab.kube.wire import Obj, clone
 
@@ -15,9 +17,10 @@ _REMOVE = "$deleteFromPrimitiveList/"
 
 
 def strategic_merge(live: Obj, patch: object, schema: Schema) -> Obj:
-    """Merge `patch` into a copy of `live`. Raises ApiError 400 for a malformed patch."""
+    """Merge `patch` into a copy of `live`. Raises ApiError 400 or 500 for a malformed patch."""
     if not isinstance(patch, dict):
-        raise bad_request("error decoding patch: json: cannot unmarshal into Go value of type map")
+        got = go_kind(patch)
+        raise bad_request(f"json: cannot unmarshal {got} into Go value of type map[string]interface {{}}")
     return _Merger(schema).maps(clone(live), clone(patch), ())
 
 
@@ -26,6 +29,7 @@ class _Merger:
         self._schema = schema
 
     def maps(self, live: Obj, patch: Obj, path: Path) -> Obj:
+        shown = go_map(patch)
         match patch.pop("$patch", None):
             case "replace":
                 return patch
@@ -34,7 +38,7 @@ class _Merger:
             case None | "merge":
                 pass
             case other:
-                raise bad_request(f"unexpected directive $patch: {str(other)[:40]}")
+                raise go_error(f"unknown patch type: {str(other)[:40]} in map: {shown[:200]}")
         retain = patch.pop("$retainKeys", None)
         for field in [key for key in patch if key.startswith(_REMOVE)]:
             gone = patch.pop(field)
@@ -68,14 +72,17 @@ class _Merger:
         if self._schema.is_set(path):
             return live + [item for item in patch if item not in live]
         keys = self._schema.keys(path)[:1]  # strategic merge knows one key, server-side apply may know two
-        if not keys:
+        if not keys or not (live or all(isinstance(item, dict) for item in patch)):
             return patch
         return self._keyed(live, patch, keys[0], path)
 
     def _keyed(self, live: list[Any], patch: list[Any], key: str, path: Path) -> list[Any]:
         for item in patch:
-            if not isinstance(item, dict) or item.get(key) is None:
-                raise bad_request(f"map: {str(item)[:80]} does not contain declared merge key: {key}")
+            if not isinstance(item, dict):
+                said = f"[{go_map(live)} {go_map(patch)}]"
+                raise go_error(f"list element types are not identical: {said[:200]}")
+            if item.get(key) is None:
+                raise go_error(f"map: {go_map(item)[:200]} does not contain declared merge key: {key}")
             found = next((i for i, held in enumerate(live) if held.get(key) == item[key]), None)
             if item.get("$patch") == "delete":
                 live = [held for held in live if held.get(key) != item[key]]
