@@ -65,12 +65,17 @@ def doctor() -> None:
 def tools(
     as_json: Annotated[bool, typer.Option("--json", help="As tools/list gives them.")] = False,
     write: Annotated[bool, typer.Option(help="With the tools that AIOPS_WRITE allows.")] = True,
+    openapi: Annotated[
+        str, typer.Option(metavar="GROUP", help="OpenAPI 3.0 of one group: read, write or notify.")
+    ] = "",
 ) -> None:
     """List every server's tools: {server: [tool, ...]} with --json."""
     from eks_aiops.catalogue import all_tools
 
     async def show() -> int:
         found = await all_tools(write=write)
+        if openapi:
+            return _show_openapi(found, openapi)
         if as_json:
             json.dump(found, sys.stdout, separators=(",", ":"))
             sys.stdout.write("\n")
@@ -82,6 +87,20 @@ def tools(
         return 0
 
     _run(show)
+
+
+def _show_openapi(found: dict[str, list[dict[str, Any]]], group: str) -> int:
+    """Print one group's document; 2 for a group without tools."""
+    from importlib.metadata import version
+
+    from eks_aiops.openapi import documents
+
+    made = documents(found, version("eks-aiops"))
+    if group not in made:
+        typer.echo(f"--openapi {group}: no tool is in that group; there are {', '.join(made)}", err=True)
+        return 2
+    typer.echo(json.dumps(made[group], indent=2, ensure_ascii=False))
+    return 0
 
 
 @app.command()
