@@ -117,14 +117,20 @@ def _known(facts: Facts, claim: Claim) -> Told | None:
             return found
     if not _is_overdue(facts, claim):
         return None
-    return _told(facts, claim, PVC_PENDING, "gets no volume", f"{claim.ref} gets no volume.")
+    gone = claim.volume and facts.was_read(Volume) and not _named(facts, claim.volume)
+    why = f": volume {claim.volume} that it names does not exist" if gone else ""
+    return _told(facts, claim, PVC_PENDING, f"gets no volume{why}", f"{claim.ref} gets no volume{why}.")
+
+
+def _named(facts: Facts, name: str) -> bool:
+    return any(volume.ref.name == name for volume in facts.all(Volume))
 
 
 def _is_overdue(facts: Facts, claim: Claim) -> bool:
     """Waiting for a first consumer is as it should be until a node was chosen for it."""
     if facts.age_s(claim.created_at) <= CLAIM_GRACE_S:
         return False
-    if not claim.waits_for_consumer:
+    if not claim.waits_for_consumer or claim.volume:
         return True
     waits = [e for e in facts.events_about(claim.ref) if e.reason == "ExternalProvisioning"]
     return any(
@@ -258,7 +264,8 @@ def _users(facts: Facts, claim: Claim) -> tuple[Ref, ...]:
     )
 
 
-_TELLING = frozenset({"ExternalProvisioning", "FailedBinding", "ProvisioningFailed", "VolumeMismatch"})
+_CALM = frozenset({"ExternalProvisioning", "FailedBinding"})
+_TELLING = _CALM | {"ProvisioningFailed", "VolumeMismatch"}
 
 
 def _told(
@@ -266,6 +273,7 @@ def _told(
 ) -> Told:
     users = _users(facts, claim)
     events = [e for e in facts.events_about(claim.ref) if e.warning or e.reason in _TELLING]
+    events.sort(key=lambda e: e.reason in _CALM)
     recent = [e for e in events if facts.age_s(e.last_at) <= SAID_S or cause is PVC_LOST][:1]
     age = duration_text(facts.age_s(claim.created_at)) if claim.created_at else "unknown"
     says = f"phase {claim.phase}, class {_class_words(claim)}, age {age}"

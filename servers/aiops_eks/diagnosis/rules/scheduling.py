@@ -68,13 +68,13 @@ TOPOLOGY_SPREAD_CONFLICT = _cause(
 VOLUME_ZONE_CONFLICT = _cause(
     "VOLUME_ZONE_CONFLICT",
     "The pod's volume lives in a zone where no fitting node has room.",
-    "had volume node affinity conflict",
+    "didn't match PersistentVolume's node affinity",
     "add a node in the volume's zone; a volume does not move between zones",
 )
 PVC_UNBOUND = _cause(
     "PVC_UNBOUND",
     "The pod waits for a PersistentVolumeClaim that is missing or gets no volume.",
-    "unbound immediate PersistentVolumeClaims, or persistentvolumeclaim not found",
+    "unbound immediate PersistentVolumeClaims, persistentvolumeclaim not found, or no volume to bind",
     "diagnose the claim: its class, its provisioner, its access mode",
 )
 HOST_PORT_TAKEN = _cause(
@@ -109,11 +109,21 @@ _FILTERS: tuple[tuple[Cause, re.Pattern[str]], ...] = tuple(
         (INSUFFICIENT_GPU, r"Insufficient (?:nvidia|amd)\.com/gpu|Insufficient aws\.amazon\.com/neuron"),
         (INSUFFICIENT_CPU, r"Insufficient cpu"),
         (INSUFFICIENT_MEMORY, r"Insufficient memory"),
-        (VOLUME_ZONE_CONFLICT, r"volume node affinity conflict"),
+        (
+            VOLUME_ZONE_CONFLICT,
+            r"volume node affinity conflict|match PersistentVolume's node affinity|no available volume zone",
+        ),
         (TOPOLOGY_SPREAD_CONFLICT, r"topology spread constraints"),
         (POD_AFFINITY_UNMATCHED, r"didn't match pod affinity rules"),
         (ANTI_AFFINITY_CONFLICT, r"anti-affinity rules"),
-        (PVC_UNBOUND, r"unbound immediate PersistentVolumeClaims|persistentvolumeclaim \"[^\"]+\" not found"),
+        (
+            PVC_UNBOUND,
+            (
+                r"unbound immediate PersistentVolumeClaims|didn't find available persistent volumes to bind"
+                r"|persistentvolumeclaim \"[^\"]+\" (?:not found|is being deleted|bound to non-existent)"
+                r"|bound to non-existent pv|binding volumes: "
+            ),
+        ),
     )
 )
 _CLAIM = re.compile(r"persistentvolumeclaim \"([a-z0-9.-]{1,253})\" not found")
