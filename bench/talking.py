@@ -7,7 +7,8 @@ import json
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 from bench.processes import INITIALIZE, peak_bytes
 
@@ -21,8 +22,9 @@ class TalkError(RuntimeError):
 class Child:
     """One child and its two pipes."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, process: "subprocess.Popen[str]", errors: IO[bytes]) -> None:
         self._process = process
+        self._errors = errors
         self._number = 1
 
     @property
@@ -41,7 +43,9 @@ class Child:
         """Read one line. Raises TalkError when the child has ended."""
         line = self._process.stdout.readline() if self._process.stdout else ""
         if not line:
-            raise TalkError(f"{self._process.args!s:.200} ended")
+            self._errors.seek(0)
+            last = self._errors.read().decode(errors="replace").strip().rpartition("\n")[2]
+            raise TalkError(f"{self._process.args!s:.200} ended: {last[:300]}")
         found: dict[str, Any] = json.loads(line)
         return found
 
@@ -67,21 +71,22 @@ class Child:
 @contextmanager
 def talking(command: list[str], environment: Mapping[str, str]) -> Iterator[Child]:
     """A running child; its stdin is closed at the end, and it is given time to go."""
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=dict(environment),
-        text=True,
-    )
-    try:
-        yield Child(process)
-    finally:
-        if process.stdin is not None:
-            process.stdin.close()
+    with TemporaryFile() as errors:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=dict(environment),
+            text=True,
+        )
         try:
-            process.wait(timeout=STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            yield Child(process, errors)
+        finally:
+            if process.stdin is not None:
+                process.stdin.close()
+            try:
+                process.wait(timeout=STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

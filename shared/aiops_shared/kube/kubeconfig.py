@@ -1,7 +1,8 @@
 """Credentials from files that the operator has: a kubeconfig with its contexts and exec plugins, or a pod's.
 
-The `kubernetes` package reads them (in a thread: an exec plugin is a program). No path and no plugin ever
-comes from a tool's argument (threat T5). What a plugin gave is kept for ten minutes, or until it is refused.
+A plain context is read by `plain_kubeconfig`, any other by the `kubernetes` package (in a thread: an exec
+plugin is a program). No path and no plugin ever comes from a tool's argument (threat T5). What a plugin gave
+is kept for ten minutes, or until it is refused.
 """
 
 import time
@@ -15,6 +16,7 @@ import anyio
 from aiops_shared.errors import NotConfiguredError
 from aiops_shared.http.answers import deadline, snippet
 from aiops_shared.kube.access import SERVICE_ACCOUNT, Access
+from aiops_shared.kube.plain_kubeconfig import plain_access
 
 KEEP_S = 600.0
 LOAD_S = 30.0
@@ -45,6 +47,9 @@ class KubeConfigSource:
             return self._access
 
     def _load(self, thing: str) -> Access:
+        if plain := plain_access(self._path, self._context):
+            return plain
+
         def read(configuration: Any) -> None:
             config: Any = import_module("kubernetes.config")
             config.load_kube_config(
