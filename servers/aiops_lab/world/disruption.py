@@ -7,6 +7,7 @@ The eviction endpoint of the API simulator reads `disruptionsAllowed` and refuse
 import math
 
 from aiops_lab.world.cluster import Controller
+from aiops_lab.world.events import Said
 from aiops_lab.world.objects import (
     Key,
     Obj,
@@ -20,6 +21,8 @@ from aiops_lab.world.objects import (
     meta,
     selects,
 )
+
+BY = "controllermanager"
 
 
 class DisruptionBudgets(Controller):
@@ -46,9 +49,8 @@ class DisruptionBudgets(Controller):
             for pod in self.cluster.cache.selected("Pod", key[0], found["spec"].get("selector"))
             if is_active(pod)
         ]
-        expected = self._expected(pods)
+        expected, desired = self._counted(found, pods)
         healthy = sum(is_ready(pod) for pod in pods)
-        desired = _desired(found["spec"], expected)
         allowed = max(0, healthy - desired) if expected else 0
         reason = "SufficientPods" if allowed else "InsufficientPods"
         holds = "True" if allowed else "False"
@@ -67,30 +69,50 @@ class DisruptionBudgets(Controller):
             },
         )
 
-    def _expected(self, pods: list[Obj]) -> int:
+    def _counted(self, found: Obj, pods: list[Obj]) -> tuple[int, int]:
+        """(expected, desired healthy): a number of pods counts pods, all else counts what owners want."""
+        spec, least = found["spec"], found["spec"].get("minAvailable")
+        if not pods:
+            self.cluster.say(Said(found, "NoPods", "No matching pods found", BY))
+        if isinstance(least, int) and spec.get("maxUnavailable") is None:
+            return len(pods), least
+        expected = self._expected(found, pods)
+        if spec.get("maxUnavailable") is not None:
+            return expected, max(0, expected - _share(spec["maxUnavailable"], expected))
+        return expected, _share(least, expected) if least is not None else 0
+
+    def _expected(self, found: Obj, pods: list[Obj]) -> int:
         owners: dict[str, int] = {}
-        bare = 0
+        bare = False
         for pod in pods:
-            owner = controller_of(pod)
-            found = (
-                self.cluster.cache.get(owner["kind"], meta(pod)["namespace"], owner["name"])
-                if owner
-                else None
-            )
-            if owner is None or found is None:
-                bare += 1
-                continue
-            top = controller_of(found) if owner["kind"] == "ReplicaSet" else None
-            if top is not None:
-                found = self.cluster.cache.get(top["kind"], meta(pod)["namespace"], top["name"]) or found
-            owners[meta(found)["uid"]] = int(found["spec"].get("replicas", 1))
-        return bare + sum(owners.values())
+            top = self._top(pod)
+            if top is None:
+                bare = True
+            else:
+                owners[meta(top)["uid"]] = int(top["spec"].get("replicas", 1))
+        if bare:
+            self.cluster.say(Said(found, "UnmanagedPods", _unmanaged(found), BY, warning=True))
+        return sum(owners.values())
+
+    def _top(self, pod: Obj) -> Obj | None:
+        owner, home = controller_of(pod), meta(pod)["namespace"]
+        found = self.cluster.cache.get(owner["kind"], home, owner["name"]) if owner else None
+        above = controller_of(found) if found is not None and found["kind"] == "ReplicaSet" else None
+        if above is not None:
+            return self.cluster.cache.get(above["kind"], home, above["name"]) or found
+        return found
 
 
-def _desired(spec: Obj, expected: int) -> int:
-    if (least := spec.get("minAvailable")) is not None:
-        return _share(least, expected)
-    return max(0, expected - _share(spec.get("maxUnavailable", 0), expected))
+def _unmanaged(found: Obj) -> str:
+    labels = (found["spec"].get("selector") or {}).get("matchLabels") or {}
+    shown = " ".join(f"{key}: {value}" for key, value in sorted(labels.items()))
+    return (
+        f"Pods selected by this PodDisruptionBudget (selector: &LabelSelector{{MatchLabels:map[string]string"
+        f"{{{shown},}},MatchExpressions:[]LabelSelectorRequirement{{}},}}) were found to be unmanaged. As a "
+        "result, the status of the PDB cannot be calculated correctly, which may result in undefined "
+        'behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer '
+        "value."
+    )
 
 
 def _share(value: str | int, of: int) -> int:

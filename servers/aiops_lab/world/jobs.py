@@ -220,9 +220,9 @@ def _matched(rule: Obj, pod: Obj) -> str:
     head, status = f"{meta(pod)['namespace']}/{meta(pod)['name']}", pod.get("status") or {}
     codes = rule.get("onExitCodes")
     ended = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
-    for each in ended if codes else ():
+    for each in ended:
         code = (each["state"].get("terminated") or {}).get("exitCode")
-        if code and _code_matches(codes, each["name"], code):
+        if code and codes and _code_matches(codes, each["name"], code):
             return f"Container {each['name']} for pod {head} failed with exit code {code}"
     for wanted in rule.get("onPodConditions") or ():
         found = condition(pod, wanted["type"])

@@ -77,7 +77,7 @@ class Kubelets(Controller):
             run.changed()
         if node is None:
             self.cluster.remove(pod, grace_s=0)  # the garbage collector of pods whose node is gone
-        elif being_deleted(pod) and not down:
+        elif being_deleted(pod) and not _is_lost(node):
             run.terminate(float(meta(pod).get("deletionGracePeriodSeconds", 30)))
 
     def _drop(self, run: PodRun) -> None:
@@ -178,6 +178,12 @@ _HOSTS = range(40, 60)  # last octets of the nodes themselves
 def _is_down(node: Obj) -> bool:
     ready = condition(node, "Ready")
     return ready is not None and ready["status"] != "True"
+
+
+def _is_lost(node: Obj) -> bool:
+    """A kubelet that says NotReady still stops its pods; one that says nothing does not."""
+    ready = condition(node, "Ready")
+    return ready is not None and ready["status"] == "Unknown"
 
 
 def usage(container: ContainerRun, now: datetime) -> tuple[int, int]:

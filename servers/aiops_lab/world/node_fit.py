@@ -24,15 +24,17 @@ class Refusal:
 
 def tolerates(pod: Obj, taint: Obj) -> bool:
     """Whether one of the pod's tolerations covers this taint."""
-    for each in pod["spec"].get("tolerations") or ():
-        if each.get("effect") not in (None, "", taint["effect"]):
-            continue
-        if each.get("operator") == "Exists":
-            if each.get("key") in (None, "", taint["key"]):
-                return True
-        elif (each.get("key"), each.get("value") or "") == (taint["key"], taint.get("value") or ""):
-            return True
-    return False
+    return any(covers(each, taint) for each in pod["spec"].get("tolerations") or ())
+
+
+def covers(toleration: Obj, taint: Obj) -> bool:
+    """Whether a toleration is for this taint (v1.Toleration.ToleratesTaint)."""
+    if toleration.get("effect") not in (None, "", taint["effect"]):
+        return False
+    key = toleration.get("key")
+    if toleration.get("operator") == "Exists":
+        return key in (None, "", taint["key"])
+    return bool(key == taint["key"]) and (toleration.get("value") or "") == (taint.get("value") or "")
 
 
 def matches_node(pod: Obj, node: Obj) -> bool:

@@ -4,11 +4,10 @@ from datetime import datetime
 
 from aiops_lab.world.cluster import Cluster, Controller
 from aiops_lab.world.events import Said
-from aiops_lab.world.objects import Key, Obj, being_deleted, condition, controller_of, meta, stamp
+from aiops_lab.world.objects import Key, Obj, meta, stamp
 
 HEARTBEAT_S = 300.0  # kubelet nodeStatusReportFrequency
 BY = "node-controller"
-TOLERATED_S = 300.0  # tolerationSeconds that every pod gets by default
 SILENT_S = 40.0  # kube-controller-manager --node-monitor-grace-period
 KUBELET = "v1.35.0-eks-3a10415"
 _CONDITIONS = (
@@ -17,6 +16,25 @@ _CONDITIONS = (
     ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
     ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
 )
+# pkg/controller/nodelifecycle: nodeConditionToTaintKeyStatusMap; only readiness evicts.
+_TAINTS = {
+    ("Ready", "False", "not-ready"): ("NoSchedule", "NoExecute"),
+    ("Ready", "Unknown", "unreachable"): ("NoSchedule", "NoExecute"),
+    ("MemoryPressure", "True", "memory-pressure"): ("NoSchedule",),
+    ("DiskPressure", "True", "disk-pressure"): ("NoSchedule",),
+    ("PIDPressure", "True", "pid-pressure"): ("NoSchedule",),
+    ("NetworkUnavailable", "True", "network-unavailable"): ("NoSchedule",),
+}
+_WORDS = {
+    ("Ready", "True"): "NodeReady",
+    ("Ready", "False"): "NodeNotReady",
+    ("MemoryPressure", "True"): "NodeHasInsufficientMemory",
+    ("MemoryPressure", "False"): "NodeHasSufficientMemory",
+    ("DiskPressure", "True"): "NodeHasDiskPressure",
+    ("DiskPressure", "False"): "NodeHasNoDiskPressure",
+    ("PIDPressure", "True"): "NodeHasInsufficientPID",
+    ("PIDPressure", "False"): "NodeHasSufficientPID",
+}
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 
 
@@ -111,55 +129,68 @@ class Nodes(Controller):
         self.cluster.write_status(found, {**found["status"], "conditions": conditions})
 
     def fall_silent(self, name: str) -> None:
-        """The kubelet of a node stops reporting; after 40 s the node is NotReady."""
+        """The kubelet of a node stops reporting; after 40 s the node is Unknown."""
         self._silent.add(name)
-        self.cluster.clock.call_later(SILENT_S, lambda: self._mark(name, talks=False))
+        self.cluster.clock.call_later(SILENT_S, lambda: self._lose(name))
 
     def talk_again(self, name: str) -> None:
-        """The kubelet of a node is back."""
+        """The kubelet of a node is back, and well."""
         self._silent.discard(name)
-        self._mark(name, talks=True)
-
-    def _mark(self, name: str, *, talks: bool) -> None:
         found = self.cluster.cache.get("Node", "", name)
-        if found is None or talks == (name in self._silent):
+        if found is not None:
+            now = self.cluster.clock.now()
+            self._write(found, _conditions(now, now))
+            self._say(found, "NodeReady", "kubelet")
+
+    def set_condition(self, name: str, kind: str, status: str, reason: str, message: str) -> None:
+        """What the kubelet reports from now on, with the event that goes with it.
+
+        For example `("Ready", "False", "KubeletNotReady", "container runtime network not ready: ...")` or
+        `("DiskPressure", "True", "KubeletHasDiskPressure", "kubelet has disk pressure")`.
+        """
+        found = self.cluster.cache.get("Node", "", name)
+        if found is None:
+            return
+        now = self.cluster.stamp()
+        made = {"type": kind, "status": status, "reason": reason, "message": message}
+        made |= {"lastHeartbeatTime": now, "lastTransitionTime": now}
+        before = found["status"]["conditions"]
+        conditions = [made if each["type"] == kind else each for each in before]
+        self._write(found, conditions if made in conditions else [*conditions, made])
+        if (word := _WORDS.get((kind, status))) is not None:
+            self._say(found, word, "kubelet" if kind != "Ready" or status == "True" else BY)
+
+    def _lose(self, name: str) -> None:
+        found = self.cluster.cache.get("Node", "", name)
+        if found is None or name not in self._silent:
             return
         now = self.cluster.clock.now()
-        conditions = _conditions(now, now)
-        if not talks:
-            lost = {"status": "Unknown", "reason": "NodeStatusUnknown"}
-            words = "Kubelet stopped posting node status."
-            conditions = [{**each, **lost, "message": words} for each in conditions]
-        self.cluster.write_status(found, {**found["status"], "conditions": conditions})
-        if not talks:
-            self.cluster.clock.call_later(TOLERATED_S, lambda: self._evict(name))
-        word = "NodeReady" if talks else "NodeNotReady"
-        self.cluster.say(Said(found, word, f"Node {name} status is now: {word}", BY))
+        lost = {"status": "Unknown", "reason": "NodeStatusUnknown"}
+        words = "Kubelet stopped posting node status."
+        self._write(found, [{**each, **lost, "message": words} for each in _conditions(now, now)])
+        self._say(found, "NodeNotReady", BY)
 
-    def _evict(self, name: str) -> None:
-        """Pods that tolerate an unreachable node for five minutes are asked to go; DaemonSets stay."""
-        if name not in self._silent:
-            return
-        for pod in self.cluster.cache.all("Pod"):
-            owner = controller_of(pod)
-            stays = owner is not None and owner["kind"] == "DaemonSet"
-            if pod["spec"].get("nodeName") == name and not stays and not being_deleted(pod):
-                self.cluster.say(Said(pod, "TaintManagerEviction", "Marking for deletion Pod", BY))
-                self.cluster.remove(pod)
+    def _write(self, found: Obj, conditions: list[Obj]) -> None:
+        self.cluster.write_status(found, {**found["status"], "conditions": conditions})
+
+    def _say(self, found: Obj, word: str, by: str) -> None:
+        host = meta(found)["name"] if by == "kubelet" else ""
+        self.cluster.say(
+            Said(found, word, f"Node {meta(found)['name']} status is now: {word}", by, host=host)
+        )
 
     def reconcile(self, key: Key) -> None:
-        """The taints follow cordoning and readiness."""
+        """The taints follow cordoning and conditions."""
         found = self.cluster.cache.get("Node", *key)
         if found is None:
             return
-        ready = condition(found, "Ready")
+        states = {each["type"]: each["status"] for each in found["status"].get("conditions") or ()}
         wanted = {
-            ("node.kubernetes.io/unschedulable", "NoSchedule"): bool(found["spec"].get("unschedulable")),
-            ("node.kubernetes.io/unreachable", "NoSchedule"): ready is not None
-            and ready["status"] == "Unknown",
-            ("node.kubernetes.io/unreachable", "NoExecute"): ready is not None
-            and ready["status"] == "Unknown",
+            (f"node.kubernetes.io/{word}", effect): states.get(kind) == status
+            for (kind, status, word), effects in _TAINTS.items()
+            for effect in effects
         }
+        wanted["node.kubernetes.io/unschedulable", "NoSchedule"] = bool(found["spec"].get("unschedulable"))
         taints = found["spec"].get("taints") or []
         kept = [each for each in taints if wanted.get((each["key"], each["effect"]), True)]
         there = {(each["key"], each["effect"]) for each in kept}

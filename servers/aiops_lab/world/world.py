@@ -27,6 +27,7 @@ from aiops_lab.world.deployments import Deployments
 from aiops_lab.world.disruption import DisruptionBudgets
 from aiops_lab.world.endpoints import Endpoints
 from aiops_lab.world.events import Said
+from aiops_lab.world.evictions import TaintEvictions
 from aiops_lab.world.furniture import furnish
 from aiops_lab.world.ground import lay_ground
 from aiops_lab.world.jobs import Jobs
@@ -73,6 +74,7 @@ class World:
             Namespaces(self.cluster),
             Quotas(self.cluster),
             self.nodes,
+            TaintEvictions(self.cluster),
             Scheduler(self.cluster),
             self.kubelets,
             ReplicaSets(self.cluster),
