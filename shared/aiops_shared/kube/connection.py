@@ -15,7 +15,7 @@ import anyio
 import httpx
 import orjson
 
-from aiops_shared.errors import AiopsError, ThrottledError, UpstreamError
+from aiops_shared.errors import AiopsError, InvalidInputError, ThrottledError, UpstreamError
 from aiops_shared.http.answers import broken, deadline, parse_json, read_body, require_json
 from aiops_shared.http.breaker import Breaker
 from aiops_shared.http.client import Tls, make_client
@@ -29,6 +29,13 @@ TRIES = 5
 MAX_ERROR_BYTES = 256 * 1024
 JSON = "application/json"
 UNKNOWN = "whether the change took effect is unknown: read the object"
+# The 500s that are answers: the request is at fault, and nothing was done. An eviction under two budgets
+# (kubernetes, registry/core/pod/storage/eviction.go), and a server-side apply of fields that the kind has not
+# (apimachinery, util/managedfields/internal/structuredmerge.go).
+AT_FAULT = {
+    "more than one PodDisruptionBudget": "leave one budget that selects the pod",
+    "failed to create typed patch object": "correct the manifest",
+}
 _UNPROCESSED = frozenset({429})
 _PASSING = frozenset({429, 500, 502, 503, 504})
 
@@ -216,6 +223,9 @@ async def _status(response: httpx.Response, thing: str) -> Status:
 def _failed(ask: Ask, response: httpx.Response, status: Status) -> _Try:
     error = error_for(ask.thing, status)
     code = response.status_code
+    for words, hint in AT_FAULT.items():
+        if words in status.message:
+            return _Try(error=InvalidInputError(ask.thing, status.message, hint))
     if ask.effect and code >= httpx.codes.INTERNAL_SERVER_ERROR:
         error = UpstreamError(ask.thing, error.reason, UNKNOWN)
     passing = _UNPROCESSED if ask.effect else _PASSING

@@ -8,11 +8,18 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from aiops_shared.errors import ActionRefusedError, ConflictError, InvalidInputError, UpstreamError
+from aiops_shared.errors import (
+    ActionRefusedError,
+    AiopsError,
+    ConflictError,
+    InvalidInputError,
+    UpstreamError,
+)
 from aiops_shared.kube import names
-from aiops_shared.kube.connection import Ask, Connection
+from aiops_shared.kube.connection import UNKNOWN, Ask, Connection
 from aiops_shared.kube.listing import Query
 from aiops_shared.kube.models import FIELD_MANAGER
+from aiops_shared.kube.statuses import read_status
 
 Obj = dict[str, Any]
 PatchType = Literal["merge", "json", "strategic"]
@@ -157,7 +164,10 @@ class Writing:
     async def evict(
         self, namespace: str, name: str, *, uid: str, dry_run: bool, permit: object | None = None
     ) -> None:
-        """Evict one pod through the Eviction API. Raises ThrottledError with the budget that forbids it."""
+        """Evict one pod through the Eviction API. Raises ThrottledError with the budget that forbids it.
+
+        A UID that is not the pod's is a conflict; the server itself tries for 10 s before it says so.
+        """
         names.uid(uid)
         _, path = await self._path("pods", namespace, name, "eviction")
         options: Obj = {"preconditions": {"uid": uid}} | ({"dryRun": ["All"]} if dry_run else {})
@@ -188,7 +198,17 @@ class Writing:
         )
         if not isinstance(answer, dict):
             raise UpstreamError(ask.thing, "answered with no object")
+        if answer.get("kind") == "Status" and answer.get("status") == "Failure":
+            raise _refused(ask.thing, answer)
         return answer
+
+
+def _refused(thing: str, answer: Obj) -> AiopsError:
+    """A Status that says Failure in an answer whose HTTP code says success is never taken for done, as in
+    client-go (rest/request.go, Result.Error).
+    """
+    status = read_status(500, answer)
+    return UpstreamError(thing, f"answered with a failure ({status.message or 'no further word'})", UNKNOWN)
 
 
 def _identity(obj: Obj) -> tuple[str, str, str]:
