@@ -113,6 +113,16 @@ class Condition:
     reason: str = ""
     message: str = ""
     since: datetime | None = None
+    heartbeat_at: datetime | None = None  # of a node's condition, by the node's own clock
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRule:
+    """One expression about labels: key, operator, values."""
+
+    key: str
+    operator: str  # In | NotIn | Exists | DoesNotExist | Gt | Lt
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +152,7 @@ class Pod:
     finalizers: tuple[str, ...] = ()
     restart_policy: str = "Always"
     node_selector: Mapping[str, str] = field(default_factory=dict)
+    node_affinity: tuple[tuple[LabelRule, ...], ...] = ()  # required terms; one of them must hold
 
     @property
     def ref(self) -> Ref:
@@ -221,6 +232,7 @@ class Workload:
     service: str = ""  # a StatefulSet's governing Service
     failed: int = 0
     finished: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def condition(self, name: str) -> Condition | None:
         """One condition by type."""
@@ -263,6 +275,9 @@ class Node:
     labels: Mapping[str, str] = field(default_factory=dict)
     allocatable_memory_bytes: int | None = None
     created_at: datetime | None = None
+    cordoned_at: datetime | None = None  # when the taint of the cordon was set
+    kubelet_version: str = ""
+    deleted_at: datetime | None = None
 
     @property
     def ref(self) -> Ref:

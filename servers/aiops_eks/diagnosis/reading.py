@@ -13,6 +13,7 @@ from aiops_eks.diagnosis.objects import (
     Condition,
     Container,
     Event,
+    LabelRule,
     Need,
     Node,
     Pod,
@@ -91,6 +92,7 @@ def _conditions_of(obj: Obj) -> tuple[Condition, ...]:
             reason=text(c, "reason"),
             message=text(c, "message"),
             since=moment(c, "lastTransitionTime") or moment(c, "lastUpdateTime"),
+            heartbeat_at=moment(c, "lastHeartbeatTime"),
         )
         for c in items(obj, "status", "conditions")
     )
@@ -127,7 +129,17 @@ def pod(obj: Obj) -> Pod:
         finalizers=tuple(words(meta, "finalizers")),
         restart_policy=text(spec, "restartPolicy") or "Always",
         node_selector=_strings(spec, "nodeSelector"),
+        node_affinity=tuple(_affinity_terms(spec)),
     )
+
+
+def _affinity_terms(spec: Obj) -> Iterator[tuple[LabelRule, ...]]:
+    required = part(spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
+    for term in items(required, "nodeSelectorTerms"):
+        yield tuple(
+            LabelRule(text(rule, "key"), text(rule, "operator"), tuple(words(rule, "values")))
+            for rule in items(term, "matchExpressions")
+        )
 
 
 def _containers(spec: Obj, status: Obj) -> Iterator[Container]:
@@ -306,6 +318,7 @@ def workload(obj: Obj, kind: str) -> Workload:
         template_pull_secrets=tuple(text(s, "name") for s in items(template, "imagePullSecrets")),
         service=text(spec, "serviceName"),
         failed=count(status, "failed"),
+        labels=_strings(meta, "labels"),
         finished=any(c.type == "Complete" and c.status == "True" for c in conditions),
     )
 
@@ -365,7 +378,14 @@ def node(obj: Obj) -> Node:
         labels=_strings(obj, "metadata", "labels"),
         allocatable_memory_bytes=whole_bytes(part(obj, "status", "allocatable").get("memory")),
         created_at=moment(part(obj, "metadata"), "creationTimestamp"),
+        cordoned_at=next((moment(t, "timeAdded") for t in items(spec, "taints") if _is_cordon(t)), None),
+        kubelet_version=text(obj, "status", "nodeInfo", "kubeletVersion"),
+        deleted_at=moment(part(obj, "metadata"), "deletionTimestamp"),
     )
+
+
+def _is_cordon(taint: Obj) -> bool:
+    return text(taint, "key") == "node.kubernetes.io/unschedulable"
 
 
 def _taint(found: Obj) -> str:
