@@ -1,5 +1,6 @@
 """Tokens of texts, by the o200k vocabulary (the budgets of the specification are counted in it)."""
 
+import warnings
 from functools import cache
 from typing import Any
 
@@ -8,7 +9,9 @@ PIECE_CHARS = 100_000  # the encoder refuses texts of a megabyte
 
 @cache
 def _encoding() -> Any:
-    import bpe_openai
+    with warnings.catch_warnings():  # it reads its own data through a deprecated function
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import bpe_openai
 
     return bpe_openai.get_encoding("o200k_base")
 
