@@ -14,11 +14,20 @@ from aiops_lab.kube.registry import Registry
 from aiops_lab.kube.wire import Obj, dig
 
 _ANYTHING: Obj = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
-_BASIC: Obj = {
-    "verbs": ["create"],
-    "apiGroups": ["authorization.k8s.io"],
-    "resources": ["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
-}
+# system:basic-user, system:public-info-viewer; for service accounts system:service-account-issuer-discovery
+# (plugin/pkg/auth/authorizer/rbac/bootstrappolicy/policy.go).
+_BASIC: tuple[Obj, ...] = (
+    {
+        "verbs": ["create"],
+        "apiGroups": ["authorization.k8s.io"],
+        "resources": ["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
+    },
+    {"verbs": ["create"], "apiGroups": ["authentication.k8s.io"], "resources": ["selfsubjectreviews"]},
+    {"verbs": ["get"], "nonResourceURLs": ["/healthz", "/livez", "/readyz", "/version", "/version/"]},
+)
+_ACCOUNTS = "system:serviceaccounts"
+_KEYS = ("/.well-known/openid-configuration", "/openid/v1/jwks")
+_ISSUER: Obj = {"verbs": ["get"], "nonResourceURLs": [path + end for path in _KEYS for end in ("", "/")]}
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,9 @@ class Reviews:
         namespace = str(spec.get("namespace") or "")
         if not namespace:
             raise bad_request("no namespace on request")
-        rules = [_BASIC, *self.rbac.rules(call.user, namespace)]
+        rules = [*_BASIC, *self.rbac.rules(call.user, namespace)]
+        if _ACCOUNTS in call.user.groups:
+            rules.append(_ISSUER)
         if MASTERS in call.user.groups:
             rules.append(_ANYTHING)
         paths = [

@@ -273,7 +273,7 @@ async def test_a_caller_may_ask_who_it_is_and_which_rules_hold(lab: KubeLab) -> 
     assert me.json()["status"]["userInfo"] == {"username": "viewer", "groups": ["system:authenticated"]}
     rules = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
     held = (await client.post(rules, json={"spec": {"namespace": "shop"}})).json()["status"]
-    assert (held["incomplete"], len(held["resourceRules"])) == (False, 1)
+    assert (held["incomplete"], len(held["resourceRules"])) == (False, 2)
     assert (await client.post(rules, json={"spec": {}})).status_code == 400
 
 
