@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from evals.coverage import faults
 from evals.outcomes import (
     RECALL_TARGET,
     Outcome,
@@ -78,10 +79,9 @@ equal findings, word for word.
 
 def page(run: Run) -> str:
     """The whole page."""
-    return "".join(
-        [_HEAD, f"{run.machine}. Seeds {', '.join(map(str, run.seeds))}. {run.took_s:.0f} s.\n\n"]
-        + [f"{line}\n" for line in (*_totals(run), "", *_causes(run), "", *_calibration(run), *_wrong(run))]
-    )
+    made = f"{run.machine}. Seeds {', '.join(map(str, run.seeds))}. {run.took_s:.0f} s."
+    parts = (_totals(run), _causes(run), _calibration(run), _coverage(), _wrong(run))
+    return "\n\n".join([_HEAD.strip(), made, *("\n".join(part) for part in parts)]).strip() + "\n"
 
 
 def _totals(run: Run) -> Iterator[str]:
@@ -130,6 +130,15 @@ def _calibration(run: Run) -> Iterator[str]:
     for one in calibration(run.outcomes):
         span = f"{one.low:.1f} to {min(one.high, 1.0):.1f}"
         yield _row(span, str(one.count), f"{one.mean:.2f}", f"{one.right / one.count:.2f}")
+
+
+def _coverage() -> Iterator[str]:
+    known = [one for one in faults() if one.codes]
+    yield f"Of the {len(faults())} faults that the specification names, {len(known)} have a rule.\n"
+    yield from _table(("Family", "Fault", "Causes", "Note"))
+    for one in faults():
+        causes = ", ".join(f"`{code}`" for code in one.codes) or "none"
+        yield _row(one.family, one.fault, causes, one.note)
 
 
 def _wrong(run: Run) -> Iterator[str]:
