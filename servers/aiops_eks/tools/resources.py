@@ -33,7 +33,12 @@ class ResourceTools:
         cluster: Cluster = None,
         namespace: AnyNamespace = None,
         selector: Selector = None,
-        unhealthy_only: Annotated[bool, Field(description="Only unhealthy ones, with exact reasons")] = False,
+        unhealthy_only: Annotated[
+            bool,
+            Field(
+                description="Only unhealthy ones; pods with cause, `alike`: endings of equal replicas' names"
+            ),
+        ] = False,
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> ResourceList:
