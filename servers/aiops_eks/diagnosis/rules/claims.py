@@ -244,7 +244,8 @@ def _no_provisioner(facts: Facts, claim: Claim) -> Told | None:
         return None
     if any(name in (v.driver, v.provisioned_by) for v in facts.all(Volume)):
         return None
-    if facts.age_s(claim.created_at) < PROVISIONER_GRACE_S:
+    waits = any(e.reason == "ExternalProvisioning" for e in facts.events_about(claim.ref))
+    if claim.volume or not waits or facts.age_s(claim.created_at) < PROVISIONER_GRACE_S:
         return None
     there = ", ".join(sorted(d.ref.name for d in facts.all(Driver))[:5]) or "none"
     extra = Evidence(source="kubernetes", query=f"get CSIDriver {name}", says=f"not found; exist: {there}")
