@@ -16,7 +16,6 @@ from typing import TypeVar
 import anyio
 
 from aiops_eks.diagnosis.registry import every_cause
-from aiops_lab.scenarios import Scenario
 from aiops_lab.scenarios.trials import CONTROLS, TRIALS, Trial
 from evals.loading import RECORDED, LoadError
 from evals.outcomes import Outcome
@@ -33,12 +32,12 @@ def main() -> int:
     """Play, print, and say by the exit code whether the targets are met."""
     asked = _arguments()
     started = time.monotonic()
-    trials = [one for one in TRIALS if asked.only in one.code]
+    trials = [one.scenario.name for one in TRIALS if asked.only in one.code]
     seeds = range(asked.first_seed, asked.first_seed + asked.seeds)
     jobs: list[Callable[[], list[Outcome]]] = [
         partial(_play, chunk, seeds) for chunk in _chunks(trials, _CHUNK)
     ]
-    jobs += [partial(_controls, CONTROLS, seeds)] if not asked.only else []
+    jobs += [partial(_controls, seeds)] if not asked.only else []
     with ProcessPoolExecutor(asked.jobs) as pool:
         outcomes = _all(pool, jobs, "trials in the lab")
         real = _on_real(pool, trials, asked.first_seed) if asked.real else []
@@ -77,35 +76,40 @@ def _all(pool: ProcessPoolExecutor, jobs: Sequence[Callable[[], list[T]]], what:
     return found
 
 
-def _play(trials: Sequence[Trial], seeds: Sequence[int]) -> list[Outcome]:
+def _trials(names: Sequence[str]) -> list[Trial]:
+    """The trials of these names: a scenario does not travel to another process, its name does."""
+    return [one for one in TRIALS if one.scenario.name in names]
+
+
+def _play(names: Sequence[str], seeds: Sequence[int]) -> list[Outcome]:
     async def play() -> list[Outcome]:
         async with stage() as here:
-            return [await here.outcome(trial, seed) for trial in trials for seed in seeds]
+            return [await here.outcome(trial, seed) for trial in _trials(names) for seed in seeds]
 
     return anyio.run(play)
 
 
-def _controls(scenarios: Sequence[Scenario], seeds: Sequence[int]) -> list[Outcome]:
+def _controls(seeds: Sequence[int]) -> list[Outcome]:
     async def play() -> list[Outcome]:
         async with stage() as here:
-            return [await here.control(scenario, seed) for scenario in scenarios for seed in seeds]
+            return [await here.control(scenario, seed) for scenario in CONTROLS for seed in seeds]
 
     return anyio.run(play)
 
 
-def _on_real(pool: ProcessPoolExecutor, trials: Sequence[Trial], seed: int) -> list[OnReal]:
+def _on_real(pool: ProcessPoolExecutor, names: Sequence[str], seed: int) -> list[OnReal]:
     if assets() is None:
         print(f"left out: the real API server: {MISSING}", file=sys.stderr)
         return []
-    jobs = [partial(_compare, chunk, seed) for chunk in _chunks(trials, max(1, len(trials) // 6))]
+    jobs = [partial(_compare, chunk, seed) for chunk in _chunks(names, max(1, len(names) // 6))]
     return _all(pool, jobs, "worlds on the real API server")
 
 
-def _compare(trials: Sequence[Trial], seed: int) -> list[OnReal]:
+def _compare(names: Sequence[str], seed: int) -> list[OnReal]:
     async def compare(folder: Path, programs: Path) -> list[OnReal]:
         with running_control_plane(folder, programs, RECORDED) as plane:
             async with on_real(plane) as real:
-                return [await _compared(real, trial, seed) for trial in trials]
+                return [await _compared(real, trial, seed) for trial in _trials(names)]
 
     programs = assets()
     with tempfile.TemporaryDirectory(prefix="eks-aiops-eval-") as folder:
