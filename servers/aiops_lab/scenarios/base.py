@@ -60,6 +60,9 @@ class Stage(Protocol):
     def deny(self, repository: str) -> None:
         """Let the registry refuse a repository."""
 
+    def pause_cron_jobs_at(self, before_s: float, for_s: float) -> None:
+        """Let schedules pass by from that moment on, and for so long, as while their controller is down."""
+
     def answer_webhooks(self, namespace: str, service: str, answer: WebhookAnswer) -> None:
         """Let the program behind a webhook's Service fail, refuse or allow."""
 
@@ -72,6 +75,10 @@ class Stage(Protocol):
     def let_driver(self, name: str, *, running: bool = True, **errors: str) -> None:
         """A storage driver runs from now on, or does not, or fails with a `create_error`, `delete_error`
         or `resize_error` in gRPC's words."""
+
+    def stamp(self) -> str:
+        """The present moment as Kubernetes writes it: for a change that writes a status."""
+        ...
 
     def call_pods(self, namespace: str, name: str, template_hash: str, *suffixes: str) -> None:
         """The next revision of a Deployment and its next pods get these names."""

@@ -245,6 +245,11 @@ class World:
         """Let the registry refuse a repository."""
         self.cluster.registry.deny(repository)
 
+    def pause_cron_jobs_at(self, before_s: float, for_s: float) -> None:
+        """Let schedules pass by from that moment on, and for so long, as while their controller is down."""
+        self.at(before_s, self.cronjobs.stop)
+        self.at(before_s - for_s, self.cronjobs.resume)
+
     def answer_webhooks(self, namespace: str, service: str, answer: WebhookAnswer) -> None:
         """Let the program behind a webhook's Service fail, refuse or allow; forgotten with the next load."""
         self.store.admission.webhooks.answers[namespace, service] = answer
@@ -264,6 +269,10 @@ class World:
     def set_driver(self, name: str, driver: Driver) -> None:
         """Stop a CSI driver, let it fail, or install one; forgotten with the next load."""
         self.drivers.known[name] = driver
+
+    def stamp(self) -> str:
+        """The present moment as Kubernetes writes it: for a change that writes a status."""
+        return self.cluster.stamp()
 
     def call_pods(self, namespace: str, name: str, template_hash: str, *suffixes: str) -> None:
         """The next revision of a Deployment (unless empty) and its next pods get these names."""
