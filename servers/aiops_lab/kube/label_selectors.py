@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aiops_lab.kube.admission.names import key_problem, label_value_problem
 from aiops_lab.kube.errors import ApiError, bad_request
 from aiops_lab.kube.gotext import quoted
+from aiops_lab.kube.naming import key_problem, label_value_problem
 from aiops_lab.kube.wire import Obj, dig
 
 Matches = Callable[[Obj], bool]

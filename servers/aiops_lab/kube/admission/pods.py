@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from aiops_lab.kube.admission.names import label_problem
 from aiops_lab.kube.errors import FieldError
+from aiops_lab.kube.naming import label_problem
 from aiops_lab.kube.quantities import parse_quantity
 from aiops_lab.kube.wire import Obj, clone, dig
 
