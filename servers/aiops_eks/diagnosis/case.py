@@ -167,7 +167,8 @@ def is_stuck(facts: Facts, pod: Pod) -> bool:
         return facts.age_s(pod.deleted_at) > 0  # the timestamp already holds the grace period
     if pod.phase == "Failed":
         return bool(pod.reason) and _failed_for_good(facts, pod)
-    waits = pod.phase == "Pending" and not any(c.waiting_reason not in STARTING for c in pod.containers)
+    told = any(c.waiting_reason not in STARTING or _init_hangs(facts, pod, c) for c in pod.containers)
+    waits = pod.phase == "Pending" and not told
     return waits and facts.age_s(pod.created_at) > START_GRACE_S
 
 
@@ -180,7 +181,9 @@ def _is_broken(facts: Facts, pod: Pod, container: Container) -> bool:
         return True
     if container.ended is not None:
         return _ended_badly(facts, pod, container)
-    return _restarts_again_and_again(facts, container) or _never_ready(facts, pod, container)
+    if _restarts_again_and_again(facts, container) or _init_hangs(facts, pod, container):
+        return True
+    return _never_ready(facts, pod, container)
 
 
 def given_up(facts: Facts, job: Workload) -> bool:
@@ -227,6 +230,12 @@ def _restarts_again_and_again(facts: Facts, container: Container) -> bool:
         return False
     leaks = last.reason == "OOMKilled" and lived_s >= RECENT_S
     return container.restarts >= FEW_RESTARTS or not container.ready or leaks
+
+
+def _init_hangs(facts: Facts, pod: Pod, container: Container) -> bool:
+    """An init container that runs and does not come to an end."""
+    runs = container.role == "init" and pod.phase == "Pending" and container.running_since is not None
+    return runs and facts.age_s(container.running_since) >= RECENT_S
 
 
 def _never_ready(facts: Facts, pod: Pod, container: Container) -> bool:

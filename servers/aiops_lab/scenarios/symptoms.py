@@ -98,7 +98,7 @@ def _selector(names: Names, rng: Random) -> Wrong:
 
 
 def _unready(names: Names, rng: Random) -> Wrong:
-    status = rng.choice((500, 503, 404))
+    status = rng.choice((500, 503, 502))
 
     def run(start: Run) -> Behaviour:
         calm = serving(names.api)(start)

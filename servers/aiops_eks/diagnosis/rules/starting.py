@@ -1,7 +1,7 @@
 """Pods that have a node and still do not get on, or do not get away.
 
 Asked last: what no other rule knows ends here, with the kubelet's own words quoted rather than a guess.
-Sources: `pkg/kubelet/kuberuntime` (sandbox), amazon-vpc-cni-k8s ipamd (addresses), `pkg/kubelet/eviction`.
+Sources: `pkg/kubelet/kuberuntime` (containers), `pkg/registry/core/pod` (graceful deletion).
 """
 
 from collections.abc import Callable
@@ -11,55 +11,33 @@ from aiops_eks.diagnosis.case import EVENT_RECENT_S, RECENT_S, STARTING, Case
 from aiops_eks.diagnosis.findings import CaseRule, Cause, Told
 from aiops_eks.diagnosis.objects import Ref
 from aiops_eks.diagnosis.quantities import duration_text
-from aiops_eks.diagnosis.quoting import quoted
+from aiops_eks.diagnosis.quoting import plain_name, quoted
 from aiops_shared.results import Evidence
 
 TERMINATING_GRACE_S = 300.0
-POD_IP_UNAVAILABLE = Cause(
-    code="POD_IP_UNAVAILABLE",
-    severity="high",
-    means="The node's network plugin has no address for the pod.",
-    told_by="FailedCreatePodSandBox with `failed to assign an IP address`. Whether the subnet or the "
-    "node's own "
-    "limit is exhausted is decided with the subnets' figures.",
-    source="amazon-vpc-cni-k8s, add cmd",
-    next_step="describe_cluster(include=subnets) for free addresses and free /28 blocks, and the node's "
-    "pod count",
-    sop="subnet-ip-exhaustion",
-)
-SANDBOX_FAILED = Cause(
-    code="SANDBOX_FAILED",
-    severity="high",
-    means="The pod's sandbox (network, runtime) cannot be made; the kubelet's words are quoted.",
-    told_by="FailedCreatePodSandBox without an address problem.",
-    source="pkg/kubelet/kuberuntime/kuberuntime_sandbox.go",
-    next_step="check the CNI pods and the container runtime on that node",
-)
 INIT_WAITS = Cause(
     code="INIT_CONTAINER_WAITS",
     severity="high",
     means="An init container runs and never ends, so the pod never starts.",
-    told_by="The pod is Pending and an init container has been running for ten minutes.",
+    told_by="An init container has been running for ten minutes and the pod is Pending. One that fails is "
+    "told by "
+    "how it ends (APP_ERROR and its kin); one that is in its first minutes is still at work.",
     source="pod lifecycle: init containers run to completion in order",
     next_step="get_pod_logs of the init container: what does it wait for?",
     sop="pod-crashloop",
-)
-POD_EVICTED = Cause(
-    code="POD_EVICTED",
-    severity="medium",
-    means="The node evicted the pod because it ran low on something.",
-    told_by="Phase Failed with reason Evicted within the last hour; the message names the resource.",
-    source="pkg/kubelet/eviction/helpers.go",
-    next_step="diagnose the node; give the pod a request for what it used",
-    sop="disk-pressure",
 )
 STUCK_TERMINATING = Cause(
     code="STUCK_TERMINATING",
     severity="medium",
     means="The pod should have been gone minutes ago.",
-    told_by="deletionTimestamp passed more than five minutes ago: a finalizer holds it, or its node is gone.",
-    source="pkg/registry/core/pod (graceful deletion)",
-    next_step="ask the finalizer's controller; with a dead node, remove the node first",
+    told_by="deletionTimestamp passed more than five minutes ago: a finalizer holds it, or its node is gone "
+    "or does "
+    "not answer, or its kubelet has not confirmed the end. While the node has a finding, it is a symptom of "
+    "that.",
+    source="pkg/registry/core/pod (graceful deletion); pkg/controller/podgc",
+    next_step="a finalizer: ask its controller, is it still installed? A lost node: get it back, or remove "
+    "the Node "
+    "object when its machine is gone",
 )
 CREATE_FAILED = Cause(
     code="CONTAINER_CREATE_FAILED",
@@ -106,46 +84,16 @@ def _told(
     )
 
 
-def sandbox(case: Case) -> Told | None:
-    """POD_IP_UNAVAILABLE or SANDBOX_FAILED."""
-    events = case.recent("FailedCreatePodSandBox") if case.container is None else ()
-    if not events:
-        return None
-    address = "failed to assign an IP address" in events[0].message
-    cause = POD_IP_UNAVAILABLE if address else SANDBOX_FAILED
-    words = "gets no IP address" if address else "gets no sandbox"
-    text = f"{case.pod.ref} {words} on node {case.pod.node}."
-    return _told(case, cause, f"cannot start: it {words}", text, case.event_evidence(events[0]))
-
-
 def init_waits(case: Case) -> Told | None:
     """INIT_CONTAINER_WAITS."""
-    if case.container is not None:
+    container = case.container
+    if container is None or container.role != "init" or container.running_since is None:
         return None
-    running = [c for c in case.pod.containers if c.role == "init" and c.running_since]
-    if not running or case.facts.age_s(running[0].running_since) < RECENT_S:
-        return None
-    name, age = running[0].name, duration_text(case.facts.age_s(running[0].running_since))
-    tail = case.facts.log(case.pod.ref, name)
-    query = f"log of {case.pod.ref}, container {name}"
-    line = (
-        (Evidence(source="pod log", query=query, says=quoted(tail.lines[-1])),) if tail and tail.lines else ()
-    )
-    text = f"Init container {name} of {case.pod.ref} has run for {age} and does not end."
-    return _told(case, INIT_WAITS, f"cannot start: init container {name} never ends", text, *line)
-
-
-def evicted(case: Case) -> Told | None:
-    """POD_EVICTED."""
-    pod = case.pod
-    if case.container is not None or pod.phase != "Failed" or pod.reason != "Evicted":
-        return None
-    says = Evidence(source="kubernetes", query=f"{pod.ref} status.message", says=quoted(pod.message))
-    found = case.facts.node(pod.node)
-    node = found.ref if found else None
-    text = f"{pod.ref} was evicted from node {pod.node}; the message names the resource."
-    told = _told(case, POD_EVICTED, f"was evicted from node {pod.node}", text, says, at=node)
-    return replace(told, explained_by=(node,)) if node else told
+    age = duration_text(case.facts.age_s(container.running_since))
+    last = (case.log_evidence(case.lines[-1]),) if case.lines else ()
+    text = f"Init container {container.name} of {case.pod.ref} has run for {age} and does not end."
+    predicate = f"cannot start: init container {container.name} never ends"
+    return _told(case, INIT_WAITS, predicate, text, *last)
 
 
 def terminating(case: Case) -> Told | None:
@@ -154,17 +102,20 @@ def terminating(case: Case) -> Told | None:
     late_s = case.facts.age_s(pod.deleted_at) if pod.deleted_at else 0
     if case.container is not None or late_s < TERMINATING_GRACE_S:
         return None
-    node = case.facts.node(pod.node)
+    since = f"{pod.ref} should have ended {duration_text(late_s)} ago"
     if pod.finalizers:
-        why = f"the finalizers {', '.join(pod.finalizers[:3])} hold it"
-    else:
-        why = (
-            f"node {pod.node} does not answer"
-            if node is None or not _is_ready(case, pod.node)
-            else "its end is late"
+        why = f"the finalizers {', '.join(plain_name(f) for f in pod.finalizers[:3])} hold it"
+        said = Evidence(source="kubernetes", query=f"{pod.ref} metadata.finalizers", says=why)
+        return _told(
+            case, STUCK_TERMINATING, f"does not go away: {why}", f"{since}: {why}.", said, at=pod.ref
         )
-    text = f"{pod.ref} should have ended {duration_text(late_s)} ago: {why}."
-    return _told(case, STUCK_TERMINATING, f"does not go away: {why}", text, at=pod.ref)
+    if pod.node and not _is_ready(case, pod.node):
+        node = case.facts.node(pod.node)
+        why = f"node {pod.node} {'does not answer' if node else 'is gone'}"
+        told = _told(case, STUCK_TERMINATING, f"does not go away: {why}", f"{since}: {why}.", at=pod.ref)
+        return replace(told, explained_by=(node.ref,)) if node else told
+    why = "its kubelet has not confirmed the end"
+    return _told(case, STUCK_TERMINATING, f"does not go away: {why}", f"{since}: {why}.", at=pod.ref)
 
 
 def _is_ready(case: Case, name: str) -> bool:
@@ -208,9 +159,7 @@ def stuck(case: Case) -> Told | None:
 
 
 _ASKED: tuple[tuple[tuple[Cause, ...], Callable[[Case], Told | None]], ...] = (
-    ((POD_IP_UNAVAILABLE, SANDBOX_FAILED), sandbox),
     ((INIT_WAITS,), init_waits),
-    ((POD_EVICTED,), evicted),
     ((STUCK_TERMINATING,), terminating),
     ((RUN_AS_ROOT_REFUSED, CREATE_FAILED), create_failed),
     ((POD_STUCK,), stuck),

@@ -62,6 +62,23 @@ def wrong(code: str, kind: str = "Deployment", name: str = "{api}", *, headline:
     return expect
 
 
+_NODES = ("ip-10-0-0-41.ec2.internal", "ip-10-0-1-42.ec2.internal", "ip-10-0-2-43.ec2.internal")
+
+
+def a_node(names: Names) -> str:
+    """The node on which the story of this seed plays."""
+    return _NODES[names.seed % len(_NODES)]
+
+
+def at_node(code: str, *, headline: str = "") -> Expect:
+    """One finding at that node."""
+
+    def expect(names: Names) -> tuple[Expected, ...]:
+        return (Expected(code, "Node", "", a_node(names), hurts_name=names.api, headline=headline),)
+
+    return expect
+
+
 def in_the_end(bad: Program, names: Names) -> Program:
     """Fails with its first starts and then serves."""
 
