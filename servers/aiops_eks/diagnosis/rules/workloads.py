@@ -8,7 +8,6 @@ Sources: `pkg/controller/deployment/progress.go`, `pkg/controller/replicaset`, `
 
 from collections.abc import Iterator
 
-from aiops_eks.diagnosis.case import given_up
 from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.findings import Cause, Told, WorldRule
 from aiops_eks.diagnosis.objects import Workload
@@ -23,14 +22,6 @@ ROLLOUT_STUCK = Cause(
     "that one holds it.",
     source="pkg/controller/deployment/progress.go",
     next_step="plan_workload_change(action=rollback), or diagnose its newest pods",
-)
-JOB_FAILED = Cause(
-    code="JOB_FAILED",
-    severity="medium",
-    means="A Job gave up.",
-    told_by="Condition Failed within the last day and no later run of its CronJob succeeded.",
-    source="pkg/controller/job/job_controller.go",
-    next_step="get_pod_logs of its last pod",
 )
 
 
@@ -73,29 +64,4 @@ def _short(facts: Facts, workload: Workload, *, late: bool, words: str) -> Told:
     )
 
 
-def jobs(facts: Facts) -> Iterator[Told]:
-    """JOB_FAILED, as a symptom of its pods where they have a finding."""
-    for job in facts.workloads:
-        failed = job.condition("Failed") if job.ref.kind == "Job" else None
-        if failed is None or not given_up(facts, job):
-            continue
-        query = f"{job.ref} condition Failed"
-        why = failed.reason or "no reason given"
-        says = f"{why}: {quoted(failed.message)}"
-        yield Told(
-            cause=JOB_FAILED,
-            at=job.ref,
-            subject=job.ref,
-            predicate=f"failed: {why}",
-            root_cause=f"{job.ref} gave up ({why}) after {job.failed} failed pods.",
-            hurts=(job.ref,),
-            evidence=(Evidence(source="kubernetes", query=query, says=says),),
-            agree=3,
-            explained_by=(job.ref, *(p.ref for p in facts.pods if job.ref in (p.owner, p.parent))),
-        )
-
-
-RULES = (
-    WorldRule((ROLLOUT_STUCK,), unavailable),
-    WorldRule((JOB_FAILED,), jobs),
-)
+RULES = (WorldRule((ROLLOUT_STUCK,), unavailable),)

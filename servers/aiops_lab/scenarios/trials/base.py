@@ -29,15 +29,16 @@ class Trial:
     scenario: Scenario
 
 
-def at(code: str, kind: str, name: str, namespace: str = HOME) -> Expect:
+def at(code: str, kind: str, name: str, namespace: str = HOME, *, hurts_kind: str = "") -> Expect:
     """Expects this one finding; `{api}` and the other words of the cast stand for names in `name`.
 
-    It hurts itself: what it does to others stands in its own tests. One without a namespace hurts `HOME`.
+    It hurts itself, or the `hurts_kind` of the story's own name. One without a namespace hurts `HOME`.
     """
 
     def expect(names: Names) -> tuple[Expected, ...]:
         where = name.format(api=names.api, worker=names.worker, config=names.config)
-        hurts = (kind, where) if namespace else ("Namespace", HOME)
+        itself = (hurts_kind, names.api) if hurts_kind else (kind, where)
+        hurts = itself if namespace else ("Namespace", HOME)
         return (Expected(code, kind, namespace, where, *hurts),)
 
     return expect

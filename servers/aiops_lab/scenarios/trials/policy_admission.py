@@ -384,7 +384,7 @@ TRIALS: tuple[Trial, ...] = (
         "SERVICE_ACCOUNT_MISSING",
         "positive",
         _no_account,
-        of("SERVICE_ACCOUNT_MISSING", "ServiceAccount", "{api}-sa"),
+        at("SERVICE_ACCOUNT_MISSING", "ServiceAccount", "{api}-sa", SPACE, hurts_kind="Deployment"),
         says="A ServiceAccount that nobody made.",
     ),
     trial("SERVICE_ACCOUNT_MISSING", "look_alike", _has_account, says="The account is there."),
