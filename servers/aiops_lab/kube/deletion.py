@@ -61,9 +61,21 @@ class Deletion:
         held = self._shelf.find(resource, namespace_of(obj), name_of(obj))
         if held is None or meta.get("finalizers") or meta.get("deletionGracePeriodSeconds"):
             return obj
-        if resource.kind == "Namespace" and next(self._shelf.keys_in(name_of(obj)), None):
+        if resource.kind == "Namespace" and self._still_needed(name_of(obj)):
             return obj
         return self._remove(resource, obj)
+
+    def _still_needed(self, namespace: str) -> bool:
+        """Content is left, or an aggregated API that does not answer might hold some."""
+        if next(self._shelf.keys_in(namespace), None):
+            return True
+        states = [
+            each.get("status")
+            for service in self._shelf.all(self._registry.by_kind("APIService"))
+            for each in dig(service, "status", "conditions", default=[])
+            if each.get("type") == "Available"
+        ]
+        return "False" in states
 
     def _finalizers(self, live: Obj, propagation: str) -> list[str]:
         held = [f for f in dig(live, "metadata", "finalizers", default=[]) if f not in {_FOREGROUND, _ORPHAN}]

@@ -7,6 +7,7 @@ takes the largest unit that leaves a whole number.
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from aiops_lab.kube.quantities import parse_quantity
 
@@ -49,6 +50,11 @@ def _in_units(number: Fraction, units: tuple[str, ...], base: int) -> str:
 
 def amount(text: object) -> Amount:
     """A quantity of an object that passed validation; what is none counts as zero."""
+    return _read(text) if isinstance(text, str | int | float) else NOTHING
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str | int | float) -> Amount:
     number = parse_quantity(text)
     return Amount(number or Fraction(0), binary=str(text).endswith("i"))
 
