@@ -38,7 +38,7 @@ from tests.cluster.control_plane import ControlPlane
 from tests.e2e.stage import Answer, Obj, Person, asked
 from tests.shared.http.wire_server import Reply, Seen, WireServer, as_json
 
-FASTER = 30.0  # world seconds in a real one
+FASTER = 20.0  # world seconds in a real one
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 REVIEWS = frozenset({"selfsubjectaccessreviews", "selfsubjectreviews", "selfsubjectrulesreviews"})
 IDENTITIES = frozenset({"aiops-reader", "aiops-planner", "aiops-executor", "lab-admin"})
@@ -47,7 +47,7 @@ _MADE: set[str] = set()  # control planes that have the roles
 
 
 def _world_clock() -> WireServer:
-    """The time source of a server (`RemoteClock`): real time, thirty times as fast."""
+    """The time source of a server (`RemoteClock`): real time, twenty times as fast."""
     started, at = time.monotonic(), datetime.fromtimestamp(time.time(), UTC)
 
     def answer(seen: Seen) -> Reply:
@@ -116,7 +116,7 @@ class Product:
 
     async def ended(self, action_id: str) -> Answer:
         """Wait until an action stands still."""
-        for _turn in range(300):
+        for _turn in range(600):
             answer = await self.ask("get_action", action_id=action_id)
             if answer.error or answer.data["state"] not in {"running", "undoing"}:
                 return answer
