@@ -10,7 +10,7 @@ from bench.peers import AWSLABS_EKS, KUBERNETES_MCP, awslabs_eks, kubernetes_mcp
 from bench.planted import Truth
 from bench.recall import Outcome, awslabs, ours
 from bench.recall import kubernetes_mcp_server as ask_kubernetes_mcp_server
-from bench.rows import Row, verdict
+from bench.rows import Row, told, verdict
 
 PODS = 5_000
 BUDGET = 1_500
@@ -23,9 +23,11 @@ def found_faults(server: Sequence[str], base: Mapping[str, str]) -> list[Row]:
     for layout in _LAYOUTS:
         with crowded_lab(PODS, layout, base) as (_, environment, cluster):
             truths = standing(PODS, layout).truths
-            rows += _ours(server, environment, truths, layout)
+            with told(f"  ours, {_LAYOUTS[layout]}"):
+                rows += _ours(server, environment, truths, layout)
             if layout == "owners":
-                rows += _peers(environment, truths, cluster)
+                with told("  the peers"):
+                    rows += _peers(environment, truths, cluster)
     return rows
 
 

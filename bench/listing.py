@@ -8,7 +8,7 @@ import base64
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ import yaml
 
 from aiops_shared.clock import SystemClock
 from bench.gathered import Crowd, crowd
-from bench.rows import Row, met
+from bench.rows import Row, met, told
 from bench.talking import Child, talking
 from bench.tokens import tokens
 
@@ -38,6 +38,7 @@ class Measured:
     ratio: float
     first_ms: float
     requests: int
+    own_requests: int  # 0 where the API does not count
     peak_bytes: int
     tokens: int
     summary: str
@@ -65,8 +66,11 @@ def target_of(kubeconfig: str, suspects: object) -> dict[str, Any]:
     return {"url": cluster["server"], "ca": ca, "token": user["token"], "suspects": suspects}
 
 
-def measure(environment: Environment, suspects: object) -> Measured:
-    """Rounds in turn: the raw requests, then one call of ours. The first call of each is a warm-up."""
+def measure(environment: Environment, suspects: object, counted: Callable[[], int] | None = None) -> Measured:
+    """Rounds in turn: the raw requests, then one call of ours. The first call of each is a warm-up.
+
+    `counted` gives the requests that the API had since it was last asked.
+    """
     base = {name: value for name, value in environment.items() if not name.startswith("AIOPS_")}
     with (
         TemporaryDirectory() as state,
@@ -80,9 +84,12 @@ def measure(environment: Environment, suspects: object) -> Measured:
         first_ms, answer = _timed(server)
         said = _raw_round(raw)
         pairs: list[tuple[float, float]] = []
+        asked = 0
         for _ in range(ROUNDS):
             said = _raw_round(raw)
+            asked = counted() if counted else 0
             took_ms, answer = _timed(server)
+            asked = counted() if counted else 0
             pairs.append((took_ms, float(said["ms"])))
         return Measured(
             ours_ms=statistics.median(ours for ours, _ in pairs),
@@ -90,6 +97,7 @@ def measure(environment: Environment, suspects: object) -> Measured:
             ratio=statistics.median(ours / floor for ours, floor in pairs),
             first_ms=first_ms,
             requests=int(said["requests"]),
+            own_requests=asked,
             peak_bytes=server.peak_bytes,
             tokens=tokens(answer["content"][0]["text"]),
             summary=str(answer["structuredContent"]["summary"]),
@@ -109,9 +117,10 @@ def _timed(server: Child) -> tuple[float, dict[str, Any]]:
 
 def rows_of(what: str, found: Measured) -> list[Row]:
     """The rows of the table."""
+    own = f"{found.own_requests} and " if found.own_requests else ""
     says = (
         f"{found.ratio:.2f} x (ours {found.ours_ms:.0f} ms, raw {found.raw_ms:.0f} ms, "
-        f"{found.requests} requests; first call {found.first_ms:.0f} ms)"
+        f"{own}{found.requests} requests; first call {found.first_ms:.0f} ms)"
     )
     title = f"unhealthy_only list, {what}"
     peak = found.peak_bytes / MB
@@ -124,8 +133,16 @@ def rows_of(what: str, found: Measured) -> list[Row]:
 
 def in_lab(pods: int, base: Environment) -> list[Row]:
     """The rows for a lab with `pods` healthy pods and the sixty."""
-    with crowded_lab(pods, "owners", base) as (_, environment, _):
-        found = measure(environment, standing(pods, "owners").suspects)
+    with (
+        told(f"  {pods:,} simulated pods, raw and ours in turn"),
+        crowded_lab(pods, "owners", base) as (lab, environment, _),
+    ):
+
+        def counted() -> int:
+            lab.say({})
+            return int(lab.hear()["requests"])
+
+        found = measure(environment, standing(pods, "owners").suspects, counted)
     return rows_of(f"{pods:,} simulated pods and 60 broken", found)
 
 

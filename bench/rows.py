@@ -22,7 +22,11 @@ def verdict(good: bool) -> str:
 def told(part: str) -> Iterator[None]:
     """Say on stderr what is measured now, and how long it took."""
     began = time.perf_counter()
-    sys.stderr.write(f"bench: {part} ... ")
-    sys.stderr.flush()
+    _say(f"{part} ...")
     yield
-    sys.stderr.write(f"{time.perf_counter() - began:.0f} s\n")
+    _say(f"{part}: {time.perf_counter() - began:.0f} s")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"bench: {text}\n")
+    sys.stderr.flush()

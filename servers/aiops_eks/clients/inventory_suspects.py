@@ -31,7 +31,9 @@ MOST_WINDOWS = 3  # when a whole window proved to be well
 MOST_LOOKUPS = 12  # rows whose cause is looked for in events
 MOST_ALIKE = 20
 CAUSE_CHARS = 100
-ROW_TOKENS, MOST_TOKENS = 1_180, 9_000  # of a default page, and of one that was asked to be longer
+# (tokens, bytes) of the rows of a default page, and of one that was asked to be longer. The door cuts at
+# 4,500 and 36,000 bytes, and what it cuts has no cursor.
+ROOM, WIDE_ROOM = (1_180, 3_600), (9_000, 32_000)
 _FOR = re.compile(r" for \d+[smhd]$")
 _PER_WINDOW = WINDOW + 28  # a cursor's offset: window start times this, plus the rows shown of it
 COLUMNS = ("namespace", "name", "alike", "health", "cause", "restarts", "age")
@@ -138,7 +140,7 @@ class SuspectReader:
             if fresh or place.start + WINDOW >= len(rows):
                 break
             place = Place(place.start + WINDOW)
-        fitting = _fitting(fresh[:limit], MOST_TOKENS if wide else ROW_TOKENS)
+        fitting = _fitting(fresh[:limit], WIDE_ROOM if wide else ROOM)
         rest = None
         if len(fitting) < len(fresh):
             rest = Place(place.start, place.shown + len(fitting))
@@ -218,12 +220,15 @@ def _caused(group: Group, cause: str | AiopsError | None) -> Group:
     return Group((replace(group.first, cause=cause), *group.pods[1:]))
 
 
-def _fitting(groups: Sequence[Group], tokens: int) -> list[Group]:
-    """As many as the budget holds, at least one."""
+def _fitting(groups: Sequence[Group], room: tuple[int, int]) -> list[Group]:
+    """As many as the room holds, at least one."""
+    tokens, size = room
     kept: list[Group] = []
     for group in groups:
-        tokens -= _tokens(group.cells())
-        if tokens < 0 and kept:
+        cells = group.cells()
+        tokens -= _tokens(cells)
+        size -= sum(len(str(cell).encode()) + 3 for cell in cells)
+        if min(tokens, size) < 0 and kept:
             break
         kept.append(group)
     return kept
