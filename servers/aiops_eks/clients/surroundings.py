@@ -16,7 +16,7 @@ from aiops_eks.planning.facts import selects
 from aiops_eks.planning.wording import one_line
 from aiops_eks.ports import KubeReadWrite, WritableClusters
 from aiops_shared.clock import Clock
-from aiops_shared.errors import AccessDeniedError, AiopsError, InvalidInputError, NotFoundError
+from aiops_shared.errors import AccessDeniedError, AiopsError, ConflictError, InvalidInputError, NotFoundError
 from aiops_shared.guardrails.models import ObjectRef, Step
 from aiops_shared.guardrails.paths import write
 
@@ -24,6 +24,7 @@ GATHER_WITHIN_S = 20.0
 _HAS_PODS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
 _MAX_PODS = 20_000
 _MAX_OWNERS = 5
+_DRY_TRIES = 5
 _NO_DRY_RUN = "does not support dry run"
 
 
@@ -261,10 +262,30 @@ async def _tried(ask: Callable[[], Awaitable[Obj | None]]) -> DryRun:
         return DryRun(validation="schema_only", missing=(one_line(problem.reason, 300),))
 
 
+async def _dry_write(kube: KubeReadWrite, step: Step, obj: Obj, ref: ObjectRef) -> Obj:
+    """Status moves every few seconds, and the resourceVersion with it: a dry run that met that looks again.
+
+    Raises ConflictError when the spec itself moved (D2).
+    """
+    for _ in range(_DRY_TRIES):
+        try:
+            return await kube.replace(write(obj, step.values), dry_run=True)
+        except ConflictError:
+            now = await kube.get(kind_word(ref), ref.namespace, ref.name)
+            if (uid_of(now), _generation(now)) != (uid_of(obj), _generation(obj)):
+                raise
+            obj = now
+    return await kube.replace(write(obj, step.values), dry_run=True)
+
+
+def _generation(obj: Obj) -> Any:
+    return at(obj, "metadata", "generation")
+
+
 async def _dry(kube: KubeReadWrite, step: Step, around: Around) -> Obj | None:
     ref = around.ref
     if step.verb == "write" and around.obj is not None:
-        return await kube.replace(write(around.obj, step.values), dry_run=True)
+        return await _dry_write(kube, step, around.obj, ref)
     if step.verb == "create":
         return await kube.create(step.body, dry_run=True)
     if step.verb == "delete":

@@ -4,6 +4,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from tests.cluster.control_plane import ControlPlane
@@ -122,3 +123,29 @@ async def test_an_undo_leaves_what_somebody_else_changed_since(
         refused = await stage.ask("undo_action", action_id=done.data["action_id"])
         assert refused.code == "undo_refused", refused.text
         assert (await stage.see(WEB))["spec"]["replicas"] == 9
+
+
+async def test_a_plan_is_made_while_the_status_moves_all_the_time(
+    whole: ControlPlane, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each status update moves the resourceVersion under the dry run (seen on a rollout in progress)."""
+    async with product(whole, monkeypatch, tmp_path) as stage:
+        await serving(stage)
+
+        async def churn() -> None:
+            number = 0
+            while True:
+                number += 1
+                condition = {"type": "Churn", "status": "True", "reason": f"N{number}"}
+                await stage.patch(f"{WEB}/status", {"status": {"conditions": [condition]}})
+                await anyio.sleep(0.2)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(churn)
+            for replicas in range(3, 9):
+                plan = await stage.plan(name="web", action="scale", replicas=replicas)
+                assert plan["validation"] == "server_dry_run"
+            done = await stage.execute(plan)
+            tasks.cancel_scope.cancel()
+        assert done.data["state"] == "succeeded", done.text
+        assert len(stage.effects()) == 1
