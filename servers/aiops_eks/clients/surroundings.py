@@ -19,12 +19,14 @@ from aiops_shared.clock import Clock
 from aiops_shared.errors import AccessDeniedError, AiopsError, ConflictError, InvalidInputError, NotFoundError
 from aiops_shared.guardrails.models import ObjectRef, Step
 from aiops_shared.guardrails.paths import write
+from aiops_shared.kube import remarks
 
 GATHER_WITHIN_S = 20.0
 _HAS_PODS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
 _MAX_PODS = 20_000
 _MAX_OWNERS = 5
 _DRY_TRIES = 5
+_MOST_REMARKS = 5
 _NO_DRY_RUN = "does not support dry run"
 
 
@@ -252,7 +254,9 @@ class KubeSurroundings:
 async def _tried(ask: Callable[[], Awaitable[Obj | None]]) -> DryRun:
     """A dry run; where it is not allowed, or a webhook does not take part, only the schema is known (D14)."""
     try:
-        return DryRun(validation="server_dry_run", obj=await ask())
+        with remarks.heard() as said:
+            obj = await ask()
+        return DryRun(validation="server_dry_run", obj=obj, remarks=tuple(said.texts[:_MOST_REMARKS]))
     except AccessDeniedError as denied:
         return DryRun(validation="schema_only", missing=(one_line(str(denied), 300),))
     except AiopsError as problem:

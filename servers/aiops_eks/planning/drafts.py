@@ -75,6 +75,7 @@ class DryRun(Frozen):
     validation: Literal["server_dry_run", "schema_only"]
     obj: Obj | None = None  # the object as it would be
     missing: tuple[str, ...] = ()  # rights that a server-side dry run would need (D14)
+    remarks: tuple[str, ...] = ()  # what the API server warned of (its `Warning` headers)
 
 
 class Surroundings(Protocol):

@@ -112,7 +112,7 @@ class PlanDesk:
             facts=facts,
             verdict=verdict,
             policy_digest=self.guard.policy_digest,
-            warnings=() if dry else _admitted(draft, around, found),
+            warnings=(*_remarked(found), *(() if dry else _admitted(draft, around, found))),
         )
         stamp = Stamp(
             plan_id=new_id("pln_"),
@@ -164,6 +164,11 @@ def _with_budgets(verdict: Verdict, around: Around) -> Verdict:
     tight = [name_of(pdb) for pdb in budgets_for(around) if not headroom_of([pdb])]
     said = f"PodDisruptionBudget {', '.join(tight)} has no headroom" if tight else "budgets could not be read"
     return verdict.model_copy(update={"advice": f"{said}. {verdict.advice}"})
+
+
+def _remarked(dry: DryRun) -> tuple[str, ...]:
+    """What the API server itself warned of: deprecated versions, weak pod security, a webhook's advice."""
+    return tuple(f"The API server warns: {said}" for said in dry.remarks)
 
 
 def _admitted(draft: Draft, around: Around, dry: DryRun) -> tuple[str, ...]:

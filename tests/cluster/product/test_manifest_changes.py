@@ -1,5 +1,6 @@
 """Apply, delete and evict through the tools on a real control plane: owners, budgets, and the way back."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,20 @@ async def test_what_the_server_rejects_is_said_at_planning_in_its_words(
         mismatch = await stage.ask("plan_manifest", action="apply", manifest=other)
         assert mismatch.code == "invalid_input", mismatch.text
         assert "selector" in mismatch.text
+        assert stage.writes() == []
+
+
+async def test_what_the_server_warns_of_stands_in_the_plan(
+    whole: ControlPlane, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with product(whole, monkeypatch, tmp_path) as stage:
+        space = f"/api/v1/namespaces/{stage.namespace}"
+        await stage.patch(space, {"metadata": {"labels": {"pod-security.kubernetes.io/warn": "restricted"}}})
+        made = deployment()
+        made["metadata"]["namespace"] = stage.namespace
+        plan = await stage.got("plan_manifest", action="apply", manifest=json.dumps(made))
+        said = " ".join(plan["warnings"])
+        assert "The API server warns: would violate PodSecurity" in said, plan["warnings"]
         assert stage.writes() == []
 
 
