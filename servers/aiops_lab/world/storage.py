@@ -89,10 +89,13 @@ class Claims(Controller):
         if obj["kind"] == "Pod":
             return [(meta(obj)["namespace"], name) for name in claims_of(obj)]
         found = self.cluster.cache.all(self.kind)
-        if obj["kind"] == "PersistentVolume":
+        if obj["kind"] == "PersistentVolume":  # who only looks for any volume looks again by itself
             ours = meta(obj)["name"]
             return [
-                key_of(each) for each in found if not is_bound(each) or each["spec"].get("volumeName") == ours
+                key_of(each)
+                for each in found
+                if each["spec"].get("volumeName") == ours
+                or (obj["spec"].get("claimRef") and reserved_for(obj, each))
             ]
         return [key_of(each) for each in found if not is_bound(each)]
 

@@ -85,10 +85,7 @@ def _room(volume: Obj) -> float:
 
 
 def _fits(volume: Obj, claim: Obj) -> bool:
-    free = not volume["spec"].get("claimRef") and (volume.get("status") or {}).get("phase") in (
-        "Available",
-        "Pending",
-    )
+    free = not volume["spec"].get("claimRef") and (volume.get("status") or {}).get("phase") == "Available"
     selector = claim["spec"].get("selector")
     return (
         free

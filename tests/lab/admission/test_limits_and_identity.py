@@ -36,20 +36,28 @@ def test_a_container_that_says_nothing_gets_the_defaults_and_a_note(world: World
     bare["spec"]["containers"][0]["resources"] = {}
     made = world.store.create(bare)
     assert made["spec"]["containers"][0]["resources"] == {
-        "requests": {"cpu": "50m"},
+        "requests": {"cpu": "50m", "memory": "256Mi"},
         "limits": {"memory": "256Mi"},
     }
     assert meta(made)["annotations"]["kubernetes.io/limit-ranger"] == (
-        "LimitRanger plugin set: cpu request for container app; memory limit for container app"
+        "LimitRanger plugin set: cpu, memory request for container app; memory limit for container app"
+    )
+
+
+def test_a_maximum_is_the_default_limit_even_below_the_request(world: World) -> None:
+    put(world, limit_range({"type": "Container", "max": {"cpu": "50m"}}))
+    with pytest.raises(ApiError) as refused:
+        world.put(pod("one"))
+    assert refused.value.message == (
+        'Pod "one" is invalid: spec.containers[0].resources.requests: Invalid value: "100m": must be less than '
+        "or equal to cpu limit of 50m"
     )
 
 
 @pytest.mark.parametrize(
     ("limit", "says"),
     [
-        ({"max": {"cpu": "50m"}}, "maximum cpu usage per Container is 50m.  No limit is specified"),
         ({"min": {"cpu": "200m"}}, "minimum cpu usage per Container is 200m, but request is 100m"),
-        ({"min": {"memory": "1Mi"}}, "minimum memory usage per Container is 1Mi.  No request is specified"),
         (
             {"maxLimitRequestRatio": {"cpu": "2"}},
             "cpu max limit to request ratio per Container is 2, but no limit is specified or limit is 0",

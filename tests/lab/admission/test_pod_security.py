@@ -105,3 +105,13 @@ def test_warn_lets_it_pass_with_a_warning(world: World) -> None:
     warnings: list[str] = []
     world.store.create(bare, warnings=warnings)
     assert warnings == ['would violate PodSecurity "baseline:latest": host namespaces (hostIPC=true)']
+
+
+def test_who_enforces_and_says_nothing_else_warns_owners_of_what_will_be_refused(world: World) -> None:
+    world.put(namespace("locked", **{ENFORCE: "baseline"}))
+    world.clock.advance(1)
+    main = container("app", "repo/app:1", securityContext={"privileged": True})
+    warnings: list[str] = []
+    made = deployment("locked", "app", 1, template({"app": "app"}, [main]))
+    world.store.create(made, warnings=warnings)
+    assert warnings[0].startswith('would violate PodSecurity "baseline:latest": privileged (')

@@ -147,6 +147,15 @@ def _network_policy(obj: Obj) -> None:
     fill(spec, {"policyTypes": ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]})
 
 
+def _limit_range(obj: Obj) -> None:
+    """A maximum is the default limit, a default limit or a minimum the default request."""
+    for item in dig(obj, "spec", "limits", default=[]) or []:
+        if item.get("type") == "Container":
+            limits = {**(item.get("max") or {}), **(item.get("default") or {})}
+            requests = {**(item.get("min") or {}), **limits, **(item.get("defaultRequest") or {})}
+            item["default"], item["defaultRequest"] = limits, requests
+
+
 def _definition(obj: Obj) -> None:
     names = dig(obj, "spec", "names", default={})
     if isinstance(names, dict) and names.get("kind"):
@@ -171,6 +180,7 @@ _DEFAULTS: dict[str, Callable[[Obj], None]] = {
     "PersistentVolumeClaim.": _claim,
     "PersistentVolume.": _volume,
     "HorizontalPodAutoscaler.autoscaling": _autoscaler,
+    "LimitRange.": _limit_range,
     "StorageClass.storage.k8s.io": _storage_class,
     "NetworkPolicy.networking.k8s.io": _network_policy,
     "CustomResourceDefinition.apiextensions.k8s.io": _definition,

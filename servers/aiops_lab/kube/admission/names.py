@@ -14,21 +14,26 @@ from aiops_lab.kube.naming import (
 from aiops_lab.kube.resources import Resource
 from aiops_lab.kube.wire import Obj, name_of
 
+_STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
 _MOST_ANNOTATION_BYTES = 256 * 1024
+
+
+def _problem_of(resource: Resource, name: str) -> str:
+    if resource.group == "rbac.authorization.k8s.io":
+        return segment_problem(name)
+    if resource.storage == "Namespace.":
+        return "must not contain dots" if label_problem(name) and "." in name else label_problem(name)
+    return label_1035_problem(name) if resource.storage == "Service." else subdomain_problem(name)
 
 
 def name_errors(resource: Resource, obj: Obj) -> Iterator[FieldError]:
     """What is wrong with the object's own name."""
     name = name_of(obj)
-    if resource.group == "rbac.authorization.k8s.io":
-        problem = segment_problem(name)
-    elif resource.storage == "Namespace.":
-        problem = label_problem(name)
-    elif resource.storage == "Service.":
-        problem = label_1035_problem(name)
-    else:
-        problem = subdomain_problem(name)
+    problem = _problem_of(resource, name)
     if problem:
+        stem = obj["metadata"].get("generateName")
+        if stem and _problem_of(resource, str(stem).rstrip("-.") + "a"):
+            yield FieldError("metadata.generateName", problem, stem)
         yield FieldError("metadata.name", problem, name)
 
 
@@ -52,11 +57,15 @@ def metadata_errors(meta: Obj, field: str = "metadata") -> Iterator[FieldError]:
         yield FieldError(
             f"{field}.annotations", f"may not be more than {_MOST_ANNOTATION_BYTES} bytes", None, "Too long"
         )
-    for index, owner in enumerate(meta.get("ownerReferences") or []):
+    for index, finalizer in enumerate(meta.get("finalizers") or []):
+        if "/" not in str(finalizer) and finalizer not in _STANDARD_FINALIZERS:
+            words = "name is neither a standard finalizer name nor is it fully qualified"
+            yield FieldError(f"{field}.finalizers[{index}]", words, finalizer)
+    for owner in meta.get("ownerReferences") or []:
         for part in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(part):
                 yield FieldError(
-                    f"{field}.ownerReferences[{index}].{part}",
-                    f"{part} must not be empty",
+                    f"{field}.ownerReferences.{part}",
+                    f"{'version' if part == 'apiVersion' else part} must not be empty",
                     owner.get(part, ""),
                 )

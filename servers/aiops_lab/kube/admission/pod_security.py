@@ -58,6 +58,8 @@ def _both(review: Review) -> Iterator[Obj | None]:
 
 def violations(labels: dict[str, str], mode: str, spec: Obj) -> str:
     """`"restricted:latest": reason (detail), ...`; empty where the level allows the pod."""
+    if mode == "warn" and f"{_LABEL}warn" not in labels:
+        mode = "enforce"  # who is not told otherwise is warned of what will be refused (api.PolicyToEvaluate)
     level = labels.get(f"{_LABEL}{mode}", "privileged")
     checks = _LEVELS.get(level, RESTRICTED if level != "privileged" else ())
     found = [result for check in checks if (result := check(spec)) is not None]

@@ -8,6 +8,8 @@ from aiops_lab.kube.wire import Obj, dig, name_of
 
 SYSTEM = "system:lab"  # the lab's own controllers, which write through the Store
 
+_SUFFIX = 5  # random letters behind a generateName
+
 
 @dataclass(frozen=True)
 class Review:
@@ -40,7 +42,9 @@ class Review:
     def refuse(self, why: str, *, unnamed: bool = False) -> ApiError:
         """403 as `admission.NewForbidden` says it.
 
-        Mutating plugins run before a name is generated: `unnamed` shows the generateName instead.
+        Mutating plugins run before a name is generated: `unnamed` shows the generateName instead. The lab's
+        controllers choose such names themselves, so a stem and five random letters count as generated.
         """
-        generated = str(dig(self.obj, "metadata", "generateName", default=""))
-        return forbidden(self.resource, generated if unnamed and generated else name_of(self.obj), why)
+        stem, name = str(dig(self.obj, "metadata", "generateName", default="")), name_of(self.obj)
+        generated = bool(stem) and name.startswith(stem) and len(name) == len(stem) + _SUFFIX
+        return forbidden(self.resource, stem if unnamed and generated else name, why)

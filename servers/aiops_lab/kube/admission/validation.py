@@ -3,6 +3,7 @@
 The rules that clients of the lab meet, not all of them; admission webhooks and quotas are not played.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from itertools import islice
 
@@ -19,6 +20,11 @@ Check = Callable[[Obj, "Obj | None"], Iterator[FieldError]]
 _MOST_ERRORS = 20
 _IMMUTABLE = "field is immutable"
 _MOST_DATA_BYTES = 1024 * 1024
+_DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
+_DATA_KEY_WORDS = (
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or "
+    "'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
+)
 _NOT_NEGATIVE = "must be greater than or equal to 0"
 
 
@@ -145,7 +151,10 @@ def _service(new: Obj, old: Obj | None) -> Iterator[FieldError]:
 def _data(new: Obj, old: Obj | None) -> Iterator[FieldError]:
     data = {**(new.get("data") or {}), **(new.get("binaryData") or {})}
     if sum(len(value) for value in data.values()) > _MOST_DATA_BYTES:
-        yield FieldError("", f"may not be more than {_MOST_DATA_BYTES} bytes", None, "Too long")
+        yield FieldError("[]", f"may not be more than {_MOST_DATA_BYTES} bytes", None, "Too long")
+    for key in data:
+        if not _DATA_KEY.fullmatch(key):
+            yield FieldError(f"data[{key}]", _DATA_KEY_WORDS, key)
     if old is not None and old.get("immutable"):
         for field in ("data", "binaryData", "immutable"):
             if new.get(field) != old.get(field):
