@@ -24,6 +24,7 @@ from aiops_lab.scenarios.names import cast
 from aiops_shared.settings import inherited
 from tests.contracts.repository import ROOT
 from tests.contracts.snapshots import listed
+from tests.e2e.clients import inspector, missing
 from tests.e2e.processes import SERVER, environment, served
 from tests.e2e.stage import Era, asked
 from tests.lab_fixture import running_lab
@@ -31,8 +32,6 @@ from tests.lab_fixture import running_lab
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 HOME = "production"
 READ_ONLY = {"execute_plan", "undo_action"}
-INSPECTOR = "@modelcontextprotocol/inspector@0.15.0"  # the last one that runs on Node 20
-NPM_CACHE = ROOT / ".cache" / "npm"
 # What package managers need to find their registry here; never anything of the suite's own.
 REGISTRIES = (
     *(
@@ -55,13 +54,6 @@ REGISTRIES = (
     ),
     *("UV_NATIVE_TLS", "UV_CACHE_DIR", "NPM_CONFIG_REGISTRY", "npm_config_registry", "PIP_INDEX_URL", "LANG"),
 )
-
-
-def missing(what: str) -> None:
-    """Skip outside CI, saying why; in CI nothing may be missing."""
-    if inherited("CI"):
-        pytest.fail(what)
-    pytest.skip(what)
 
 
 async def names_of(client: Client[Any]) -> set[str]:
@@ -105,24 +97,6 @@ async def test_the_protocol_s_own_client_reads_a_cluster(tmp_path: Path) -> None
             )
             assert wrong.is_error
         assert lab.requests.writes() == []
-
-
-def inspector() -> Path:
-    """The npm inspector, installed once into a cache that git ignores."""
-    command = NPM_CACHE / "node_modules" / ".bin" / "mcp-inspector"
-    if command.exists():
-        return command
-    npm = shutil.which("npm")
-    if npm is None:
-        missing("npm is not installed: the inspector cannot be tried")
-    NPM_CACHE.mkdir(parents=True, exist_ok=True)
-    options = ["--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(NPM_CACHE)]
-    done = subprocess.run(
-        [str(npm), "install", *options, INSPECTOR], capture_output=True, text=True, check=False, cwd=NPM_CACHE
-    )
-    if done.returncode:
-        missing(f"npm cannot install the inspector: {done.stderr[-300:]}")
-    return command
 
 
 async def test_the_inspector_lists_and_calls(tmp_path: Path) -> None:
