@@ -49,8 +49,8 @@ def test_a_maximum_is_the_default_limit_even_below_the_request(world: World) -> 
     with pytest.raises(ApiError) as refused:
         world.put(pod("one"))
     assert refused.value.message == (
-        'Pod "one" is invalid: spec.containers[0].resources.requests: Invalid value: "100m": must be less than '
-        "or equal to cpu limit of 50m"
+        'Pod "one" is invalid: spec.containers[0].resources.requests: Invalid value: "100m": must be less '
+        "than or equal to cpu limit of 50m"
     )
 
 
