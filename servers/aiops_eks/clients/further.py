@@ -29,14 +29,14 @@ class Further:
 
     kube: Kube
     redact: Callable[[str], str]
-    asked: set[str] = field(default_factory=set)  # a kind is asked for once, whatever came of it
+    asked: set[type[Any]] = field(default_factory=set)  # a kind is asked for once, whatever came of it
 
     async def of(self, facts: Facts) -> Facts:
         """The facts with every further kind that is worth a request and was not asked for yet."""
-        wanted = [one for one in FURTHER if one.type.__qualname__ not in self.asked and one.when(facts)]
+        wanted = [one for one in FURTHER if one.type not in self.asked and one.when(facts)]
         if not wanted:
             return facts
-        self.asked.update(one.type.__qualname__ for one in wanted)
+        self.asked.update(one.type for one in wanted)
         found: dict[type[Any], tuple[Any, ...]] = {}
         gaps: list[str] = []
         with anyio.move_on_after(WITHIN_S) as deadline:

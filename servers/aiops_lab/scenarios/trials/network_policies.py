@@ -36,7 +36,7 @@ _DNS_RULE = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol":
 
 def _when(names: Names) -> float:
     """When somebody changed a policy, and the trouble began."""
-    return (13 + names.seed % 9) * MIN_S
+    return (15 + names.seed % 9) * MIN_S
 
 
 def _timeout(names: Names) -> str:
@@ -118,7 +118,7 @@ def _long_ago(names: Names) -> float:
 
 def _later(names: Names) -> float:
     """Well after the trouble began: somebody tries something."""
-    return _when(names) / 6
+    return 40.0 + names.seed % 30
 
 
 def _worked_till_now(line: Callable[[Names], str]) -> Tell:
@@ -151,7 +151,7 @@ def _cut_off(names: Names) -> str:
     ways = (
         f"fatal: read tcp 10.0.1.9:4242->{back(names)}:5432: read: connection reset by peer",
         f"Error: connect ECONNRESET {back(names)}:5432",
-        f'Get "http://{back(names)}:5432/": EOF',
+        f'error: Get "http://{back(names)}:5432/": EOF',
     )
     return ways[names.seed % len(ways)]
 
