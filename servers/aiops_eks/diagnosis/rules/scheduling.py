@@ -7,11 +7,12 @@ gives the code. Sources: `pkg/scheduler/framework` (texts), `pkg/scheduler/apis/
 """
 
 import re
+from collections.abc import Mapping, Sequence
 
 from aiops_eks.diagnosis.case import Case
 from aiops_eks.diagnosis.findings import CaseRule, Cause, Told
-from aiops_eks.diagnosis.objects import Ref
-from aiops_eks.diagnosis.quoting import quoted
+from aiops_eks.diagnosis.objects import LabelRule, Node, Ref
+from aiops_eks.diagnosis.quoting import plain_name, quoted
 from aiops_shared.results import Evidence
 
 _SOURCE = "pkg/scheduler/framework/plugins; default_plugins.go"
@@ -106,7 +107,13 @@ _FILTERS: tuple[tuple[Cause, re.Pattern[str]], ...] = tuple(
         (HOST_PORT_TAKEN, r"didn't have free ports"),
         (TOO_MANY_PODS, r"Too many pods"),
         (INSUFFICIENT_STORAGE, r"Insufficient ephemeral-storage"),
-        (INSUFFICIENT_GPU, r"Insufficient (?:nvidia|amd)\.com/gpu|Insufficient aws\.amazon\.com/neuron"),
+        (
+            INSUFFICIENT_GPU,
+            (
+                r"Insufficient (?:nvidia|amd|gpu\.intel)\.com/|Insufficient "
+                r"aws\.amazon\.com/neuron"
+            ),
+        ),
         (INSUFFICIENT_CPU, r"Insufficient cpu"),
         (INSUFFICIENT_MEMORY, r"Insufficient memory"),
         (
@@ -129,17 +136,61 @@ _FILTERS: tuple[tuple[Cause, re.Pattern[str]], ...] = tuple(
 _CLAIM = re.compile(r"persistentvolumeclaim \"([a-z0-9.-]{1,253})\" not found")
 
 
+OTHERS = "Failed to schedule pod"  # Karpenter speaks in its own words, with the scheduler's reason
+
+
+def _nearest(case: Case, refused: str) -> Cause:
+    """The latest filter that refused a node.
+
+    Nodes that the pod does not select are out of the question as long as there are others: what keeps those
+    from taking it is the cause, although their filter comes earlier.
+    """
+    found = [cause for cause, pattern in _FILTERS if pattern.search(refused)]
+    if len(found) > 1 and NODE_SELECTOR_UNMATCHED in found and _selected(case):
+        found.remove(NODE_SELECTOR_UNMATCHED)
+    return found[-1] if found else UNSCHEDULABLE
+
+
+def _selected(case: Case) -> list[Node]:
+    """The nodes that the pod's node selector and required node affinity take."""
+    pod = case.pod
+    return [
+        node
+        for node in case.facts.nodes
+        if all(node.labels.get(key) == value for key, value in pod.node_selector.items())
+        and (not pod.node_affinity or any(_holds(term, node.labels) for term in pod.node_affinity))
+    ]
+
+
+def _holds(term: Sequence[LabelRule], labels: Mapping[str, str]) -> bool:
+    return bool(term) and all(_rule_holds(rule, labels.get(rule.key)) for rule in term)
+
+
+def _rule_holds(rule: LabelRule, value: str | None) -> bool:
+    match rule.operator:
+        case "In":
+            return value in rule.values
+        case "NotIn":
+            return value not in rule.values
+        case "Exists":
+            return value is not None
+        case "DoesNotExist":
+            return value is None
+    return False  # Gt and Lt: not worth a guess
+
+
 def unschedulable(case: Case) -> Told | None:
     """The nearest of the scheduler's reasons."""
     if case.container is not None or case.pod.node or case.pod.deleted_at is not None:
         return None
     events, condition = case.recent("FailedScheduling", within_s=3600.0), case.pod.condition("PodScheduled")
     said = condition.message if condition and condition.reason == "Unschedulable" else ""
-    words = (events[0].message if events else "") or said
+    own = [e for e in events if not e.message.startswith(OTHERS)]
+    words = (own[0].message if own else "") or said
     if not words:
         return None
     refused = words.partition("preemption:")[0]
-    cause = next((cause for cause, pattern in reversed(_FILTERS) if pattern.search(refused)), UNSCHEDULABLE)
+    cause = _nearest(case, refused)
     place = _place(case, cause, refused)
     query = f"{case.pod.ref} condition PodScheduled"
     evidence = [Evidence(source="kubernetes", query=query, says=quoted(said))] if said else []
@@ -150,8 +201,8 @@ def unschedulable(case: Case) -> Told | None:
         predicate=f"cannot be scheduled: {cause.means[0].lower()}{cause.means[1:].rstrip('.')}",
         root_cause=f"The scheduler finds no node for {case.pod.ref}: {cause.means}",
         hurts=(case.pod.ref,),
-        evidence=(*evidence, *(case.event_evidence(e) for e in events[:1])),
-        agree=bool(events) + bool(said) + (cause is not UNSCHEDULABLE),
+        evidence=(*evidence, *(case.event_evidence(e) for e in own[:1])),
+        agree=bool(own) + bool(said) + (cause is not UNSCHEDULABLE),
         ruled_out=("container, image and configuration: no node was ever chosen",),
         explained_by=(place,) if cause is PVC_UNBOUND else (),
     )
@@ -168,11 +219,14 @@ def _place(case: Case, cause: Cause, words: str) -> Ref:
     return next((c for c in claims if phases.get(c) != "Bound"), case.subject)
 
 
+GATED_S = 600.0
 GATED = Cause(
     code="SCHEDULING_GATED",
     severity="medium",
     means="A scheduling gate holds the pod back; whoever set it must remove it.",
-    told_by="spec.schedulingGates is not empty; the scheduler has not tried.",
+    told_by="spec.schedulingGates is not empty for ten minutes; the scheduler has not tried. A queue that "
+    "holds "
+    "pods back for a while works so on purpose.",
     source="pkg/scheduler/framework/plugins/schedulinggates",
     next_step="ask the controller named by the gate",
 )
@@ -180,9 +234,11 @@ GATED = Cause(
 
 def gated(case: Case) -> Told | None:
     """SCHEDULING_GATED."""
-    if case.container is not None or not case.pod.gates or case.pod.node:
+    if case.container is not None or not case.pod.gates or case.pod.node or case.pod.deleted_at is not None:
         return None
-    gates = ", ".join(case.pod.gates[:3])
+    if case.facts.age_s(case.pod.created_at) < GATED_S:
+        return None
+    gates = ", ".join(plain_name(gate) for gate in case.pod.gates[:3])
     return Told(
         cause=GATED,
         at=case.subject,
