@@ -71,8 +71,8 @@ _WORDS: dict[Blame, tuple[str, ...]] = {
         r"AccessDeniedException",
     ),
     Blame.DEPENDENCY: (
-        r"connection refused|\bECONNREFUSED\b|connect(?:ion)? timed out|no route to host|dial tcp"
-        r"|i/o timeout",
+        r"connection refused|\bECONNREFUSED\b|connect(?:ion)? timed out|no route to host|dial tcp",
+        r"i/o timeout",
         r"no such host|\bENOTFOUND\b|getaddrinfo|name or service not known|UnknownHostException",
         r"temporary failure in name resolution|server misbehaving|\bETIMEDOUT\b",
         r"could not (?:connect|translate host name)",
