@@ -30,7 +30,7 @@ from bench.tokens import tokens
 from eks_aiops.demo.play import KEPT, play
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
-RUNS = 9
+RUNS = 7
 NOTES = """
 How to read it
 * **The same requests raw**: one plain httpx client, at most eight requests at once, JSON read with orjson and
@@ -38,8 +38,8 @@ How to read it
   turns; the ratio is the median of the pairs. Ours is one tool call over stdio and does the judging too.
 * **Simulated** pods stand in a lab in a process of its own (Python, and slow), which counts the requests; on
   the real kube-apiserver they are written into its etcd, since no API lets a test set a pod's age.
-* **Peak memory** is VmHWM of our server process after all lists, through a kubeconfig context with a token.
-  The AWS client (EKS by account and region) comes on top and is not in it.
+* **Peak memory** is VmHWM of our server process after all lists, through a kubeconfig context with a token;
+  in a row of its own, with the AWS client that finds a cluster by account and region.
 * **Planted faults**: what is wrong with each pod is written in `bench/planted.py` and matched by code
   (`bench/naming.py`): the state and every word of the cause must stand in what was said about that pod. Eight
   of the sixty tell their cause in events only, which are sensitive reads (off as installed).
