@@ -73,6 +73,8 @@ CASE_RULES: tuple[CaseRule, ...] = (
 )
 WORLD_RULES: tuple[WorldRule, ...] = (
     *nodes.RULES,
+    *node_health.RULES,
+    *node_upkeep.RULES,
     *hooks.WORLD,
     *finishing.RULES,
     *claims.RULES,

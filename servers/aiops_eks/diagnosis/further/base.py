@@ -32,7 +32,6 @@ class FurtherKind:
     cluster_wide: bool = False
     optional: bool = False
     when: Callable[[Facts], bool] = always
-    late: bool = False  # asked once the logs are there: `when` may look at them
     by_table: bool = False  # `read` gets {metadata, row: cells by column}: no Secret's value comes over
     only: Ref | None = None  # this one object instead of a list
 

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from aiops_eks.diagnosis import reading
 from aiops_eks.diagnosis.facts import Facts
+from aiops_eks.diagnosis.further import rights
 from aiops_eks.diagnosis.further.base import FurtherKind
 from aiops_eks.diagnosis.further.workloads import conditions
 from aiops_eks.diagnosis.objects import Condition, Ref
@@ -212,6 +213,7 @@ def certificate(obj: Obj) -> Certificate:
 
 
 FURTHER: tuple[FurtherKind, ...] = (
+    *rights.FURTHER,
     FurtherKind("Namespace", Space, space, cluster_wide=True),
     FurtherKind("APIService.apiregistration.k8s.io", ServedApi, served_api, cluster_wide=True, optional=True),
     FurtherKind("Certificate.cert-manager.io", Certificate, certificate, optional=True),

@@ -1,6 +1,11 @@
 """Trials of quotas, admission, webhooks, RBAC, namespaces and the API itself."""
 
-from aiops_lab.scenarios.trials import policy_admission, policy_apis, policy_certificates
+from aiops_lab.scenarios.trials import policy_admission, policy_apis, policy_certificates, policy_rights
 from aiops_lab.scenarios.trials.base import Trial
 
-TRIALS: tuple[Trial, ...] = (*policy_admission.TRIALS, *policy_apis.TRIALS, *policy_certificates.TRIALS)
+TRIALS: tuple[Trial, ...] = (
+    *policy_admission.TRIALS,
+    *policy_apis.TRIALS,
+    *policy_certificates.TRIALS,
+    *policy_rights.TRIALS,
+)
