@@ -16,6 +16,7 @@ from aiops_eks.diagnosis.reading import moment, ref_of
 from aiops_eks.models.fields import Obj, count, items, part, text
 
 COREFILE = Ref("ConfigMap", "kube-system", "coredns")
+LONGEST = 20_000  # characters of a Corefile that are looked at: the patterns must end soon (T14)
 GATEWAY = "gateway.networking.k8s.io"
 _CLASS_NOTE = "kubernetes.io/ingress.class"
 _DEFAULT_NOTE = "ingressclass.kubernetes.io/is-default-class"
@@ -176,9 +177,8 @@ def ingress_class(obj: Obj) -> IngressClass:
 def secret_row(obj: Obj) -> SecretRow:
     """One row of the Secrets' Table."""
     keys = text(obj, "row", "data")
-    return SecretRow(
-        ref=ref_of(obj, "Secret"), type=text(obj, "row", "type"), keys=int(keys) if keys.isdigit() else 0
-    )
+    number = int(keys) if keys.isdecimal() and len(keys) < 9 else 0
+    return SecretRow(ref=ref_of(obj, "Secret"), type=text(obj, "row", "type"), keys=number)
 
 
 def changed_at(obj: Obj) -> datetime | None:
@@ -196,7 +196,8 @@ def policy(obj: Obj) -> Policy:
 
 def corefile(obj: Obj) -> Corefile:
     """The ConfigMap of CoreDNS."""
-    return Corefile(ref_of(obj, "ConfigMap"), text(obj, "data", "Corefile"), changed_at(obj))
+    said = text(obj, "data", "Corefile")[:LONGEST]
+    return Corefile(ref_of(obj, "ConfigMap"), said, changed_at(obj))
 
 
 def gateway_class(obj: Obj) -> GatewayClass:

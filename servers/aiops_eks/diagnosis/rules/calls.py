@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.objects import Pod, Ref, Service, ServicePort
 
+LONGEST = 2_000  # characters of a line that are looked at
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
 _CALLS = (
     re.compile(rf"->({_HOST}):(\d{{1,5}})\b"),  # Go, read udp a:1->b:2
@@ -48,7 +49,7 @@ class Call:
 
 def called(line: str) -> tuple[Call, ...]:
     """Every host and port that the line names, the most telling form first."""
-    found: dict[Call, None] = {}
+    line, found = line[:LONGEST], dict[Call, None]()
     for pattern in _CALLS:
         for host, port in pattern.findall(line):
             if is_address(host) or _LETTER.search(host):
@@ -62,19 +63,24 @@ def called(line: str) -> tuple[Call, ...]:
 
 def name_looked_up(line: str) -> str:
     """The host name whose resolution failed; empty when the line names none."""
-    found = (pattern.search(line) for pattern in _NAMES)
+    found = (pattern.search(line[:LONGEST]) for pattern in _NAMES)
     return next((match[1].rstrip(".") for match in found if match), "")
 
 
 def name_server(line: str) -> str:
     """The address of the name server that the line names."""
-    found = _SERVER.search(line)
+    found = _SERVER.search(line[:LONGEST])
     return found[1] if found else ""
 
 
 def is_address(host: str) -> bool:
     """Whether the host is an IPv4 address."""
     return bool(_IP.fullmatch(host))
+
+
+def is_number(target: str) -> bool:
+    """Whether a target port is a number; anything else is a port's name."""
+    return target.isascii() and target.isdecimal() and len(target) < 6
 
 
 def service_of(facts: Facts, home: str, host: str) -> Service | None:
@@ -106,6 +112,6 @@ def port_of(service: Service, number: int) -> ServicePort | None:
 
 def numbers(port: ServicePort, pods: tuple[Pod, ...]) -> frozenset[int]:
     """The container port numbers that a Service's port leads to."""
-    if port.target.isdigit():
+    if is_number(port.target):
         return frozenset({int(port.target)})
     return frozenset(n for pod in pods for c in pod.containers for name, n in c.ports if name == port.target)

@@ -19,7 +19,7 @@ from aiops_eks.diagnosis.rules import calls
 from aiops_shared.results import Evidence
 
 KUBE_DNS = Ref("Service", "kube-system", "kube-dns")
-_SOURCE = "coredns.io"
+LONGEST = 2_000  # characters of a line that are looked at
 DNS_DOWN = Cause(
     code="DNS_DOWN",
     severity="critical",
@@ -84,7 +84,7 @@ def own(case: Case) -> Told | None:
         (FORWARD_LOOP, _LOOP, "crashes: its upstream leads back to itself"),
         (COREFILE_INVALID, _PARSE, "crashes: it cannot read its Corefile"),
     ):
-        line = next((x for x in reversed(case.lines) if pattern.search(x)), "")
+        line = next((x for x in reversed(case.lines) if pattern.search(x[:LONGEST])), "")
         if line:
             return Told(
                 cause=cause,

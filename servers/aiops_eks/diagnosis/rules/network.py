@@ -184,7 +184,7 @@ def _ports(service: Service, pods: Sequence[Pod]) -> Iterator[Told]:
     ready = [p for p in pods if p.ready]
     names = {name for p in ready for c in p.containers for name, _ in c.ports}
     for port in service.ports:
-        if not ready or port.target.isdigit() or not port.target or port.target in names:
+        if not ready or calls.is_number(port.target) or not port.target or port.target in names:
             continue
         known = ", ".join(sorted(n for n in names if n)) or "none"
         yield Told(
@@ -210,7 +210,7 @@ def _numbers(pods: Sequence[Pod]) -> frozenset[int]:
 def _is_foreign(port: ServicePort, pods: Sequence[Pod]) -> bool:
     """A number that no container declares, though every app container declares some."""
     telling = all(c.ports for p in pods for c in p.containers if c.role == "app")
-    return port.target.isdigit() and telling and int(port.target) not in _numbers(pods)
+    return calls.is_number(port.target) and telling and int(port.target) not in _numbers(pods)
 
 
 def _undeclared(facts: Facts, service: Service, pods: Sequence[Pod]) -> Iterator[Told]:

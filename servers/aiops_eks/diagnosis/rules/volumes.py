@@ -20,6 +20,7 @@ from aiops_shared.results import Evidence
 RESIZE_GRACE_S = 600.0
 SAID_S = 1800.0
 FEW_TRIES = 3
+LONGEST = 2_000  # characters of a line that are looked at
 _PATH = re.compile(r"(?<![\w/])(/[\w.@+-]+(?:/[\w.@+-]+)*)")
 VOLUME_FULL = Cause(
     code="VOLUME_FULL",
@@ -70,7 +71,8 @@ def full(case: Case) -> Told | None:
     if not line or blamed(line) is not Blame.DISK:
         return None
     mounts = [(path, case.pod.claim_of[name]) for name, path in container.mounts if name in case.pod.claim_of]
-    named = {claim for path, claim in mounts for found in _PATH.findall(line) if _below(found, path)}
+    paths = _PATH.findall(line[:LONGEST])
+    named = {claim for path, claim in mounts for found in paths if _below(found, path)}
     if len(named) != 1:
         return None
     claim = Ref("PersistentVolumeClaim", case.pod.namespace, named.pop())
