@@ -278,6 +278,7 @@ class ControlPlane:
             "--bind-address=127.0.0.1",
             f"--secure-port={_free_port()}",
             f"--cert-dir={self.folder / 'certs-controllers'}",
+            "--node-monitor-grace-period=10m",  # on a busy machine kwok renews leases late
             f"--service-account-private-key-file={self.folder / 'accounts.key'}",
             f"--root-ca-file={self.ca_path}",
             "--use-service-account-credentials=false",
