@@ -31,6 +31,8 @@ from aiops_eks.diagnosis.rules import (
     namespaces,
     network,
     network_policies,
+    node_health,
+    node_upkeep,
     nodes,
     preemption,
     probes,

@@ -238,7 +238,7 @@ def test_a_failed_run_that_a_later_one_made_good_is_no_finding() -> None:
 def test_a_node_that_stopped_reporting_holds_its_pods() -> None:
     facts = world(node(Ready="Unknown"), pod(state=running(900), ready=False))
     found = only(facts)
-    assert (found.code, found.severity, found.name) == ("NODE_NOT_READY", "critical", "node-a")
+    assert (found.code, found.severity, found.name) == ("NODE_KUBELET_SILENT", "critical", "node-a")
 
 
 @pytest.mark.parametrize("kind", ["MemoryPressure", "DiskPressure", "PIDPressure"])
