@@ -176,7 +176,10 @@ def test_an_api_that_does_not_answer_explains_the_namespace_that_waits_for_it() 
 
 # whatever an API server sends
 
-FIELDS = ["metadata", "spec", "status", "name", "namespace", "conditions", "type", "webhooks", "rules", "selector", "matchLabels", "schedule", "metrics", "subjects", "roleRef", "hard", "active", "service"]
+FIELDS = (
+    "metadata", "spec", "status", "name", "namespace", "conditions", "type", "webhooks", "rules", "selector",
+    "matchLabels", "schedule", "metrics", "subjects", "roleRef", "hard", "active", "service",
+)  # fmt: skip
 JUNK = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.just("2026-11-22T00:00:00Z"),
     lambda inner: (
