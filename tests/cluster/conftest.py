@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.cluster.contract.reporting import closing_line
 from tests.cluster.control_plane import BARE, MISSING, ControlPlane, Shape, assets, running_control_plane
 
 
@@ -29,3 +30,12 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """With kube-controller-manager, kube-scheduler and three nodes that kwok plays."""
     yield from _started(tmp_path_factory, "whole", Shape(nodes=3))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many contracts held on both servers."""
+    stats = terminalreporter.stats
+    passed = [report.nodeid for report in stats.get("passed", [])]
+    failed = [report.nodeid for kind in ("failed", "error") for report in stats.get(kind, [])]
+    if line := closing_line(passed, failed):
+        terminalreporter.write_line(line)

@@ -64,7 +64,10 @@ def parse_version(text: str) -> int:
 def too_large(wanted: int, current: int) -> ApiError:
     """504 for a version that does not exist yet."""
     message = f"Too large resource version: {wanted}, current: {current}"
-    details = {"retryAfterSeconds": 1, "causes": [{"reason": "ResourceVersionTooLarge", "message": message}]}
+    details = {
+        "retryAfterSeconds": 1,
+        "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
+    }
     return ApiError(504, "Timeout", f"Timeout: {message}", details)
 
 

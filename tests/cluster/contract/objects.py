@@ -51,6 +51,8 @@ def budget(name: str = "pdb", **spec: object) -> Obj:
     return {"metadata": {"name": name}, "spec": {"selector": {"matchLabels": {"app": "p"}}, **asked}}
 
 
+_SCALED = deployment(replicas=2, paused=True)
+_TWO = pod("two", containers=[CONTAINER, {**CONTAINER, "name": "side"}])
 GIVEN: dict[str, tuple[str, Obj]] = {
     "map": (MAPS, config_map()),
     "other map": (MAPS, config_map("other")),
@@ -58,6 +60,9 @@ GIVEN: dict[str, tuple[str, Obj]] = {
     "pod": (PODS, pod()),
     "placed pod": (PODS, pod(nodeName="n1")),
     "deployment": (DEPLOYMENTS, deployment()),
+    "scaled": (DEPLOYMENTS, {**_SCALED, "metadata": {"name": "web", "labels": {"x": "1"}}}),
+    "two containers": (PODS, _TWO),
+    "init container": (PODS, pod("init", **_TWO["spec"], initContainers=[{**CONTAINER, "name": "first"}])),
     "service": (SERVICES, service()),
     "secret": (
         f"{CORE}/secrets",

@@ -32,9 +32,9 @@ Obj = dict[str, Any]
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 # What Go prints of a whole struct, and what the simulator shows in its place: nobody parses that.
-_DUMP = re.compile(r""" value: ("\{.*?\}"|"map\[.*?\]"|[\w.\[\]]*\{.*?\}|null)(?=: [a-z`]|$)""", re.DOTALL)
+_DUMP = re.compile(r""" value: ("\{.*?\}"|"map\[.*?\]"|[\w.\[\]]*\{.*?\}|null)(?=: [A-Za-z`]|$)""", re.DOTALL)
 _DIFF = re.compile(r"(was previously negative\))\n.*", re.DOTALL)
-_RECORD = re.compile(r"in record \(\d+\)")
+_RECORD = re.compile(r"(in record \(|current: )\d+")
 _MASKED_KEYS = {"resourceVersion": "RV", "continue": "TOKEN", "uid": "UID"}
 
 
@@ -51,7 +51,7 @@ def masked(value: Any, namespace: str) -> Any:
         return [masked(item, namespace) for item in value]
     if isinstance(value, str):
         plain = _TIME.sub("TIME", _UUID.sub("UID", value.replace(namespace, "{ns}")))
-        return _RECORD.sub("in record (RV)", _DIFF.sub(r"\1 DIFF", _DUMP.sub(" value: DUMP", plain)))
+        return _RECORD.sub(r"\1RV", _DIFF.sub(r"\1", _DUMP.sub(" value: DUMP", plain)))
     return value
 
 
