@@ -238,13 +238,14 @@ async def product(
     *,
     identity: str = "aiops-executor",
     environment: str = "staging",
+    kubeconfig: Path | None = None,
     **more: Any,
 ) -> AsyncIterator[Product]:
     """A server in this process, as `identity`, in a fresh namespace of that environment."""
     namespace = f"shop-{uuid.uuid4().hex[:8]}"
     for name in [name for name in os.environ if name.startswith(("AIOPS_", "AWS_"))]:  # noqa: TID251
         monkeypatch.delenv(name)
-    monkeypatch.setenv("KUBECONFIG", str(plane.kubeconfig(identity)))
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig or plane.kubeconfig(identity)))
     async with plane.client() as admin, _world_clock() as clock:
         await _with_roles(plane, admin)
         labels = {"environment": environment, "app.kubernetes.io/part-of": "tests"}
