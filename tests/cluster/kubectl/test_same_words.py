@@ -28,11 +28,14 @@ def test_both_say_the_same_or_the_difference_is_listed(step: Step, played: Playe
     )
 
 
-def test_the_list_names_only_steps_of_the_script(request: pytest.FixtureRequest) -> None:
+def test_the_list_names_only_steps_of_the_script(
+    request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
     known = listed()
     assert set(known) <= {step.name for step in SCRIPT}
     assert len(SCRIPT) >= 60
     assert len({step.name for step in SCRIPT}) == len(SCRIPT)
     reporter = request.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None:
-        reporter.write_line(f"kubectl: {len(SCRIPT)} commands on both, {len(known)} listed differences")
+        with capsys.disabled():
+            reporter.write_line(f"\nkubectl: {len(SCRIPT)} commands on both, {len(known)} listed differences")
