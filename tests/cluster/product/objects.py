@@ -47,3 +47,19 @@ def pod(name: str = "lone") -> Obj:
     spec = {"containers": [{"name": "app", "image": "shop/lone:1.0"}]}
     about = {"name": name, "labels": {"app": name}}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": about, "spec": spec}
+
+
+def stateful_set(name: str = "store", replicas: int = 3) -> Obj:
+    """A StatefulSet without volumes, and with the default rolling update."""
+    made = deployment(name, replicas)
+    made["kind"] = "StatefulSet"
+    made["spec"]["serviceName"] = name
+    return made
+
+
+def daemon_set(name: str = "agent") -> Obj:
+    """A DaemonSet on every node."""
+    made = deployment(name)
+    made["kind"] = "DaemonSet"
+    del made["spec"]["replicas"]
+    return made

@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.product.objects import deployment
+from tests.cluster.product.objects import daemon_set, deployment, stateful_set
 from tests.cluster.product.stage import Product, product
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -76,6 +76,32 @@ async def test_a_rollback_goes_one_revision_back(
         )
         assert (await stage.undo(done.data))["state"] == "undone"
         assert spec_of(await stage.see(WEB)) == bad
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "ready"),
+    [
+        ("StatefulSet", "/apis/apps/v1/namespaces/{ns}/statefulsets/store", "readyReplicas"),
+        ("DaemonSet", "/apis/apps/v1/namespaces/{ns}/daemonsets/agent", "numberReady"),
+    ],
+)
+async def test_a_stateful_set_and_a_daemon_set_are_restarted_piece_by_piece_and_given_back(
+    kind: str, path: str, ready: str, whole: ControlPlane, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with product(whole, monkeypatch, tmp_path) as stage:
+        await stage.make(stateful_set() if kind == "StatefulSet" else daemon_set())
+        before = spec_of(await stage.until(path, "status", ready, value=3))
+        name = path.rsplit("/", 1)[-1]
+        plan = await stage.plan(kind=kind, name=name, action="restart")
+        done = await stage.execute(plan)
+        assert not done.error, done.text
+        assert done.data["state"] == "succeeded", done.data
+        after = await stage.until(path, "status", ready, value=3)
+        assert spec_of(after)["template"] != before["template"]
+        assert spec_of(after)["updateStrategy"] == before["updateStrategy"]
+        assert len(stage.effects()) == len(done.data["steps"]["rows"])
+        assert (await stage.undo(done.data))["state"] == "undone"
+        assert spec_of(await stage.see(path)) == before
 
 
 async def test_a_plan_is_stale_when_somebody_changed_what_it_writes_and_not_when_only_status_moved(
