@@ -1,9 +1,12 @@
 """The rows that say which of sixty planted faults are named in one call, ours and the peers'."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from tempfile import TemporaryDirectory
 
 import anyio
+from fastmcp.exceptions import FastMCPError
+from mcp.shared.exceptions import MCPError
 
 from bench.listing import crowded_lab, standing
 from bench.peers import AWSLABS_EKS, KUBERNETES_MCP, awslabs_eks, kubernetes_mcp_server
@@ -50,15 +53,19 @@ def _ours(
 
 def _peers(environment: Mapping[str, str], truths: Sequence[Truth], cluster: str) -> list[Row]:
     plain = {name: value for name, value in environment.items() if not name.startswith("AIOPS_")}
+    ways = (
+        (KUBERNETES_MCP, kubernetes_mcp_server(), ask_kubernetes_mcp_server),
+        (AWSLABS_EKS, awslabs_eks(), partial(awslabs, cluster=cluster)),
+    )
     rows: list[Row] = []
-    if command := kubernetes_mcp_server():
-        rows += _rows(KUBERNETES_MCP, anyio.run(ask_kubernetes_mcp_server, command, plain, truths))
-    else:
-        rows.append(_absent(KUBERNETES_MCP))
-    if command := awslabs_eks():
-        rows += _rows(AWSLABS_EKS, anyio.run(awslabs, command, plain, truths, cluster))
-    else:
-        rows.append(_absent(AWSLABS_EKS))
+    for peer, command, ask in ways:
+        if command is None:
+            rows.append(_unmeasured(peer, "cannot be installed here"))
+            continue
+        try:
+            rows += _rows(peer, anyio.run(ask, command, plain, truths))
+        except (FastMCPError, MCPError, OSError, TimeoutError) as error:  # somebody else's program
+            rows.append(_unmeasured(peer, f"{type(error).__name__} {str(error)[:100]}"))
     return rows
 
 
@@ -67,8 +74,8 @@ def _rows(peer: str, outcomes: Sequence[Outcome]) -> list[Row]:
     return [(f"{title}: {peer}, {outcome.title}", "", _says(outcome), "") for outcome in outcomes]
 
 
-def _absent(peer: str) -> Row:
-    return (f"60 faults of 5,060 pods: {peer}", "", "not measured: cannot be installed here", "")
+def _unmeasured(peer: str, why: str) -> Row:
+    return (f"60 faults of 5,060 pods: {peer}", "", f"not measured: {why}", "")
 
 
 def _says(outcome: Outcome) -> str:
