@@ -22,9 +22,9 @@ async def uid_of(plane: ControlPlane, path: str) -> str:
     return str(answer.json()["metadata"]["uid"]) if answer.status_code == 200 else ""
 
 
-async def test_a_delete_with_a_body_ignores_a_dry_run_in_the_query(bare: ControlPlane) -> None:
+async def test_a_delete_with_a_body_ignores_a_dry_run_in_the_query(alone: ControlPlane) -> None:
     """Why ours stands in the body (apiserver, endpoints/handlers/delete.go)."""
-    async with bare.client() as admin:
+    async with alone.client() as admin:
         await admin.post(MAPS, json=config_map("really-goes"))
         answer = await admin.request(
             "DELETE", f"{MAPS}/really-goes", params={"dryRun": "All"}, json={"kind": "DeleteOptions"}
@@ -33,29 +33,29 @@ async def test_a_delete_with_a_body_ignores_a_dry_run_in_the_query(bare: Control
         assert (await admin.get(f"{MAPS}/really-goes")).status_code == 404
 
 
-async def test_our_dry_run_of_a_delete_deletes_nothing(bare: ControlPlane) -> None:
-    async with bare.client() as admin, api_of(bare) as api:
+async def test_our_dry_run_of_a_delete_deletes_nothing(alone: ControlPlane) -> None:
+    async with alone.client() as admin, api_of(alone) as api:
         await admin.post(MAPS, json=config_map("stays"))
-        uid = await uid_of(bare, f"{MAPS}/stays")
+        uid = await uid_of(alone, f"{MAPS}/stays")
         await api.delete("configmaps", "default", "stays", uid=uid, dry_run=True)
-        assert await uid_of(bare, f"{MAPS}/stays") == uid
+        assert await uid_of(alone, f"{MAPS}/stays") == uid
         await api.delete("configmaps", "default", "stays", uid=uid, dry_run=False, permit=object())
-        assert await uid_of(bare, f"{MAPS}/stays") == ""
+        assert await uid_of(alone, f"{MAPS}/stays") == ""
 
 
-async def test_our_dry_run_of_an_eviction_evicts_nothing(bare: ControlPlane) -> None:
+async def test_our_dry_run_of_an_eviction_evicts_nothing(alone: ControlPlane) -> None:
     path = "/api/v1/namespaces/default/pods"
-    async with bare.client() as admin, api_of(bare) as api:
+    async with alone.client() as admin, api_of(alone) as api:
         await admin.post(path, json=pod("not-evicted"))
-        uid = await uid_of(bare, f"{path}/not-evicted")
+        uid = await uid_of(alone, f"{path}/not-evicted")
         await api.evict("default", "not-evicted", uid=uid, dry_run=True)
-        assert await uid_of(bare, f"{path}/not-evicted") == uid
+        assert await uid_of(alone, f"{path}/not-evicted") == uid
         await api.evict("default", "not-evicted", uid=uid, dry_run=False, permit=object())
-        assert await uid_of(bare, f"{path}/not-evicted") == ""
+        assert await uid_of(alone, f"{path}/not-evicted") == ""
 
 
-async def test_dry_runs_of_every_other_change_leave_the_object_as_it_was(bare: ControlPlane) -> None:
-    async with bare.client() as admin, api_of(bare) as api:
+async def test_dry_runs_of_every_other_change_leave_the_object_as_it_was(alone: ControlPlane) -> None:
+    async with alone.client() as admin, api_of(alone) as api:
         await admin.post(MAPS, json=config_map("kept"))
         before = (await admin.get(f"{MAPS}/kept")).json()
         made = {**config_map("never-made"), "metadata": {"name": "never-made", "namespace": "default"}}
@@ -71,13 +71,13 @@ async def test_dry_runs_of_every_other_change_leave_the_object_as_it_was(bare: C
 @pytest.mark.fault("R16")
 @pytest.mark.parametrize("dry_run", [True, False])
 async def test_another_object_of_the_same_name_is_neither_deleted_nor_evicted(
-    bare: ControlPlane, dry_run: bool
+    alone: ControlPlane, dry_run: bool
 ) -> None:
     path = "/api/v1/namespaces/default/pods"
     other = "00000000-0000-4000-8000-000000000000"
     permit: Any = None if dry_run else object()
     name = f"same-name-{str(dry_run).lower()}"
-    async with bare.client() as admin, api_of(bare) as api:
+    async with alone.client() as admin, api_of(alone) as api:
         await admin.post(path, json=pod(name))
         with pytest.raises(AiopsError, match="UID") as refused:
             await api.delete("pods", "default", name, uid=other, dry_run=dry_run, permit=permit)
@@ -85,7 +85,7 @@ async def test_another_object_of_the_same_name_is_neither_deleted_nor_evicted(
         with pytest.raises(AiopsError, match="UID in the precondition") as kept:
             await api.evict("default", name, uid=other, dry_run=dry_run, permit=permit)
         assert kept.value.code == "conflict"
-        assert await uid_of(bare, f"{path}/{name}")
+        assert await uid_of(alone, f"{path}/{name}")
 
 
 class Guarded:
@@ -126,11 +126,11 @@ class Guarded:
 @pytest.mark.fault("R13")
 @pytest.mark.parametrize("dry_run", [True, False])
 async def test_a_disruption_budget_forbids_an_eviction_and_its_dry_run_by_name(
-    bare: ControlPlane, dry_run: bool
+    alone: ControlPlane, dry_run: bool
 ) -> None:
-    guarded = Guarded(bare, f"guarded-{str(dry_run).lower()}")
+    guarded = Guarded(alone, f"guarded-{str(dry_run).lower()}")
     await guarded.make(f"guard-{str(dry_run).lower()}")
-    async with api_of(bare) as api:
+    async with api_of(alone) as api:
         error = await guarded.refused(api, dry_run)
     assert isinstance(error, ThrottledError)
     said = f"disruption budget guard-{str(dry_run).lower()} needs 1 healthy pods and has 1 currently"
@@ -140,12 +140,12 @@ async def test_a_disruption_budget_forbids_an_eviction_and_its_dry_run_by_name(
 @pytest.mark.fault("R13")
 @pytest.mark.parametrize("dry_run", [True, False])
 async def test_a_pod_under_two_budgets_is_refused_and_that_is_no_server_error(
-    bare: ControlPlane, dry_run: bool
+    alone: ControlPlane, dry_run: bool
 ) -> None:
     name = f"twice-{str(dry_run).lower()}"
-    guarded = Guarded(bare, name)
+    guarded = Guarded(alone, name)
     await guarded.make(f"{name}-a", f"{name}-b")
-    async with api_of(bare) as api:
+    async with api_of(alone) as api:
         error = await guarded.refused(api, dry_run)
     assert error.code == "invalid_input"
     assert "more than one PodDisruptionBudget" in str(error)

@@ -122,9 +122,9 @@ async def test_misspelt_names_are_answered_with_the_nearest_real_ones(
 
 
 async def test_a_huge_listing_is_paged_by_the_real_server_in_pages_of_500(
-    bare: ControlPlane,
+    alone: ControlPlane,
 ) -> None:
-    async with bare.client() as admin, api_of(bare) as api:
+    async with alone.client() as admin, api_of(alone) as api:
         await admin.post("/api/v1/namespaces", json={"metadata": {"name": "many"}})
         for number in range(1100):
             body = {"metadata": {"name": f"m{number:04}"}}

@@ -1,6 +1,8 @@
 """The shipped rights on a real kube-apiserver: what each identity may do, what is said of missing ones."""
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -125,34 +127,37 @@ class Rotating:
             return str(answer.json()["status"]["token"])
 
 
-async def account(plane: ControlPlane, name: str) -> None:
-    """A ServiceAccount that has the reader's ClusterRole."""
+ACCOUNTS = "/api/v1/namespaces/default/serviceaccounts"
+BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+
+
+@asynccontextmanager
+async def account(plane: ControlPlane, name: str) -> AsyncIterator[Rotating]:
+    """A ServiceAccount that has the ClusterRole `view`; both are gone at the end."""
     async with plane.client() as admin:
-        body = {"metadata": {"name": name}}
-        await admin.post("/api/v1/namespaces/default/serviceaccounts", json=body)
+        await admin.post(ACCOUNTS, json={"metadata": {"name": name}})
         binding = {
             "metadata": {"name": name},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
             "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "default"}],
         }
-        bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
-        assert (await admin.post(bindings, json=binding)).status_code == 201
+        assert (await admin.post(BINDINGS, json=binding)).status_code == 201
+        try:
+            yield Rotating(plane, name, [])
+        finally:
+            await admin.delete(f"{BINDINGS}/{name}")
+            await admin.delete(f"{ACCOUNTS}/{name}")
 
 
 @pytest.mark.fault("R5")
 async def test_a_token_that_the_server_takes_no_more_is_renewed_once_and_the_call_goes_on(
     whole: ControlPlane,
 ) -> None:
-    name = "rotating"
-    await account(whole, name)
-    source = Rotating(whole, name, [])
-    api = KubeApi("real", Connection(source))
-    try:
-        assert (await api.list("pods", "kube-system")).items == ()
-        async with whole.client() as admin:  # recreated: every token of the old account is void
-            path = "/api/v1/namespaces/default/serviceaccounts"
-            await admin.delete(f"{path}/{name}")
-            await admin.post(path, json={"metadata": {"name": name}})
+    async with account(whole, "rotating") as source, whole.client() as admin:
+        api = KubeApi("real", Connection(source))
+        assert (await api.list("configmaps", "default")).items
+        await admin.delete(f"{ACCOUNTS}/rotating")  # made again: every token of the old account is void
+        await admin.post(ACCOUNTS, json={"metadata": {"name": "rotating"}})
         # kube-apiserver remembers for ten seconds that it took a token (apiserver,
         # authentication/token/cache): only then does it refuse the old one.
         for _second in range(25):
@@ -161,7 +166,6 @@ async def test_a_token_that_the_server_takes_no_more_is_renewed_once_and_the_cal
                 break
             await anyio.sleep(1)
         assert source.asked == 2
-    finally:
         await api.aclose()
 
 

@@ -30,8 +30,8 @@ async def compact(plane: ControlPlane, revision: str) -> None:
         assert answer.status_code == 200, answer.text
 
 
-async def test_a_watch_tells_what_is_there_and_then_each_change_once(bare: ControlPlane) -> None:
-    async with bare.client() as admin, api_of(bare) as api:
+async def test_a_watch_tells_what_is_there_and_then_each_change_once(alone: ControlPlane) -> None:
+    async with alone.client() as admin, api_of(alone) as api:
         maps = await namespace_of(admin, "watched")
         await admin.post(maps, json=config_map("a"))
         seen: list[tuple[str, str]] = []
@@ -58,16 +58,16 @@ async def test_a_watch_tells_what_is_there_and_then_each_change_once(bare: Contr
 
 @pytest.mark.fault("R4")
 async def test_a_cursor_that_the_server_forgot_gives_the_first_page_again_and_says_so(
-    bare: ControlPlane,
+    alone: ControlPlane,
 ) -> None:
-    async with bare.client() as admin, api_of(bare) as api:
+    async with alone.client() as admin, api_of(alone) as api:
         maps = await namespace_of(admin, "paged")
         for number in range(6):
             await admin.post(maps, json=config_map(f"m{number}"))
         first = await api.list("configmaps", "paged", limit=2)
         table = await api.table("configmaps", "paged", limit=2)
         made = (await admin.post(maps, json=config_map("m6"))).json()
-        await compact(bare, made["metadata"]["resourceVersion"])
+        await compact(alone, made["metadata"]["resourceVersion"])
         again = await api.list("configmaps", "paged", limit=2, cursor=first.cursor)
         assert again.relisted
         assert [one["metadata"]["name"] for one in again.items] == ["m0", "m1"]
@@ -80,9 +80,9 @@ async def test_a_cursor_that_the_server_forgot_gives_the_first_page_again_and_sa
 
 @pytest.mark.fault("R4")
 async def test_a_cursor_of_nonsense_is_begun_anew_and_a_foreign_field_selector_is_refused(
-    bare: ControlPlane,
+    alone: ControlPlane,
 ) -> None:
-    async with bare.client() as admin, api_of(bare) as api:
+    async with alone.client() as admin, api_of(alone) as api:
         await namespace_of(admin, "paged-by-nonsense")
         page = await api.list("configmaps", "paged-by-nonsense", cursor="bm9uc2Vuc2U")
         assert page.relisted
@@ -90,9 +90,9 @@ async def test_a_cursor_of_nonsense_is_begun_anew_and_a_foreign_field_selector_i
 
 @pytest.mark.fault("R4")
 async def test_a_list_whose_history_is_thrown_away_half_way_comes_whole_and_without_duplicates(
-    bare: ControlPlane,
+    alone: ControlPlane,
 ) -> None:
-    async with bare.client() as admin, api_of(bare) as api:
+    async with alone.client() as admin, api_of(alone) as api:
         maps = await namespace_of(admin, "compacted")
         for number in range(520):
             await admin.post(maps, json=config_map(f"m{number:03}"))
@@ -101,17 +101,17 @@ async def test_a_list_whose_history_is_thrown_away_half_way_comes_whole_and_with
             found.append(one["metadata"]["name"])
             if len(found) == 500:
                 made = (await admin.post(maps, json=config_map("zz"))).json()
-                await compact(bare, made["metadata"]["resourceVersion"])
+                await compact(alone, made["metadata"]["resourceVersion"])
     assert found == [*(f"m{number:03}" for number in range(520)), "zz"]
 
 
 @pytest.mark.fault("R4")
 async def test_a_watch_from_a_forgotten_position_relists_and_tells_only_the_difference(
-    bare: ControlPlane, monkeypatch: pytest.MonkeyPatch
+    alone: ControlPlane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between two rounds of the watch the history goes; each round is cut to a second."""
     monkeypatch.setattr("aiops_shared.kube.watching.ROUND_S", 1.0)
-    async with bare.client() as admin, api_of(bare) as api:
+    async with alone.client() as admin, api_of(alone) as api:
         maps = await namespace_of(admin, "rewatched")
         for name in ("a", "b"):
             await admin.post(maps, json=config_map(name))
@@ -120,7 +120,7 @@ async def test_a_watch_from_a_forgotten_position_relists_and_tells_only_the_diff
         async for event in events:
             seen.append((event.type, event.object["metadata"]["name"]))
             if len(seen) == 2:
-                await change_and_forget(bare, admin, maps)
+                await change_and_forget(alone, admin, maps)
             if len(seen) == 4:
                 break
         await events.aclose()
@@ -133,9 +133,9 @@ async def change_and_forget(plane: ControlPlane, admin: httpx.AsyncClient, maps:
     await compact(plane, made["metadata"]["resourceVersion"])
 
 
-async def test_a_watch_gets_bookmarks_and_goes_on_from_them(bare: ControlPlane) -> None:
+async def test_a_watch_gets_bookmarks_and_goes_on_from_them(alone: ControlPlane) -> None:
     """The server ends a watch after its timeout with a bookmark; ours goes on and misses nothing."""
-    async with bare.client() as admin, api_of(bare) as api:
+    async with alone.client() as admin, api_of(alone) as api:
         maps = await namespace_of(admin, "marked")
         events = api.watch("configmaps", "marked", for_s=6)
         found: list[WatchEvent] = []
@@ -150,14 +150,14 @@ async def test_a_watch_gets_bookmarks_and_goes_on_from_them(bare: ControlPlane) 
     assert [(event.type, event.object["metadata"]["name"]) for event in found] == [("ADDED", "late")]
 
 
-async def test_the_server_itself_answers_an_old_position_as_our_client_expects(bare: ControlPlane) -> None:
+async def test_the_server_itself_answers_an_old_position_as_our_client_expects(alone: ControlPlane) -> None:
     """410 as an event of the stream (apiserver, storage/cacher), which our client must read as expired."""
-    async with bare.client() as admin:
+    async with alone.client() as admin:
         maps = await namespace_of(admin, "too-old")
         old = (await admin.post(maps, json=config_map("a"))).json()["metadata"]["resourceVersion"]
         for number in range(3):
             made = (await admin.post(maps, json=config_map(f"m{number}"))).json()
-        await compact(bare, made["metadata"]["resourceVersion"])
+        await compact(alone, made["metadata"]["resourceVersion"])
         params = {"watch": "true", "resourceVersion": "1", "timeoutSeconds": "5"}
         answer = await admin.get(maps, params=params)
         listed = await admin.get(maps, params={"resourceVersion": old, "resourceVersionMatch": "Exact"})
