@@ -13,12 +13,28 @@ from aiops_lab.kube.calls import Call, answer, success, whole
 from aiops_lab.kube.deletion import DeletionOptions
 from aiops_lab.kube.errors import FieldError, forbidden, go_error, invalid, unknown_patch_type
 from aiops_lab.kube.rbac import Attributes, Rbac
-from aiops_lab.kube.reading import Reading
+from aiops_lab.kube.reading import Reading, listed
 from aiops_lab.kube.store import Store
 from aiops_lab.kube.views import shown, stored
 from aiops_lab.kube.wire import Obj, dig, name_of
 from aiops_lab.kube.writing import WriteOptions
 
+# Kinds whose delete answers with the last state (`ReturnDeletedObject` in pkg/registry).
+_RETURNED = frozenset(
+    {
+        "Pod.",
+        "PersistentVolume.",
+        "PersistentVolumeClaim.",
+        "PodTemplate.",
+        "ResourceQuota.",
+        "Service.",
+        "ServiceAccount.",
+        "CSIDriver.storage.k8s.io",
+        "CSINode.storage.k8s.io",
+        "StorageClass.storage.k8s.io",
+        "VolumeAttachment.storage.k8s.io",
+    }
+)
 _IMMORTAL = frozenset({"default", "kube-system", "kube-public"})
 
 
@@ -94,6 +110,8 @@ class Changing:
         waits = self.store.shelf.find(target.resource, target.namespace, target.name) is not None
         if waits and (not call.dry_run or "deletionTimestamp" in left["metadata"]):
             return self._show(call, left)
+        if target.resource.storage in _RETURNED:
+            return self._show(call, left)
         return success(call, left)
 
     def delete_collection(self, call: Call) -> Response:
@@ -114,7 +132,7 @@ class Changing:
                 "kind": f"{target.resource.kind}List",
                 "apiVersion": target.resource.api_version,
                 "metadata": {"resourceVersion": str(self.store.shelf.version)},
-                "items": [shown(target.resource, obj) for obj in chosen],
+                "items": [listed(target.resource, shown(target.resource, obj)) for obj in chosen],
             }
         )
 

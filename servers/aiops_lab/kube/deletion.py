@@ -39,10 +39,10 @@ class Deletion:
     def delete(self, resource: Resource, live: Obj, **options: Unpack[DeletionOptions]) -> Obj:
         """Delete or mark; returns the last state. Raises ApiError 409 where a precondition fails."""
         _check(resource, live, options)
-        if options.get("dry_run"):
-            return live
         propagation = options.get("propagation", "Background")
         grace_s = _grace_s(resource, live, options.get("grace_s"))
+        if options.get("dry_run"):
+            return self._marked(resource, live, [], grace_s) if grace_s else live
         finalizers = self._finalizers(live, propagation)
         if propagation == "Orphan":
             self._orphan(live)
@@ -83,6 +83,10 @@ class Deletion:
         return [*held, _FOREGROUND] if waits else held
 
     def _mark(self, resource: Resource, live: Obj, finalizers: list[str], grace_s: int) -> Obj:
+        marked = self._marked(resource, live, finalizers, grace_s)
+        return marked if marked == live else self._shelf.put(resource, marked)
+
+    def _marked(self, resource: Resource, live: Obj, finalizers: list[str], grace_s: int) -> Obj:
         marked = clone(live)
         meta = marked["metadata"]
         gone_at = self._now() + timedelta(seconds=grace_s)
@@ -98,7 +102,7 @@ class Deletion:
             marked.setdefault("status", {})["phase"] = "Terminating"
         elif "generation" in meta and earlier is None:
             meta["generation"] += 1
-        return marked if marked == live else self._shelf.put(resource, marked)
+        return marked
 
     def _remove(self, resource: Resource, live: Obj) -> Obj:
         last = self._shelf.take(resource, live)

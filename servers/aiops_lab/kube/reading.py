@@ -65,8 +65,7 @@ class Reading:
             objects = [partial(obj) for obj in objects]
         else:
             kind, api_version = f"{resource.kind}List", resource.api_version
-            if not resource.custom:  # typed lists leave kind and apiVersion out of their items
-                objects = [{k: v for k, v in o.items() if k not in {"kind", "apiVersion"}} for o in objects]
+            objects = [listed(resource, obj) for obj in objects]
         return {"kind": kind, "apiVersion": api_version, "metadata": meta, "items": objects}
 
     def _page(self, call: Call, start: Start, limit: int) -> tuple[list[Obj], Obj]:
@@ -92,3 +91,10 @@ class Reading:
         if namespace and namespace_of(obj) != namespace:
             return False
         return start.after is None or (namespace_of(obj), name_of(obj)) > start.after
+
+
+def listed(resource: Resource, obj: Obj) -> Obj:
+    """An object as an item of a list: typed lists leave kind and apiVersion out."""
+    if resource.custom:
+        return obj
+    return {key: value for key, value in obj.items() if key not in {"kind", "apiVersion"}}

@@ -298,7 +298,8 @@ class Store:
         if "deletionTimestamp" in held["metadata"]:
             why = f"unable to create new content in namespace {name_of(held)} because it is being terminated"
             error = forbidden(resource, name_of(new), why)
-            causes = [{"reason": "NamespaceTerminating", "message": why, "field": "metadata.namespace"}]
+            said = f"namespace {name_of(held)} is being terminated"
+            causes = [{"reason": "NamespaceTerminating", "message": said, "field": "metadata.namespace"}]
             raise ApiError(403, "Forbidden", error.message, {**(error.details or {}), "causes": causes})
 
     def _serve_crd(self, crd: Obj) -> None:

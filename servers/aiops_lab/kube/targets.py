@@ -75,7 +75,7 @@ def judged(parts: list[str], method: str, *, watching: bool) -> tuple[str, str, 
     resource, name, sub = [*rest[:3], "", ""][:3]
     verbs = _VERBS_ON_ONE if name else _VERBS_ON_MANY
     verb = verbs.get(method, method.lower())
-    return ("watch" if watching and verb in {"get", "list"} else verb), group, resource, sub, namespace, name
+    return ("watch" if watching and verb == "list" else verb), group, resource, sub, namespace, name
 
 
 def verb_of(method: str, target: Target, *, watching: bool) -> str:
@@ -90,4 +90,4 @@ def verb_of(method: str, target: Target, *, watching: bool) -> str:
         raise method_not_allowed()
     if verb in {"create", "deletecollection"} and target.resource.namespaced and not target.namespace:
         raise method_not_allowed()
-    return "watch" if watching and verb in {"get", "list"} and not target.subresource else verb
+    return "watch" if watching and verb == "list" else verb

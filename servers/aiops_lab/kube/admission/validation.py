@@ -39,10 +39,20 @@ def validate(resource: Resource, new: Obj, old: Obj | None) -> None:
 def _errors(resource: Resource, new: Obj, old: Obj | None) -> Iterator[FieldError]:
     if old is None:
         yield from name_errors(resource, new)
+    else:
+        yield from _late_finalizers(new["metadata"], old["metadata"])
     yield from metadata_errors(new["metadata"])
     check = _CHECKS.get(resource.storage)
     if check is not None:
         yield from check(new, old)
+
+
+def _late_finalizers(meta: Obj, old: Obj) -> Iterator[FieldError]:
+    """Nothing that dies gets another reason to wait (`ValidateObjectMetaUpdate`)."""
+    late = [name for name in meta.get("finalizers") or [] if name not in (old.get("finalizers") or [])]
+    if late and "deletionTimestamp" in old:
+        words = "no new finalizers can be added if the object is being deleted, found new finalizers "
+        yield FieldError("metadata.finalizers", words + go_strings(sorted(late)), None, "Forbidden")
 
 
 def _unchanged(new: Obj, old: Obj | None, *path: str) -> Iterator[FieldError]:

@@ -142,12 +142,13 @@ def unclaimed(one: Fields, other: Fields) -> Fields:
 
 
 def common(one: Fields, other: Fields) -> Fields:
-    """Fields in both sets; where one side owns a whole value, that value."""
+    """Fields in both sets; a value that `one` has whole meets whoever owns a part of it, but who owns a map
+    itself (`f:data: {}`) owns none of its keys."""
     both: Fields = {}
     for name, below in one.items():
         if name == "." or name not in other:
             continue
-        if not below or not other[name]:
+        if not below:
             both[name] = {}
         elif deeper := common(below, other[name]):
             both[name] = deeper
