@@ -48,7 +48,7 @@ def preempted(case: Case) -> Told | None:
 
 
 def _victims(case: Case) -> list[Event]:
-    """Preemptions of pods of the same controller; the pods themselves are gone, their names begin with its."""
+    """Preemptions of pods of the same controller: they are gone, their names begin with its."""
     parent, facts = case.pod.parent, case.facts
     if parent is None:
         return []

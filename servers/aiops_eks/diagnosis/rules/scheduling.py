@@ -133,6 +133,17 @@ _FILTERS: tuple[tuple[Cause, re.Pattern[str]], ...] = tuple(
         ),
     )
 )
+_UNWELL = tuple(
+    f"node.kubernetes.io/{word}"
+    for word in (
+        "memory-pressure",
+        "disk-pressure",
+        "pid-pressure",
+        "not-ready",
+        "unreachable",
+        "network-unavailable",
+    )
+)
 _CLAIM = re.compile(r"persistentvolumeclaim \"([a-z0-9.-]{1,253})\" not found")
 
 
@@ -204,8 +215,15 @@ def unschedulable(case: Case) -> Told | None:
         evidence=(*evidence, *(case.event_evidence(e) for e in own[:1])),
         agree=bool(own) + bool(said) + (cause is not UNSCHEDULABLE),
         ruled_out=("container, image and configuration: no node was ever chosen",),
-        explained_by=(place,) if cause is PVC_UNBOUND else (),
+        explained_by=(place,) if cause is PVC_UNBOUND else _troubled(case, cause),
     )
+
+
+def _troubled(case: Case, cause: Cause) -> tuple[Ref, ...]:
+    """The nodes that the pod belongs to and whose taint only says that they are not well."""
+    if cause is not TAINT_NOT_TOLERATED:
+        return ()
+    return tuple(node.ref for node in _selected(case) if any(t.startswith(_UNWELL) for t in node.taints))
 
 
 def _place(case: Case, cause: Cause, words: str) -> Ref:
