@@ -49,6 +49,7 @@ def _replica_set(obj: Obj) -> None:
 def _stateful_set(obj: Obj) -> None:
     spec = _template(obj)
     fill(spec, {"replicas": 1, "revisionHistoryLimit": 10, "podManagementPolicy": "OrderedReady"})
+    fill(spec, {"serviceName": ""})
     fill(spec, {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"}})
     strategy = spec.setdefault("updateStrategy", {})
     fill(strategy, {"type": "RollingUpdate"})
@@ -138,8 +139,31 @@ def _autoscaler(obj: Obj) -> None:
     obj.setdefault("status", {"currentMetrics": None, "desiredReplicas": 0})
 
 
+def _priority_class(obj: Obj) -> None:
+    fill(obj, {"preemptionPolicy": "PreemptLowerPriority"})
+
+
+def _webhooks(obj: Obj) -> None:
+    for hook in obj.get("webhooks") or []:
+        fill(hook, {"failurePolicy": "Fail", "matchPolicy": "Equivalent", "timeoutSeconds": 10})
+        fill(hook, {"namespaceSelector": {}, "objectSelector": {}})
+        if obj["kind"].startswith("Mutating"):
+            fill(hook, {"reinvocationPolicy": "Never"})
+        for rule in hook.get("rules") or []:
+            fill(rule, {"scope": "*"})
+        if isinstance(service := dig(hook, "clientConfig", "service"), dict):
+            fill(service, {"port": 443})
+
+
 def _storage_class(obj: Obj) -> None:
     fill(obj, {"reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"})
+
+
+def _csi_driver(obj: Obj) -> None:
+    spec = obj.setdefault("spec", {})
+    fill(spec, {"attachRequired": True, "podInfoOnMount": False, "storageCapacity": False})
+    fill(spec, {"requiresRepublish": False, "seLinuxMount": False})
+    fill(spec, {"fsGroupPolicy": "ReadWriteOnceWithFSType", "volumeLifecycleModes": ["Persistent"]})
 
 
 def _network_policy(obj: Obj) -> None:
@@ -182,6 +206,10 @@ _DEFAULTS: dict[str, Callable[[Obj], None]] = {
     "HorizontalPodAutoscaler.autoscaling": _autoscaler,
     "LimitRange.": _limit_range,
     "StorageClass.storage.k8s.io": _storage_class,
+    "PriorityClass.scheduling.k8s.io": _priority_class,
+    "MutatingWebhookConfiguration.admissionregistration.k8s.io": _webhooks,
+    "ValidatingWebhookConfiguration.admissionregistration.k8s.io": _webhooks,
+    "CSIDriver.storage.k8s.io": _csi_driver,
     "NetworkPolicy.networking.k8s.io": _network_policy,
     "CustomResourceDefinition.apiextensions.k8s.io": _definition,
 }

@@ -83,7 +83,7 @@ _EVENT_COLUMNS = (
     Column("Source", priority=1),
     Column("Message"),
     Column("First Seen", priority=1),
-    Column("Count", "integer", priority=1),
+    Column("Count", priority=1),
     Column("Name", format="name", priority=1),
 )
 
@@ -181,7 +181,7 @@ def _api_service(obj: Obj, now: datetime) -> Cells:
 
 
 _BINDING = Printer(columns("Name", "Role", "Age", wide=("Users", "Groups", "ServiceAccounts")), _binding)
-_CREATED = Printer(columns("Name", "Created At"), _created_at)
+_CREATED = Printer(columns("Name", "Created At@"), _created_at)
 _WEBHOOKS = Printer(columns("Name", "Webhooks#", "Age"), _webhooks)
 
 CLUSTER: dict[str, Printer] = {
@@ -233,7 +233,7 @@ CLUSTER: dict[str, Printer] = {
         _storage_class,
     ),
     "PriorityClass.scheduling.k8s.io": Printer(
-        columns("Name", "Value#", "Global-Default", "Age", "PreemptionPolicy"), _priority
+        columns("Name", "Value#", "Global-Default?", "Age", "PreemptionPolicy"), _priority
     ),
     "Lease.coordination.k8s.io": Printer(columns("Name", "Holder", "Age"), _lease),
     "Role.rbac.authorization.k8s.io": _CREATED,

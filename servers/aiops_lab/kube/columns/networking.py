@@ -131,9 +131,9 @@ NETWORKING: dict[str, Printer] = {
         columns("Name", "AddressType", "Ports", "Endpoints", "Age"), _slice
     ),
     "NetworkPolicy.networking.k8s.io": Printer(columns("Name", "Pod-Selector", "Age"), _policy),
-    "ConfigMap.": Printer(columns("Name", "Data#", "Age"), _config_map),
-    "Secret.": Printer(columns("Name", "Type", "Data#", "Age"), _secret),
-    "ServiceAccount.": Printer(columns("Name", "Secrets#", "Age"), _account),
+    "ConfigMap.": Printer(columns("Name", "Data", "Age"), _config_map),
+    "Secret.": Printer(columns("Name", "Type", "Data", "Age"), _secret),
+    "ServiceAccount.": Printer(columns("Name", "Secrets", "Age"), _account),
     "ResourceQuota.": Printer(columns("Name", "Request", "Limit", "Age"), _quota),
-    "LimitRange.": Printer(columns("Name", "Created At"), _limit_range),
+    "LimitRange.": Printer(columns("Name", "Created At@"), _limit_range),
 }

@@ -39,13 +39,20 @@ class Printer:
     cells: Callable[[Obj, datetime], Cells]
 
 
+_TYPES = {"#": "integer", "?": "boolean", "@": "date"}
+
+
 def columns(*names: str, wide: tuple[str, ...] = ()) -> tuple[Column, ...]:
-    """Columns by name; a trailing `#` marks a number. The first one is the object's name."""
+    """Columns by name; the first one is the object's name.
+
+    A mark at the end says the type: `#` integer, `?` boolean, `@` date; `*` a string in the form of a name.
+    """
     found = []
     for index, name in enumerate([*names, *wide]):
-        kind = "integer" if name.endswith("#") else "string"
+        kind = _TYPES.get(name[-1], "string")
         priority = 1 if index >= len(names) else 0
-        found.append(Column(name.rstrip("#"), kind, priority, "name" if index == 0 else ""))
+        form = "name" if index == 0 or name.endswith("*") else ""
+        found.append(Column(name.rstrip("#?@*"), kind, priority, form))
     return tuple(found)
 
 

@@ -7,6 +7,7 @@ from aiops_lab.kube.columns.custom import custom_printer
 from aiops_lab.kube.columns.networking import NETWORKING
 from aiops_lab.kube.columns.pods import PODS
 from aiops_lab.kube.columns.printer import Cells, Printer, age, columns
+from aiops_lab.kube.columns.rare import RARE
 from aiops_lab.kube.columns.workloads import WORKLOADS
 from aiops_lab.kube.resources import Resource
 from aiops_lab.kube.wire import Obj, name_of
@@ -17,7 +18,7 @@ def _plain(obj: Obj, now: datetime) -> Cells:
 
 
 _DEFAULT = Printer(columns("Name", "Age"), _plain)
-_PRINTERS: dict[str, Printer] = {"Pod.": PODS, **WORKLOADS, **CLUSTER, **NETWORKING}
+_PRINTERS: dict[str, Printer] = {"Pod.": PODS, **WORKLOADS, **CLUSTER, **NETWORKING, **RARE}
 
 
 def printer_for(resource: Resource) -> Printer:

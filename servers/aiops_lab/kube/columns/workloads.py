@@ -175,7 +175,7 @@ def _revision(obj: Obj, now: datetime) -> Cells:
 
 WORKLOADS: dict[str, Printer] = {
     "Deployment.apps": Printer(
-        columns("Name", "Ready", "Up-to-date#", "Available#", "Age", wide=_TEMPLATE_WIDE), _deployment
+        columns("Name", "Ready", "Up-to-date", "Available", "Age", wide=_TEMPLATE_WIDE), _deployment
     ),
     "ReplicaSet.apps": Printer(
         columns("Name", "Desired#", "Current#", "Ready#", "Age", wide=_TEMPLATE_WIDE), _replica_set
@@ -203,15 +203,15 @@ WORKLOADS: dict[str, Printer] = {
     ),
     "CronJob.batch": Printer(
         columns(
-            "Name", "Schedule", "Timezone", "Suspend", "Active#", "Last Schedule", "Age", wide=_TEMPLATE_WIDE
+            "Name", "Schedule", "Timezone", "Suspend?", "Active#", "Last Schedule", "Age", wide=_TEMPLATE_WIDE
         ),
         _cron_job,
     ),
     "HorizontalPodAutoscaler.autoscaling": Printer(
-        columns("Name", "Reference", "Targets", "MinPods", "MaxPods#", "Replicas#", "Age"), _autoscaler
+        columns("Name", "Reference", "Targets", "MinPods", "MaxPods", "Replicas", "Age"), _autoscaler
     ),
     "PodDisruptionBudget.policy": Printer(
         columns("Name", "Min Available", "Max Unavailable", "Allowed Disruptions#", "Age"), _budget
     ),
-    "ControllerRevision.apps": Printer(columns("Name", "Controller", "Revision#", "Age"), _revision),
+    "ControllerRevision.apps": Printer(columns("Name", "Controller", "Revision", "Age"), _revision),
 }
