@@ -152,32 +152,6 @@ def addressed(found: Obj) -> None:
     found.setdefault("status", {})["loadBalancer"] = {"ingress": [{"hostname": name}]}
 
 
-def definition(group: str, kind: str, *, cluster: bool = False, version: str = "v1") -> Obj:
-    """A CustomResourceDefinition that takes any object of its kind."""
-    plural = f"{kind.lower()}es" if kind.endswith("s") else f"{kind.lower()}s"
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    notes = {"api-approved.kubernetes.io": "https://github.com/kubernetes-sigs/gateway-api/pull/2997"}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{group}", "annotations": notes if "k8s.io" in group else {}},
-        "spec": {
-            "group": group,
-            "names": {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"},
-            "scope": "Cluster" if cluster else "Namespaced",
-            "versions": [
-                {
-                    "name": version,
-                    "served": True,
-                    "storage": True,
-                    "schema": {"openAPIV3Schema": schema},
-                    "subresources": {"status": {}},
-                }
-            ],
-        },
-    }
-
-
 def build(*parts: Tell) -> Build:
     """One story of several parts."""
 

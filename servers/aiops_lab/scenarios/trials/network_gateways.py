@@ -1,4 +1,4 @@
-"""Trials of the Gateway API, whose kinds a world gets with its definitions."""
+"""Trials of the Gateway API."""
 
 from collections.abc import Callable
 from random import Random
@@ -15,7 +15,6 @@ from aiops_lab.scenarios.trials.network_base import (
     MIN_S,
     Tell,
     api,
-    definition,
     expects,
     played,
     put_api,
@@ -37,8 +36,6 @@ def _api_only(stage: Stage, names: Names, rng: Random) -> None:
 
 def _gateways(stage: Stage, names: Names, rng: Random) -> None:
     del names, rng
-    kinds = (("GatewayClass", True), ("Gateway", False), ("HTTPRoute", False))
-    stage.put_at(5 * DAY_S, *(definition(GATEWAY, kind, cluster=wide) for kind, wide in kinds))
     made = {"spec": {"controllerName": "gateway.k8s.aws/alb"}, "metadata": {"name": "public"}}
     stage.put_at(4 * DAY_S, _gateway_object("GatewayClass", made))
 

@@ -18,7 +18,6 @@ from aiops_lab.scenarios.trials.network_base import (
     Tell,
     api,
     back,
-    definition,
     dying,
     expects,
     never_ready,
@@ -158,7 +157,6 @@ def _cut_off(names: Names) -> str:
 
 def _meshed(stage: Stage, names: Names, rng: Random) -> None:
     """A backend with a sidecar."""
-    stage.put_at(9 * DAY_S, definition(_ISTIO, "PeerAuthentication"))
     image = stage.publish(names.image(back(names), "15.4"), Image(serving(back(names))))
     proxy = stage.publish("docker.io/istio/proxyv2:1.28.0", Image(serving("istio-proxy")))
     main = container("db", image, readinessProbe=http_probe())
