@@ -26,8 +26,12 @@ _NO_GENERATION = frozenset(
         "PersistentVolumeClaim",
         "ResourceQuota",
         "LimitRange",
+        "HorizontalPodAutoscaler",
     }
 )
+_COUNTED = frozenset(
+    {"PriorityClass", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}
+)  # no spec, and yet a generation
 _SERVER_OWNED = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
 
 
@@ -82,7 +86,9 @@ def new_object(resource: Resource, sent: Obj, now: datetime, rng: Random) -> Obj
         meta.pop(field, None)
     meta["uid"] = str(UUID(int=rng.getrandbits(128), version=4))
     meta["creationTimestamp"] = timestamp(now)
-    if resource.kind not in _NO_GENERATION and ("spec" in obj or resource.custom):
+    if resource.kind not in _NO_GENERATION and (
+        "spec" in obj or resource.custom or resource.kind in _COUNTED
+    ):
         meta["generation"] = 1
     if resource.has_status and resource.kind not in _KEPT_STATUS_ON_CREATE:
         obj.pop("status", None)

@@ -1,4 +1,4 @@
-"""Evictions: what a PodDisruptionBudget lets through, and that a dry run asks the budget and changes nothing."""
+"""Evictions: what a PodDisruptionBudget lets through; a dry run asks the budget and changes nothing."""
 
 from typing import Any
 

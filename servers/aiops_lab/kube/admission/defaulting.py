@@ -71,6 +71,8 @@ def _job(obj: Obj) -> None:
     spec = _template(obj)
     fill(spec, {"parallelism": 1, "backoffLimit": 6, "completionMode": "NonIndexed", "suspend": False})
     fill(spec, {"completions": 1} if spec["parallelism"] == 1 else {})
+    replaced = "Failed" if spec.get("podFailurePolicy") else "TerminatingOrFailed"
+    fill(spec, {"manualSelector": False, "podReplacementPolicy": replaced})
     if spec.get("selector") or spec.get("manualSelector") or not isinstance(spec.get("template"), dict):
         return
     uid, name = obj["metadata"]["uid"], name_of(obj)
