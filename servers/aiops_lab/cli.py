@@ -124,14 +124,16 @@ def _exported(environment: Mapping[str, str], path: Path | None) -> Iterator[Non
 
 
 @app.command("list")
-def list_scenarios() -> None:
+def list_scenarios(
+    trials: Annotated[bool, typer.Option("--trials", help="Also the trials of every cause")] = False,
+) -> None:
     """Name the scenarios: what each shows, and the fixture it plays.
 
     Example: eks-aiops lab list
     """
-    from aiops_lab.scenarios import SCENARIOS
+    from aiops_lab.scenarios import SCENARIOS, STORIES
 
-    for one in SCENARIOS.values():
+    for one in (SCENARIOS if trials else STORIES).values():
         typer.echo(f"{one.name:<28} {one.fixture:<14} {one.title}")
 
 

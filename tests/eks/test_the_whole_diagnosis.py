@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aiops_lab.scenarios import SCENARIOS
+from aiops_lab.scenarios import SCENARIOS, names
 from aiops_lab.scenarios.names import cast
 from bench.tokens import tokens
 from tests.e2e.stage import Obj, Stage, whole
@@ -67,7 +67,7 @@ async def test_the_cause_is_found_first_and_healthy_things_are_left_alone(
 async def test_every_other_scenario_of_the_lab_is_diagnosed_too(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    others = [name for name in SCENARIOS if name not in STORIES]
+    others = [name for name in names() if name not in STORIES]
     async with whole("healthy", 7, monkeypatch, tmp_path) as stage:
         told = {name: await diagnosed(stage, name, 7) for name in others}
     assert {name: why for name, (why, _) in told.items() if why} == {}

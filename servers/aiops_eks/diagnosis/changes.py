@@ -6,12 +6,10 @@ findings of pods that the new revision made. Values of environment variables are
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
 from hashlib import sha256
 
 from aiops_eks.diagnosis.facts import Facts
-from aiops_eks.diagnosis.objects import Pod, Ref
+from aiops_eks.diagnosis.objects import Pod, Ref, Revision
 from aiops_eks.diagnosis.quantities import duration_text
 from aiops_eks.diagnosis.quoting import quoted
 from aiops_eks.diagnosis.reading import moment, ref_of
@@ -21,17 +19,6 @@ from aiops_shared.results import Evidence
 RECENT_S = 6 * 3600.0  # a rollout older than this is no news to a fault of now
 MOST_SAID = 4
 _HIDDEN = "value changed"
-
-
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """One ReplicaSet of a Deployment: its number, its age and what its template says."""
-
-    ref: Ref
-    owner: Ref
-    number: int
-    created_at: datetime | None
-    template: Mapping[str, str] = field(default_factory=dict)  # "app image" -> "shop/web:1.8.2"
 
 
 def revision(obj: Obj) -> Revision | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from aiops_eks.diagnosis.objects import (
     Claim,
@@ -19,15 +19,13 @@ from aiops_eks.diagnosis.objects import (
     Node,
     Pod,
     Ref,
+    Revision,
     Service,
     Usage,
     UsageHistory,
     Workload,
     selects,
 )
-
-if TYPE_CHECKING:
-    from aiops_eks.diagnosis.changes import Revision
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -50,7 +48,7 @@ class Facts:
     claims: tuple[Claim, ...] = ()
     usage: tuple[Usage, ...] = ()
     history: tuple[UsageHistory, ...] = ()
-    revisions: tuple["Revision", ...] = ()
+    revisions: tuple[Revision, ...] = ()
     others: Mapping[type[Any], tuple[Any, ...]] = field(default_factory=dict)  # by `further.FURTHER`
     gaps: tuple[str, ...] = ()
     logs_allowed: bool = True

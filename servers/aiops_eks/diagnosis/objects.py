@@ -240,6 +240,17 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True)
+class Revision:
+    """One ReplicaSet of a Deployment: its number, its age and what its template says."""
+
+    ref: Ref
+    owner: Ref
+    number: int
+    created_at: datetime | None
+    template: Mapping[str, str] = field(default_factory=dict)  # "app image" -> "shop/web:1.8.2"
+
+
+@dataclass(frozen=True, slots=True)
 class ServicePort:
     """One port of a Service."""
 

@@ -7,15 +7,16 @@ from aiops_lab.scenarios import crashloop, drill, manifests, memory, pulls, quie
 from aiops_lab.scenarios.base import Expected, Scenario
 from aiops_lab.scenarios.trials import SCENARIOS as TRIED
 
-__all__ = ["SCENARIOS", "Expected", "Scenario", "names"]
+__all__ = ["SCENARIOS", "STORIES", "Expected", "Scenario", "names"]
 
-SCENARIOS: dict[str, Scenario] = {
+STORIES: dict[str, Scenario] = {
     each.name: each
     for room in (quiet, crashloop, memory, pulls, recovered, manifests, drill, symptoms)
     for each in room.SCENARIOS
-} | {each.name: each for each in TRIED}
+}
+SCENARIOS: dict[str, Scenario] = STORIES | {each.name: each for each in TRIED}
 
 
 def names() -> list[str]:
-    """The names that `load` and `inject` take, sorted."""
-    return sorted(SCENARIOS)
+    """The stories that are told to people, sorted; `load` and `inject` take trials by name too."""
+    return sorted(STORIES)

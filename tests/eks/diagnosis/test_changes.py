@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from aiops_eks.diagnosis.changes import Revision, before_fault, revision
+from aiops_eks.diagnosis.changes import before_fault, revision
 from aiops_eks.diagnosis.facts import Facts
-from aiops_eks.diagnosis.objects import Pod, Ref
+from aiops_eks.diagnosis.objects import Pod, Ref, Revision
 from tests.eks.diagnosis.worlds import NOW
 
 pytestmark = pytest.mark.row("S66")
