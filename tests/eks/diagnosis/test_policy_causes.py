@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiops_eks.diagnosis.further import FURTHER
+from aiops_eks.diagnosis.further.base import FurtherKind
 from tests.eks.diagnosis.further_worlds import condition, further_world, head, with_further
 from tests.eks.diagnosis.worlds import Obj, codes, crashing, deployment, happened, only, world
 
@@ -190,19 +191,19 @@ JUNK = st.recursive(
             max_size=4,
         )
     ),
-    max_leaves=10,
+    max_leaves=6,
 )
 OURS = ("diagnosis.further.workloads", "diagnosis.further.policy", "diagnosis.further.rights")
 READ_HERE = [one for one in FURTHER if one.type.__module__.endswith(OURS)]
 
 
+PARTS = st.dictionaries(st.sampled_from(("metadata", "spec", "status", "rules")), JUNK, max_size=3)
+
+
 @pytest.mark.threat("T14")
-@given(st.data())
-def test_any_object_is_read_and_judged_without_a_crash(data: Any) -> None:
-    objects = []
-    for one in READ_HERE:
-        parts = data.draw(
-            st.dictionaries(st.sampled_from(("metadata", "spec", "status", "rules")), JUNK, max_size=4)
-        )
-        objects.append({**parts, "kind": one.kind.partition(".")[0]})
-    codes(with_further(world(*refused("exceeded quota: q"), crashing(), log=[FORBIDDEN]), *objects))
+@settings(deadline=None, max_examples=60)
+@pytest.mark.parametrize("one", READ_HERE, ids=lambda one: str(one.kind))
+@given(parts=PARTS)
+def test_any_object_is_read_and_judged_without_a_crash(one: FurtherKind, parts: dict[str, Any]) -> None:
+    found = {**parts, "kind": one.kind.partition(".")[0]}
+    codes(with_further(world(*refused("exceeded quota: q"), crashing(), log=[FORBIDDEN]), found))

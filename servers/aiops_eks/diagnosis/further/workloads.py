@@ -4,6 +4,7 @@ The first three are listed in every diagnosis: nothing else tells of an autoscal
 that lets nothing go, or a cron job that stands still.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,6 +33,18 @@ def _owner(obj: Obj) -> Ref | None:
     return reading.workload(obj, "").parent
 
 
+def written_as(obj: Obj) -> str:
+    """The apiVersion in which its owner last wrote it: kubectl's annotation, else the newest writer's."""
+    last = text(obj, "metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration")
+    if match := _API_VERSION.search(last):
+        return match[1]
+    writers = [each for each in items(obj, "metadata", "managedFields") if not text(each, "subresource")]
+    return text(max(writers, key=lambda each: text(each, "time"), default={}), "apiVersion")
+
+
+_API_VERSION = re.compile(r'"apiVersion"\s*:\s*"([a-z0-9./-]{1,100})"')
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One metric of an autoscaler: where it aims and where it is, in percent where it is a utilisation."""
@@ -55,6 +68,7 @@ class Autoscaler:
     conditions: tuple[Condition, ...] = ()
     created_at: datetime | None = None
     owner: Ref | None = None  # KEDA's ScaledObject makes its own
+    written_as: str = ""
 
     def condition(self, name: str) -> Condition | None:
         """One condition by type."""
@@ -76,6 +90,7 @@ def autoscaler(obj: Obj) -> Autoscaler:
         conditions=conditions(obj),
         created_at=_created(obj),
         owner=_owner(obj),
+        written_as=written_as(obj),
     )
 
 
@@ -145,6 +160,7 @@ class Budget:
     settled: bool = False  # the controller has counted for the newest spec
     condition: Condition | None = None
     created_at: datetime | None = None
+    written_as: str = ""
 
     def covers(self, pod: Pod) -> bool:
         """Whether it speaks of this pod; an empty selector takes every pod of the namespace (policy/v1)."""
@@ -170,6 +186,7 @@ def budget(obj: Obj) -> Budget:
         and count(status, "observedGeneration") >= count(obj, "metadata", "generation"),
         condition=next((c for c in conditions(obj) if c.type == "DisruptionAllowed"), None),
         created_at=_created(obj),
+        written_as=written_as(obj),
     )
 
 
@@ -188,6 +205,7 @@ class CronJob:
     created_at: datetime | None = None
     changed_at: datetime | None = None  # when its spec was last written, where managedFields say so
     noted: bool = False  # somebody wrote on it why it stands still
+    written_as: str = ""
 
 
 _NOTE = ("suspend", "paus", "disabl", "maintenance", "change-cause", "kueue")
@@ -214,6 +232,7 @@ def cron_job(obj: Obj) -> CronJob:
         created_at=_created(obj),
         changed_at=max((moment for moment in written if moment), default=None),
         noted=any(word in said for word in _NOTE),
+        written_as=written_as(obj),
     )
 
 
