@@ -11,7 +11,7 @@ from aiops_lab.kube.admission.unknown import settle_unknown
 from aiops_lab.kube.bodies import PATCH_TYPES, decode_object, decode_patch, go_kind, media_type
 from aiops_lab.kube.calls import Call, answer, success, whole
 from aiops_lab.kube.deletion import DeletionOptions
-from aiops_lab.kube.errors import FieldError, forbidden, go_error, invalid, unknown_patch_type
+from aiops_lab.kube.errors import FieldError, GoText, forbidden, go_error, invalid_kind, unknown_patch_type
 from aiops_lab.kube.rbac import Attributes, Rbac
 from aiops_lab.kube.reading import Reading, listed
 from aiops_lab.kube.store import Store
@@ -57,8 +57,10 @@ class Changing:
         """PUT an object or its status; a custom resource must say which version it replaces."""
         sent, warnings = self._sent(call)
         if call.target.resource.custom and not sent["metadata"].get("resourceVersion"):
-            missing = FieldError("metadata.resourceVersion", "must be specified for an update", 0)
-            raise invalid(call.target.resource, call.target.name, [missing])
+            words = "must be specified for an update"
+            missing = FieldError("metadata.resourceVersion", words, GoText("0x0"))
+            resource = call.target.resource
+            raise invalid_kind(resource.plural, resource.group, call.target.name, [missing])
         options = self._options(call)
         return _warned(self._show(call, self.store.update(sent, **options)), warnings, options)
 

@@ -118,7 +118,7 @@ async def test_one_container_is_applied_beside_the_others(server: Server) -> Non
     path = f"PATCH {DEPLOYMENTS}/web?fieldManager=one"
     applied = (await server.ask(path, config, sent_as=APPLY)).ok
     assert [c["name"] for c in applied["spec"]["template"]["spec"]["containers"]] == ["app", "side"]
-    element = {".": {}, "f:image": {}, "f:name": {}}
+    element: dict[str, Any] = {".": {}, "f:image": {}, "f:name": {}}
     owned = owners(applied)["one Apply"]["f:spec"]["f:template"]["f:spec"]["f:containers"]
     assert owned == {'k:{"name":"side"}': element}
     config["spec"] = {}
