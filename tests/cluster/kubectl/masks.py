@@ -3,6 +3,8 @@
 import json
 import re
 
+from aiops_lab.kube.store import LAB_CRDS
+
 _SAFE = "[bcdfghjklmnpqrstvwxz2456789]"  # the alphabet of generated names (apimachinery util/rand)
 _MASKS: tuple[tuple[str, str], ...] = (
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<uid>"),
@@ -34,6 +36,10 @@ _MASKS: tuple[tuple[str, str], ...] = (
 )
 
 
+# The custom resources that the lab declares are no part of Kubernetes.
+_DECLARED = frozenset(resource.api_version for resource in LAB_CRDS)
+
+
 def _ordered_json(line: str) -> str:
     """A line that is one object (`get --raw`) with its keys in an order: JSON promises none."""
     return json.dumps(json.loads(line), sort_keys=True) if line.startswith(('{"kind', '{"apiV')) else line
@@ -43,5 +49,6 @@ def masked(text: str, *, unordered: bool = False) -> str:
     """The text with everything masked that no two clusters share; in any order, its lines sorted."""
     for pattern, instead in _MASKS:
         text = re.sub(pattern, instead, text)
-    text = "\n".join(map(_ordered_json, filter(None, text.splitlines())))
+    lines = [line for line in text.splitlines() if line and line not in _DECLARED]
+    text = "\n".join(map(_ordered_json, lines))
     return "\n".join(sorted(set(text.splitlines()))) if unordered else text
