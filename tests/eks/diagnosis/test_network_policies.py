@@ -7,7 +7,20 @@ import pytest
 
 from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.further import network
-from tests.eks.diagnosis.worlds import NOW, NS, Obj, ago, codes, crashing, happened, only, pod, service, world
+from tests.eks.diagnosis.worlds import (
+    NOW,
+    NS,
+    Obj,
+    ago,
+    codes,
+    crashing,
+    happened,
+    node,
+    only,
+    pod,
+    service,
+    world,
+)
 
 LINE = "level=fatal msg=bang err=dial tcp db:5432: i/o timeout"
 LOOKUP = (
@@ -198,3 +211,22 @@ def test_a_corefile_without_end_is_read_in_part() -> None:
     text = "template IN ANY " * 200_000
     assert len(corefile(text).text) <= network.LONGEST
     assert codes(asking("lookup x.example on 10.0.0.2:53: no such host", text)) == ["DEPENDENCY_UNREACHABLE"]
+
+
+def resolving(*nodes: Obj, line: str = "lookup x.example on 10.0.0.2:53: i/o timeout") -> Facts:
+    """A cluster whose name server's Service has nobody behind it."""
+    front = service("kube-dns", {"k8s-app": "kube-dns"})
+    front["metadata"]["namespace"] = "kube-system"
+    return world(front, crashing(), *nodes, log=[f"level=fatal err={line}"], endpoints={"kube-dns": 0})
+
+
+def test_without_a_name_server_no_program_is_to_blame() -> None:
+    found = only(resolving())
+    assert (found.code, found.kind, found.name) == ("DNS_DOWN", "Service", "kube-dns")
+    assert f"Pod {NS}/cart-7d4b9c6f5-aaaaa" in found.symptoms
+
+
+def test_nodes_that_answer_names_themselves_need_no_pods_behind_the_service() -> None:
+    auto = node()
+    auto["metadata"]["labels"] = {"eks.amazonaws.com/compute-type": "auto"}
+    assert codes(resolving(auto)) == ["DEPENDENCY_UNREACHABLE"]

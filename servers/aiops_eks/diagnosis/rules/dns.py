@@ -122,7 +122,11 @@ def unresolved(case: Case) -> Told | None:
 
 
 def _server(facts: Facts) -> Service | None:
-    return next((s for s in facts.services if s.ref == KUBE_DNS), None)
+    """The Service of the name server; where nodes answer themselves (Auto Mode) nobody is behind it."""
+    found = next((s for s in facts.services if s.ref == KUBE_DNS), None)
+    auto = any(node.labels.get("eks.amazonaws.com/compute-type") == "auto" for node in facts.nodes)
+    behind = found and facts.selected(KUBE_DNS.namespace, found.selector)
+    return None if auto and not behind else found
 
 
 def down(facts: Facts) -> Iterator[Told]:
