@@ -127,11 +127,6 @@ CASES = (
         ),
     ),
     Case(
-        "token and version",
-        LISTING + "?limit=1&resourceVersion=5&continue={TOKEN}",
-        expected=refused(400, "BadRequest", "specifying resource version is not allowed when using continue"),
-    ),
-    Case(
         "token and match",
         LISTING + "?limit=1&resourceVersionMatch=Exact&continue={TOKEN}",
         expected=invalid(
