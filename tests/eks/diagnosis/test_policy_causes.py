@@ -207,3 +207,37 @@ PARTS = st.dictionaries(st.sampled_from(("metadata", "spec", "status", "rules"))
 def test_any_object_is_read_and_judged_without_a_crash(one: FurtherKind, parts: dict[str, Any]) -> None:
     found = {**parts, "kind": one.kind.partition(".")[0]}
     codes(with_further(world(*refused("exceeded quota: q"), crashing(), log=[FORBIDDEN]), found))
+
+
+# an API server that takes no more; manifests of old versions
+
+
+def test_many_programs_that_are_turned_away_are_one_finding() -> None:
+    words = "Error: the server has received too many requests and has asked us to try again later (get pods)"
+    other = crashing(metadata={"name": "pay-0", "ownerReferences": []})
+    found = only(world(crashing(), other, log=[words]))
+    assert (found.code, found.kind, found.name) == ("API_THROTTLED", "Service", "kubernetes")
+    assert "and 1 more" in found.title
+
+
+def test_a_full_store_is_critical() -> None:
+    made = deployment(ready=2, replicas=2)
+    said = happened("ReconcileError", "etcdserver: mvcc: database space exceeded", about=made)
+    found = only(world(made, said))
+    assert (found.code, found.severity) == ("ETCD_SPACE_EXCEEDED", "critical")
+
+
+def test_waiting_by_its_own_limit_alone_does_not_end_a_program() -> None:
+    waits = [
+        "I1122 Waited for 2s due to client-side throttling, not priority and fairness, request: GET:x"
+    ] * 4
+    assert only(world(crashing(), log=[*waits, "leaderelection lost"])).code == "CLIENT_THROTTLED"
+    assert "CLIENT_THROTTLED" not in codes(world(crashing(), log=waits))
+
+
+@pytest.mark.parametrize(("version", "expected"), [("policy/v1beta1", ["DEPRECATED_API"]), ("policy/v1", [])])
+def test_a_manifest_of_a_version_that_is_gone_is_told(version: str, expected: list[str]) -> None:
+    note = {"kubectl.kubernetes.io/last-applied-configuration": f'{{"apiVersion":"{version}","kind":"X"}}'}
+    budget = head("PodDisruptionBudget", "cart", annotations=note)
+    status = {"expectedPods": 2, "currentHealthy": 2, "desiredHealthy": 1, "disruptionsAllowed": 1}
+    assert codes(further_world({**budget, "spec": {"minAvailable": 1}, "status": status})) == expected
