@@ -1,6 +1,7 @@
 """Trials of nodes: not ready for three reasons, low on something, unhealthy by their agent, left behind.
 
-Texts of the kubelet: `pkg/kubelet/kubelet.go`, `pkg/kubelet/runtime.go`, `pkg/kubelet/nodestatus`; of the node controller: `pkg/controller/nodelifecycle`; of the EKS node monitoring agent: its documented reasons.
+Texts of the kubelet: `pkg/kubelet/kubelet.go`, `pkg/kubelet/runtime.go`, `pkg/kubelet/nodestatus`; of
+the node controller: `pkg/controller/nodelifecycle`; of the EKS node monitoring agent: its documented reasons.
 """
 
 from collections.abc import Callable
