@@ -120,8 +120,10 @@ def _no_machine(case: Case, event: Event) -> Told:
     name = event.about.name.rpartition("-")[0]
     known = {pool.ref.name for pool in case.facts.all(NodePool)}
     at = Ref("NodePool", "", name) if name in known else event.about
-    text = f"Karpenter asked for a node for {case.pod.ref}, and the cloud had none of that kind; its words "
-    "are quoted."
+    text = (
+        f"Karpenter asked for a node for {case.pod.ref}, and the cloud had none of that kind; its words "
+        "are quoted."
+    )
     return _told(case, NO_MACHINES, "waits for a node: there are no such machines now", text, event, at)
 
 

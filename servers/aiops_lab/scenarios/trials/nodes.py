@@ -161,8 +161,10 @@ def _nearly_full(stage: Stage, names: Names, rng: Random) -> None:
     """Says so in an event, and the condition stays well."""
     for again in range(3):
         moment_s = recent_s(rng) - 100 * again
-        words = "Failed to garbage collect required amount of images. Attempted to free 812 bytes, but only "
-        "found 0"
+        words = (
+            "Failed to garbage collect required amount of images. Attempted to free 812 bytes, but only "
+            "found 0"
+        )
         stage.say_at(moment_s, "Node", "", a_node(names), "FreeDiskSpaceFailed", words)
 
 
