@@ -7,8 +7,8 @@ import anyio
 import pytest
 
 from aiops_lab.kube.faults import Fault
-from aiops_shared.errors import UnreachableError, UpstreamTimeoutError
-from aiops_shared.http.breaker import FAILURES, Breaker
+from aiops_shared.errors import UnreachableError, UpstreamError, UpstreamTimeoutError
+from aiops_shared.http.breaker import FAILURES
 from aiops_shared.http.client import MAX_CONNECTIONS
 from aiops_shared.kube.api import KubeApi
 from aiops_shared.settings import KubeSettings
@@ -82,8 +82,7 @@ async def test_other_reads_go_on_while_one_stalls() -> None:
 
 
 async def test_stalled_calls_give_their_connections_back() -> None:
-    never = Breaker(failures=1_000)  # the pool is what is tried here
-    async with fake_api(only_shop, timeout_s=0.5, breaker=never) as (api, _):
+    async with fake_api(only_shop, timeout_s=0.5) as (api, _):
         await api.kind("pods")
         async with anyio.create_task_group() as tasks:
             for _number in range(2 * MAX_CONNECTIONS):
@@ -92,15 +91,25 @@ async def test_stalled_calls_give_their_connections_back() -> None:
 
 
 @pytest.mark.row("B29")
-async def test_a_server_that_stalls_five_times_is_not_asked_a_sixth() -> None:
-    async with fake_api(only_shop, timeout_s=0.2) as (api, server):
-        await api.kind("pods")
+async def test_a_server_that_drops_five_calls_is_not_asked_a_sixth_time() -> None:
+    async with fake_api(script(MAPS, Reply(reset=True)), timeout_s=5) as (api, server):
+        await api.kind("cm")
         for _number in range(FAILURES):
-            await timed_out(api)
+            with pytest.raises(UpstreamError, match="unknown"):
+                await api.replace(CONFIG_MAP, dry_run=False, permit=PERMIT)
         asked = len(server.seen)
         with pytest.raises(UnreachableError, match="calls in a row got no answer"):
             await api.list("pods", "shop")
         assert len(server.seen) == asked
+
+
+@pytest.mark.row("B29")
+async def test_a_list_that_is_too_slow_five_times_keeps_nobody_from_the_rest() -> None:
+    async with fake_api(script(PODS, Reply(pieces=stalled)), timeout_s=0.2) as (api, _):
+        await api.kind("pods")
+        for _number in range(FAILURES + 1):
+            with pytest.raises(UpstreamTimeoutError):
+                await api.list("pods", "shop")
 
 
 async def test_a_call_that_is_cancelled_gives_its_connection_back() -> None:

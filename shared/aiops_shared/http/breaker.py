@@ -1,18 +1,27 @@
 """A circuit breaker for one upstream: after five calls without an answer it is left alone for a minute.
 
-Each `kube.connection` has one. What counts is that nobody answered: a refusal, a 404 or a 500 is an answer.
+Each `kube.connection` has one. What counts is that nobody answered: a refusal, a 404 or a 500 is an answer,
+and so is the beginning of a list that is too slow to end in time.
 While it is open a call fails at once and says for how long; then one call is let through, and the next state
 hangs on it (Nygard, Release It!, "Circuit Breaker"; row B29 of the requirements).
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import anyio
 
-from aiops_shared.errors import AiopsError, UnreachableError, UpstreamTimeoutError
+from aiops_shared.errors import AiopsError, UnreachableError, UpstreamError
 
 FAILURES, OPEN_S = 5, 60.0
+
+
+@dataclass(slots=True)
+class Call:
+    """One call under the breaker's eyes; whoever sees the first bytes of an answer says so."""
+
+    heard: bool = False
 
 
 class Breaker:
@@ -32,13 +41,14 @@ class Breaker:
         self._probing = False
 
     @contextmanager
-    def guarding(self, thing: str) -> Iterator[None]:
+    def guarding(self, thing: str) -> Iterator["Call"]:
         """Around one call. Raises UnreachableError without calling while the circuit is open."""
         probing = self._let_through(thing)
+        call = Call()
         try:
-            yield
-        except (UnreachableError, UpstreamTimeoutError):
-            self._unanswered()
+            yield call
+        except UpstreamError:
+            self._answered() if call.heard else self._unanswered()
             raise
         except AiopsError:
             self._answered()
@@ -47,10 +57,6 @@ class Breaker:
             self._answered()
         finally:
             self._probing = self._probing and not probing  # a cancelled probe lets the next one through
-
-    def heard(self) -> None:
-        """Somebody answered, whatever it was."""
-        self._answered()
 
     def _let_through(self, thing: str) -> bool:
         """Whether this call is the one that finds out. Raises UnreachableError for all others meanwhile."""

@@ -17,7 +17,7 @@ import orjson
 
 from aiops_shared.errors import AiopsError, InvalidInputError, ThrottledError, UpstreamError
 from aiops_shared.http.answers import broken, deadline, parse_json, read_body, require_json
-from aiops_shared.http.breaker import Breaker
+from aiops_shared.http.breaker import Breaker, Call
 from aiops_shared.http.client import Tls, make_client
 from aiops_shared.kube import remarks
 from aiops_shared.kube.access import Access, CredentialSource
@@ -86,13 +86,12 @@ class Connection:
         timeout_s: float = 30.0,
         max_answer_bytes: int = 64 * 1024 * 1024,
         pace: Pace | None = None,
-        breaker: Breaker | None = None,
     ) -> None:
         self._source = source
         self._timeout_s = timeout_s
         self._max_bytes = max_answer_bytes
         self._pace = pace or RealPace()
-        self._breaker = breaker or Breaker()
+        self._breaker = Breaker()
         self._renewing = anyio.Lock()
         self._clients: dict[tuple[str, ...], httpx.AsyncClient] = {}
 
@@ -119,8 +118,9 @@ class Connection:
     async def raw(self, ask: Ask, *, timeout_s: float | None = None, json_only: bool = True) -> bytes:
         """The answer's bytes. Raises `AiopsError` for every answer that is not a 2xx."""
         hint = UNKNOWN if ask.effect else "ask for less, or again later"
-        with self._breaker.guarding(ask.thing), deadline(ask.thing, timeout_s or self._timeout_s, hint):
-            return await self._until_answered(ask, json_only=json_only)
+        limit_s = timeout_s or self._timeout_s
+        with self._breaker.guarding(ask.thing) as call, deadline(ask.thing, limit_s, hint):
+            return await self._until_answered(ask, call, json_only=json_only)
 
     @asynccontextmanager
     async def stream(self, ask: Ask, *, timeout_s: float) -> AsyncIterator[httpx.Response]:
@@ -139,11 +139,11 @@ class Connection:
             else:
                 await self._pause(number, tried, timeout_s)
 
-    async def _until_answered(self, ask: Ask, *, json_only: bool) -> bytes:
+    async def _until_answered(self, ask: Ask, call: Call, *, json_only: bool) -> bytes:
         access = await self._source.access()
         may_refresh = True
         for number in range(1, TRIES + 1):
-            tried = await self._try(ask, access, json_only=json_only)
+            tried = await self._try(ask, access, call, json_only=json_only)
             if tried.error is None:
                 return tried.body
             if tried.refused and may_refresh:
@@ -166,12 +166,12 @@ class Connection:
             raise tried.final(number)
         await self._pace.wait(wait)
 
-    async def _try(self, ask: Ask, access: Access, *, json_only: bool) -> _Try:
+    async def _try(self, ask: Ask, access: Access, call: Call, *, json_only: bool) -> _Try:
         try:
             async with self._client(access).stream(**_request(ask, access)) as response:
+                call.heard = True
                 remarks.report(response.headers.get_list("warning"))
                 if not response.is_success:
-                    self._breaker.heard()  # a gateway's 504 is an answer too
                     return _failed(ask, response, await _status(response, ask.thing))
                 if json_only:
                     require_json(response, ask.thing)

@@ -20,15 +20,16 @@ class Watch:
         return self.at_s
 
 
-def _call(breaker: Breaker, error: BaseException | None = None) -> None:
-    with breaker.guarding("pods"):
+def _call(breaker: Breaker, error: BaseException | None = None, *, heard: bool = False) -> None:
+    with breaker.guarding("pods") as call:
+        call.heard = heard
         if error is not None:
             raise error
 
 
 def _fail(breaker: Breaker, times: int) -> None:
     for number in range(times):
-        error = UnreachableError if number % 2 else UpstreamTimeoutError
+        error = (UnreachableError, UpstreamTimeoutError, UpstreamError)[number % 3]
         with pytest.raises(error, match="silence"):
             _call(breaker, error("pods", "silence"))
 
@@ -55,11 +56,17 @@ def test_after_five_in_a_row_nobody_is_asked_and_the_error_says_for_how_long() -
         _call(breaker, AssertionError("called"))
 
 
-def test_a_refusal_a_missing_object_and_a_broken_answer_are_answers() -> None:
+def test_a_refusal_a_missing_object_an_error_and_a_slow_list_are_answers() -> None:
     breaker = Breaker(now=Watch())
-    for error in (NotFoundError("pod", "not found"), UpstreamError("pods", "HTTP 500")) * FAILURES:
+    slow = UpstreamTimeoutError("pods", "no complete answer within 30 s")
+    for error in (
+        NotFoundError("pod", "not found"),
+        UpstreamError("pods", "HTTP 500"),
+        slow,
+        slow,
+    ) * FAILURES:
         with pytest.raises(type(error)):
-            _call(breaker, error)
+            _call(breaker, error, heard=True)
     _call(breaker)
 
 

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiops_shared.http.breaker import Breaker
 from aiops_shared.kube.access import Access, CredentialSource, FixedSource
 from aiops_shared.kube.api import KubeApi
 from aiops_shared.kube.connection import Connection
@@ -82,7 +81,6 @@ async def fake_api(
     max_answer_bytes: int = 1_000_000,
     pace: Pace | None = None,
     source: Callable[[str], CredentialSource] | None = None,
-    breaker: Breaker | None = None,
 ) -> AsyncIterator[tuple[KubeApi, WireServer]]:
     """A `KubeApi` on a server that answers as `answer` says; None means discovery's or a 404.
 
@@ -104,7 +102,6 @@ async def fake_api(
             timeout_s=timeout_s,
             max_answer_bytes=max_answer_bytes,
             pace=pace,
-            breaker=breaker,
         )
         api = KubeApi("fake", connection)
         try:
