@@ -120,6 +120,8 @@ def _warnings(shown: Sequence[Finding], facts: Facts) -> tuple[str, ...]:
 
 def _hint(gathered: Gathered) -> str:
     facts = gathered.facts
+    if any(gap.startswith("Pod:") for gap in facts.gaps):
+        return "Pods could not be read, so nothing is known about them: see coverage_gaps; name a namespace."
     if not facts.pods and gathered.target is None:
         where = f"in namespace {facts.namespace}" if facts.namespace else "in this cluster"
         return f"There are no pods {where}; is it the right one? list_resources(kind=Namespace) shows them."

@@ -12,7 +12,8 @@ from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.objects import Pod, Ref, Revision
 from aiops_eks.diagnosis.quantities import duration_text
 from aiops_eks.diagnosis.quoting import quoted
-from aiops_eks.diagnosis.reading import moment, ref_of
+from aiops_eks.diagnosis.reading import ref_of
+from aiops_eks.diagnosis.reading_containers import moment
 from aiops_eks.models.fields import Obj, controller_of, items, part, text
 from aiops_shared.results import Evidence
 

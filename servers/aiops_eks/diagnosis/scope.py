@@ -7,6 +7,7 @@ that touch the question.
 from dataclasses import dataclass
 
 from aiops_eks.diagnosis.facts import Facts
+from aiops_eks.diagnosis.further.workloads import Autoscaler, Budget
 from aiops_eks.diagnosis.objects import Pod, Ref, selects
 
 
@@ -26,7 +27,7 @@ class Gathered:
 
 
 def around(facts: Facts, target: Ref) -> frozenset[Ref]:
-    """The object with what belongs to it: its owner, its pods, and what these refer to."""
+    """The object with what belongs to it: its owner, its pods, their needs, what scales or keeps it."""
     pods = [pod for pod in facts.pods if _belongs(facts, pod, target)]
     found = {target}
     for pod in pods:
@@ -35,7 +36,8 @@ def around(facts: Facts, target: Ref) -> frozenset[Ref]:
         found |= {pod.parent} if pod.parent else set()
     if target.kind == "Pod":  # a pod suffers from its node; a workload's finding names the node itself
         found |= {Ref("Node", "", pod.node) for pod in pods if pod.node}
-    return frozenset(found)
+    found |= {one.ref for one in facts.all(Autoscaler) if one.target in found}
+    return frozenset(found | {one.ref for one in facts.all(Budget) if any(map(one.covers, pods))})
 
 
 def _belongs(facts: Facts, pod: Pod, target: Ref) -> bool:

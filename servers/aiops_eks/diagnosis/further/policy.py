@@ -15,6 +15,7 @@ from aiops_eks.diagnosis.further import rights
 from aiops_eks.diagnosis.further.base import FurtherKind
 from aiops_eks.diagnosis.further.workloads import conditions
 from aiops_eks.diagnosis.objects import Condition, Ref
+from aiops_eks.diagnosis.reading_containers import moment
 from aiops_eks.models.fields import Obj, items, part, text, words
 
 _REFUSAL = re.compile(r"is forbidden:|webhook|exceeded quota|failed quota")
@@ -126,7 +127,7 @@ def space(obj: Obj) -> Space:
     """One Namespace."""
     return Space(
         ref=reading.ref_of(obj, "Namespace"),
-        deleted_at=reading.moment(part(obj, "metadata"), "deletionTimestamp"),
+        deleted_at=moment(part(obj, "metadata"), "deletionTimestamp"),
         finalizers=(*words(obj, "spec", "finalizers"), *words(obj, "metadata", "finalizers")),
         labels=_texts(obj, "metadata", "labels"),
         conditions=conditions(obj),
@@ -149,7 +150,7 @@ def served_api(obj: Obj) -> ServedApi:
         ref=reading.ref_of(obj, "APIService"),
         service=_service_of(part(obj, "spec")),
         available=next((c for c in conditions(obj) if c.type == "Available"), None),
-        created_at=reading.moment(part(obj, "metadata"), "creationTimestamp"),
+        created_at=moment(part(obj, "metadata"), "creationTimestamp"),
     )
 
 
@@ -177,7 +178,7 @@ def definition(obj: Obj) -> Definition:
         group=text(obj, "spec", "group"),
         conditions=conditions(obj),
         converter=_service_of(part(obj, "spec", "conversion", "webhook", "clientConfig")),
-        created_at=reading.moment(part(obj, "metadata"), "creationTimestamp"),
+        created_at=moment(part(obj, "metadata"), "creationTimestamp"),
     )
 
 
@@ -207,8 +208,8 @@ def certificate(obj: Obj) -> Certificate:
         names=tuple(words(spec, "dnsNames")),
         ready=found.get("Ready"),
         issuing=found.get("Issuing"),
-        ends_at=reading.moment(obj, "status", "notAfter"),
-        created_at=reading.moment(part(obj, "metadata"), "creationTimestamp"),
+        ends_at=moment(obj, "status", "notAfter"),
+        created_at=moment(part(obj, "metadata"), "creationTimestamp"),
     )
 
 

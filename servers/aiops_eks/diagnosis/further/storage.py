@@ -9,7 +9,8 @@ from datetime import datetime
 from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.further.base import FurtherKind
 from aiops_eks.diagnosis.objects import Ref
-from aiops_eks.diagnosis.reading import moment, ref_of
+from aiops_eks.diagnosis.reading import ref_of
+from aiops_eks.diagnosis.reading_containers import moment
 from aiops_eks.models.fields import Obj, items, part, text, words
 
 _DEFAULT = (

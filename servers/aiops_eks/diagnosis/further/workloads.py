@@ -12,6 +12,7 @@ from datetime import datetime
 from aiops_eks.diagnosis import reading
 from aiops_eks.diagnosis.further.base import FurtherKind, has_event
 from aiops_eks.diagnosis.objects import Condition, Pod, Ref
+from aiops_eks.diagnosis.reading_containers import moment
 from aiops_eks.models.fields import Obj, count, items, labels_of, part, selects, text
 
 
@@ -26,7 +27,7 @@ def _number(obj: Obj, *path: str) -> int | None:
 
 
 def _created(obj: Obj) -> datetime | None:
-    return reading.moment(part(obj, "metadata"), "creationTimestamp")
+    return moment(part(obj, "metadata"), "creationTimestamp")
 
 
 def _owner(obj: Obj) -> Ref | None:
@@ -214,9 +215,7 @@ _NOTE = ("suspend", "paus", "disabl", "maintenance", "change-cause", "kueue")
 def cron_job(obj: Obj) -> CronJob:
     """One CronJob (batch/v1)."""
     spec, status, meta = part(obj, "spec"), part(obj, "status"), part(obj, "metadata")
-    written = [
-        reading.moment(each, "time") for each in items(meta, "managedFields") if not text(each, "subresource")
-    ]
+    written = [moment(each, "time") for each in items(meta, "managedFields") if not text(each, "subresource")]
     notes = {**labels_of(obj), **part(meta, "annotations")}
     notes.pop("kubectl.kubernetes.io/last-applied-configuration", None)
     said = " ".join(f"{key} {value}" for key, value in notes.items()).lower()
@@ -228,7 +227,7 @@ def cron_job(obj: Obj) -> CronJob:
         overlap=text(spec, "concurrencyPolicy") or "Allow",
         deadline_s=_number(spec, "startingDeadlineSeconds"),
         active=tuple(text(each, "name") for each in items(status, "active")),
-        last_at=reading.moment(status, "lastScheduleTime"),
+        last_at=moment(status, "lastScheduleTime"),
         created_at=_created(obj),
         changed_at=max((moment for moment in written if moment), default=None),
         noted=any(word in said for word in _NOTE),
