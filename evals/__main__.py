@@ -18,9 +18,9 @@ import anyio
 from aiops_eks.diagnosis.registry import every_cause
 from aiops_lab.scenarios.trials import CONTROLS, TRIALS, Trial
 from evals.loading import RECORDED, LoadError
-from evals.outcomes import Outcome
+from evals.outcomes import SYMPTOMS, Outcome
 from evals.page import OnReal, Run, page
-from evals.playing import Real, on_real, stage
+from evals.playing import ONLY_IN_LAB, Real, on_real, stage
 from tests.cluster.control_plane import MISSING, assets, running_control_plane
 
 T = TypeVar("T")
@@ -38,10 +38,17 @@ def main() -> int:
         partial(_play, chunk, seeds) for chunk in _chunks(trials, _CHUNK)
     ]
     jobs += [partial(_controls, seeds)] if not asked.only else []
+    laid = [
+        one.scenario.name
+        for one in TRIALS
+        if one.scenario.name in trials
+        and one.scenario.name not in ONLY_IN_LAB
+        and (asked.real == "all" or one.role == "positive")
+    ]
     with ProcessPoolExecutor(asked.jobs) as pool:
         outcomes = _all(pool, jobs, "trials in the lab")
-        real = _on_real(pool, trials, asked.first_seed) if asked.real else []
-    codes = sorted(cause.code for cause in every_cause() if asked.only in cause.code)
+        real = _on_real(pool, laid, asked.first_seed) if asked.real != "none" else []
+    codes = sorted({cause.code for cause in every_cause() if asked.only in cause.code} - SYMPTOMS)
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     run = Run(codes, outcomes, real, tuple(seeds), machine, time.monotonic() - started)
     print(page(run))
@@ -56,7 +63,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--first-seed", type=int, default=0, help="another first seed is fresh ground (0)")
     parser.add_argument("--only", default="", help="only causes whose code holds this word")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (one a core)")
-    parser.add_argument("--no-real", dest="real", action="store_false", help="leave the real API server out")
+    parser.add_argument(
+        "--real",
+        choices=("positive", "all", "none"),
+        default="positive",
+        help="which worlds are laid into a real API server too, with the first seed (positive)",
+    )
     parser.add_argument("--write", action="store_true", help="write docs/evaluation.md")
     return parser.parse_args()
 

@@ -9,6 +9,9 @@ from aiops_lab.scenarios.trials import Role
 Place = tuple[str, str, str, str]  # code, kind, namespace, name
 BINS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 1.01)  # of confidence
 RECALL_TARGET = 0.95
+SYMPTOMS = frozenset(
+    {"SERVICE_WITHOUT_ENDPOINTS"}
+)  # only ever shown under another finding: no trial of its own
 
 
 @dataclass(frozen=True, slots=True)

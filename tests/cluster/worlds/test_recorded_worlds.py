@@ -13,10 +13,10 @@ from aiops_eks.diagnosis.result import Diagnosis
 from aiops_lab.scenarios import Scenario
 from aiops_lab.scenarios.trials import CONTROLS, TRIALS, Trial
 from evals.loading import RECORDED
-from evals.playing import Real, on_real
+from evals.playing import ONLY_IN_LAB, Real, on_real
 from tests.cluster.control_plane import MISSING, ControlPlane, assets, running_control_plane
 
-POSITIVE = [trial for trial in TRIALS if trial.role == "positive"]
+POSITIVE = [trial for trial in TRIALS if trial.role == "positive" and trial.scenario.name not in ONLY_IN_LAB]
 
 
 @pytest.fixture(scope="module")
