@@ -27,7 +27,7 @@ from tests.fakes.kube import FakeSensitive
 from tests.lab_fixture import running_lab
 
 IDENTITY = "aiops-reader"
-# The availability controller of a real API server writes an APIService's status itself, and tries the service.
+# A real API server's availability controller writes an APIService's status itself, and tries the service.
 ONLY_IN_LAB = frozenset(
     {
         "apiservice-unavailable-positive",
