@@ -14,14 +14,7 @@ import httpx
 import orjson
 
 from aiops_shared.errors import AnswerTooLargeError, UnreachableError, UpstreamError, UpstreamTimeoutError
-
-SNIPPET_CHARACTERS = 256
-
-
-def snippet(text: str) -> str:
-    """Upstream text for an error message: one line, no control characters, at most 256 characters."""
-    flat = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return flat if len(flat) <= SNIPPET_CHARACTERS else flat[: SNIPPET_CHARACTERS - 1] + "…"
+from aiops_shared.http.snippets import snippet
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from typing import Any
 import anyio
 
 from aiops_shared.errors import NotConfiguredError
-from aiops_shared.http.answers import deadline, snippet
+from aiops_shared.http.answers import deadline
+from aiops_shared.http.snippets import snippet
 from aiops_shared.kube.access import SERVICE_ACCOUNT, Access
 from aiops_shared.kube.plain_kubeconfig import plain_access
 

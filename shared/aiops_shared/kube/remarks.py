@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from aiops_shared.http.answers import snippet
+from aiops_shared.http.snippets import snippet
 
 MOST = 20
 # warn-code SP warn-agent SP quoted warn-text, several to a header (apimachinery, net.ParseWarningHeader).

@@ -21,7 +21,7 @@ from aiops_shared.errors import (
     UpstreamError,
     UpstreamTimeoutError,
 )
-from aiops_shared.http.answers import snippet
+from aiops_shared.http.snippets import snippet
 from aiops_shared.kube.shapes import rows
 
 MAX_CAUSES = 10
