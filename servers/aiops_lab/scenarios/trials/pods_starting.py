@@ -1,5 +1,6 @@
 """Trials of pods that have a node and do not get on or away: sandbox, runtime, init, eviction, end.
 
+Init containers and the sidecars of Jobs have their own module and are told here with the rest.
 Texts: `pkg/kubelet/kuberuntime` and `pkg/kubelet/eviction/helpers.go` of Kubernetes 1.33, runc, containerd
 and amazon-vpc-cni-k8s as they stand in events.
 """
@@ -10,10 +11,9 @@ from random import Random
 
 from aiops_lab.kube.wire import Obj
 from aiops_lab.scenarios.base import Build, Expected, Stage
-from aiops_lab.scenarios.images import Image
 from aiops_lab.scenarios.names import Names
-from aiops_lab.scenarios.programs import Behaviour, Chatter, Program, Run, failing, serving, working
-from aiops_lab.scenarios.shapes import container, job
+from aiops_lab.scenarios.programs import serving
+from aiops_lab.scenarios.trials import pods_companions
 from aiops_lab.scenarios.trials.base import Trial, trial
 from aiops_lab.scenarios.trials.pods_base import (
     DAY_S,
@@ -125,47 +125,6 @@ _ROOT = (
 )
 
 
-# init containers
-
-
-def _init(
-    name: str, program: Callable[[Names, Random], Program], *, before_min: tuple[float, float]
-) -> Build:
-    def build(stage: Stage, names: Names, rng: Random) -> None:
-        image = stage.publish(f"{names.api_image}-{name}", Image(program(names, rng)))
-        first = container(name, image)
-        del first["ports"]
-        pod = {"initContainers": [first]}
-        put_app(stage, names, rng.uniform(*before_min) * 60, serving(names.api), pod=pod)
-
-    return build
-
-
-def _waits_for_ever(names: Names, rng: Random) -> Program:
-    host = f"{rng.choice(('postgres', 'vault', 'kafka'))}.{rng.choice(('data', 'infra'))}.svc"
-    lines = (f"waiting for {host}...", f"nslookup: can't resolve '{host}'", "retry in 5 s")
-
-    def run(start: Run) -> Behaviour:
-        calm = serving(names.api)(start)
-        return Behaviour(lines=((0.2, lines[0]),), chatter=Chatter(5.0, lines), memory=calm.memory)
-
-    return run
-
-
-def _gives_up(names: Names, rng: Random) -> Program:
-    del names
-    return failing(
-        "waiting for db...",
-        f"error: dial tcp 10.0.3.{rng.randint(2, 250)}:5432: connect: connection refused",
-        code=1,
-    )
-
-
-def _takes_a_while(names: Names, rng: Random) -> Program:
-    del names
-    return working("migrating", "done", takes_s=rng.uniform(300, 500))
-
-
 # eviction
 
 
@@ -264,29 +223,7 @@ def _first_pod(names: Names) -> tuple[Expected, ...]:
     return (Expected("STUCK_TERMINATING", "Pod", HOME, name, hurts_name=names.api),)
 
 
-# a Job that is done
-
-
-def _job_with(helper: str, *, helper_takes_s: float | None, before_min: tuple[float, float]) -> Build:
-    """A Job whose work takes a minute, with a second container."""
-
-    def build(stage: Stage, names: Names, rng: Random) -> None:
-        work = stage.publish(
-            names.api_image, Image(working("exporting", "done", takes_s=rng.uniform(30, 90)))
-        )
-        second = serving(helper) if helper_takes_s is None else working("up", takes_s=helper_takes_s)
-        image = stage.publish(f"{names.api_image}-{helper}", Image(second))
-        made = job(HOME, f"{names.api}-export", work)
-        beside = container(helper, image)
-        del beside["ports"]
-        made["spec"]["template"]["spec"]["containers"].append(beside)
-        stage.put_at(rng.uniform(*before_min) * 60, made)
-
-    return build
-
-
 _IP = wrong("POD_IP_UNAVAILABLE")
-_JOB = wrong("SIDECAR_BLOCKS_JOB", "Job", "{api}-export")
 TRIALS: tuple[Trial, ...] = (
     trial(
         "POD_IP_UNAVAILABLE", "positive", _no_sandbox(NO_ADDRESS), _IP, says="No node has an address for it."
@@ -383,33 +320,7 @@ TRIALS: tuple[Trial, ...] = (
         said_and_recovered("Failed", "Error: container has runAsNonRoot and image will run as root"),
         says="An hour ago.",
     ),
-    trial(
-        "INIT_CONTAINER_WAITS",
-        "positive",
-        _init("wait-for", _waits_for_ever, before_min=(14, 25)),
-        wrong("INIT_CONTAINER_WAITS", headline="wait-for"),
-        says="Its init container waits for something that never comes.",
-    ),
-    trial(
-        "INIT_CONTAINER_WAITS",
-        "look_alike",
-        _init("wait-for", _gives_up, before_min=(14, 25)),
-        wrong("DEPENDENCY_UNREACHABLE"),
-        says="It waits too, and gives up with an error each time.",
-    ),
-    trial(
-        "INIT_CONTAINER_WAITS",
-        "recovered",
-        _init("migrate", _takes_a_while, before_min=(40, 50)),
-        says="It took some minutes and is done.",
-    ),
-    trial(
-        "INIT_CONTAINER_WAITS",
-        "recovered",
-        _init("migrate", _takes_a_while, before_min=(2, 4)),
-        says="It is at work, within its time.",
-        variant="working",
-    ),
+    *pods_companions.INIT_CONTAINERS,
     trial(
         "POD_EVICTED",
         "positive",
@@ -467,33 +378,7 @@ TRIALS: tuple[Trial, ...] = (
         _held_by_finalizer(deleted_s=(1500, 2400), released=True),
         says="It was held for some minutes and is gone.",
     ),
-    trial(
-        "SIDECAR_BLOCKS_JOB",
-        "positive",
-        _job_with("istio-proxy", helper_takes_s=None, before_min=(20, 50)),
-        _JOB,
-        says="The work is done, the proxy runs on.",
-    ),
-    trial(
-        "SIDECAR_BLOCKS_JOB",
-        "positive",
-        _job_with("second", helper_takes_s=None, before_min=(200, 500)),
-        _JOB,
-        says="The work is done, another container runs on for hours.",
-        variant="unknown",
-    ),
-    trial(
-        "SIDECAR_BLOCKS_JOB",
-        "look_alike",
-        _job_with("upload", helper_takes_s=5400, before_min=(30, 60)),
-        says="Two containers with work of their own; the second is not done yet.",
-    ),
-    trial(
-        "SIDECAR_BLOCKS_JOB",
-        "recovered",
-        _job_with("istio-proxy", helper_takes_s=900, before_min=(20, 50)),
-        says="The proxy ended some minutes later.",
-    ),
+    *pods_companions.SIDECARS,
     trial("POD_STUCK", "positive", _silent((14, 25)), wrong("POD_STUCK"), says="Nothing says why."),
     trial(
         "POD_STUCK",

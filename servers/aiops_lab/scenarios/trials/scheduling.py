@@ -1,5 +1,6 @@
-"""Trials of pods that no node takes: each filter of the scheduler, priority, gates, and Karpenter.
+"""Trials of pods that no node takes: resources, labels, taints, slots, gates, priority.
 
+Other pods that keep them off and Karpenter have their own modules and are told here with the rest.
 The lab's scheduler speaks as kube-scheduler 1.33 does (`pkg/scheduler/framework`, FitError).
 """
 
@@ -13,67 +14,22 @@ from aiops_lab.scenarios.images import Image
 from aiops_lab.scenarios.names import Names
 from aiops_lab.scenarios.programs import serving
 from aiops_lab.scenarios.shapes import container, deployment, http_probe, template
-from aiops_lab.scenarios.trials import scheduling_karpenter
+from aiops_lab.scenarios.trials import scheduling_karpenter, scheduling_neighbours
 from aiops_lab.scenarios.trials.base import Trial, trial
 from aiops_lab.scenarios.trials.pods_base import DAY_S, HOME, a_node, named_pods, put_app, recent_s, wrong
-
-NODES = tuple(f"ip-10-0-{place % 3}-{41 + place}.ec2.internal" for place in range(6))
-_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
-
-
-def _asks(**amounts: str) -> Obj:
-    """Requests of these amounts."""
-    wanted = {name.replace("_", "-"): amount for name, amount in amounts.items()}
-    return {"resources": {"requests": wanted}}
-
-
-def _app(
-    main: Callable[[Random], Obj] | None = None,
-    pod: Callable[[Names, Random], Obj] | None = None,
-    *,
-    replicas: int | None = None,
-) -> Build:
-    """The api with this container and this pod, rolled out a quarter of an hour ago."""
-
-    def build(stage: Stage, names: Names, rng: Random) -> None:
-        one, around = main(rng) if main else {}, pod(names, rng) if pod else {}
-        put_app(stage, names, recent_s(rng), serving(names.api), replicas=replicas, pod=around, **one)
-
-    return build
-
-
-def _corrected(
-    main: Callable[[Random], Obj] | None = None, pod: Callable[[Names, Random], Obj] | None = None
-) -> Build:
-    """As _app, three quarters of an hour ago, and corrected some minutes later."""
-
-    def build(stage: Stage, names: Names, rng: Random) -> None:
-        one, around = main(rng) if main else {}, pod(names, rng) if pod else {}
-        began_s = rng.uniform(48, 56) * 60
-        put_app(stage, names, began_s, serving(names.api), pod=around, **one)
-
-        def correct(obj: Obj) -> None:
-            spec = obj["spec"]["template"]["spec"]
-            for name in around:
-                spec.pop(name, None)
-            if "resources" in one:
-                spec["containers"][0]["resources"] = _asks(cpu="50m", memory="64Mi")["resources"]
-
-        stage.change_at(began_s - rng.uniform(120, 500), "Deployment", HOME, names.api, correct)
-
-    return build
+from aiops_lab.scenarios.trials.scheduling_base import REQUIRED, app, asks, cordon, corrected, uncordon
 
 
 def _much_cpu(rng: Random) -> Obj:
-    return _asks(cpu=str(rng.randint(5, 30)), memory="128Mi")
+    return asks(cpu=str(rng.randint(5, 30)), memory="128Mi")
 
 
 def _much_memory(rng: Random) -> Obj:
-    return _asks(cpu="50m", memory=f"{rng.randint(20, 90)}Gi")
+    return asks(cpu="50m", memory=f"{rng.randint(20, 90)}Gi")
 
 
 def _much_storage(rng: Random) -> Obj:
-    return _asks(cpu="50m", ephemeral_storage=f"{rng.randint(100, 900)}Gi")
+    return asks(cpu="50m", ephemeral_storage=f"{rng.randint(100, 900)}Gi")
 
 
 def _a_gpu(rng: Random) -> Obj:
@@ -84,7 +40,7 @@ def _a_gpu(rng: Random) -> Obj:
 def _no_such_label(names: Names, rng: Random) -> Obj:
     key, value = rng.choice((("disktype", "nvme"), ("pool", "gpu"), ("team", names.api)))
     term = {"key": key, "operator": "In", "values": [value]}
-    affinity = {"nodeAffinity": {_REQUIRED: {"nodeSelectorTerms": [{"matchExpressions": [term]}]}}}
+    affinity = {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [{"matchExpressions": [term]}]}}}
     return {"nodeSelector": {key: value}} if rng.random() < 0.5 else {"affinity": affinity}
 
 
@@ -97,7 +53,7 @@ def _by_affinity(names: Names, rng: Random) -> Obj:
     """The same node, said by affinity."""
     del rng
     term = {"key": "kubernetes.io/hostname", "operator": "In", "values": [a_node(names)]}
-    return {"affinity": {"nodeAffinity": {_REQUIRED: {"nodeSelectorTerms": [{"matchExpressions": [term]}]}}}}
+    return {"affinity": {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [{"matchExpressions": [term]}]}}}}
 
 
 def _taint(key: str, value: str) -> Callable[[Obj], None]:
@@ -127,23 +83,15 @@ def _untaint(obj: Obj) -> None:
     obj["spec"].pop("taints", None)
 
 
-def _cordon(obj: Obj) -> None:
-    obj["spec"]["unschedulable"] = True
-
-
-def _uncordon(obj: Obj) -> None:
-    obj["spec"].pop("unschedulable", None)
-
-
 def _cordoned(*, ends: bool = False) -> Build:
     """The only node that the pod selects is cordoned."""
 
     def build(stage: Stage, names: Names, rng: Random) -> None:
         began_s = rng.uniform(48, 56) * 60 if ends else recent_s(rng)
-        stage.change_at(began_s + rng.uniform(60, 900), "Node", "", a_node(names), _cordon)
+        stage.change_at(began_s + rng.uniform(60, 900), "Node", "", a_node(names), cordon)
         put_app(stage, names, began_s, serving(names.api), replicas=2, pod=_own_node(names, rng))
         if ends:
-            stage.change_at(began_s - rng.uniform(120, 400), "Node", "", a_node(names), _uncordon)
+            stage.change_at(began_s - rng.uniform(120, 400), "Node", "", a_node(names), uncordon)
 
     return build
 
@@ -166,80 +114,6 @@ def _full(*, ends: bool = False) -> Build:
             stage.change_at(began_s - rng.uniform(120, 400), "Node", "", a_node(names), _slots(58))
 
     return build
-
-
-def _near(kind: str, app: str, *, key: str = "kubernetes.io/hostname") -> Obj:
-    """A required affinity (or anti-affinity) to the pods of an app."""
-    rule = {"topologyKey": key, "labelSelector": {"matchLabels": {"app": app}}}
-    return {"affinity": {kind: {_REQUIRED: [rule]}}}
-
-
-def _to_nobody(names: Names, rng: Random) -> Obj:
-    return _near("podAffinity", f"{names.api}-{rng.choice(('cache', 'agent', 'db'))}")
-
-
-def _one_per_node(names: Names, rng: Random) -> Obj:
-    del rng
-    return _near("podAntiAffinity", names.api)
-
-
-def _preferably_one_per_node(names: Names, rng: Random) -> Obj:
-    del rng
-    rule = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": names.api}}}
-    wish = {"weight": 100, "podAffinityTerm": rule}
-    return {"affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [wish]}}}
-
-
-def _spread(names: Names, *, when: str = "DoNotSchedule") -> Obj:
-    rule = {
-        "maxSkew": 1,
-        "topologyKey": "topology.kubernetes.io/zone",
-        "whenUnsatisfiable": when,
-        "labelSelector": {"matchLabels": {"app": names.api}},
-    }
-    return {"topologySpreadConstraints": [rule]}
-
-
-def _zone_without_room(*, when: str = "DoNotSchedule", ends: bool = False) -> Build:
-    """Both nodes of a zone are cordoned for maintenance; the others may not take more than their share."""
-
-    def build(stage: Stage, names: Names, rng: Random) -> None:
-        zone = names.seed % 3
-        gone = (NODES[zone], NODES[zone + 3])
-        began_s = rng.uniform(48, 56) * 60 if ends else recent_s(rng)
-        for node in gone:
-            stage.change_at(began_s + rng.uniform(30, 900), "Node", "", node, _cordon)
-        put_app(stage, names, began_s, serving(names.api), replicas=6, pod=_spread(names, when=when))
-        for node in gone if ends else ():
-            stage.change_at(began_s - rng.uniform(120, 400), "Node", "", node, _uncordon)
-
-    return build
-
-
-def _host_port(rng: Random) -> Obj:
-    port = rng.choice((9100, 8443, 6060))
-    return {"ports": [{"name": "http", "containerPort": 8080, "hostPort": port, "protocol": "TCP"}]}
-
-
-def _host_port_corrected(stage: Stage, names: Names, rng: Random) -> None:
-    began_s = rng.uniform(48, 56) * 60
-    put_app(stage, names, began_s, serving(names.api), replicas=8, **_host_port(rng))
-
-    def fewer(obj: Obj) -> None:
-        obj["spec"]["replicas"] = 6
-
-    stage.change_at(began_s - rng.uniform(120, 400), "Deployment", HOME, names.api, fewer)
-
-
-def _fewer_later(stage: Stage, names: Names, rng: Random) -> None:
-    """Eight that want a node each, and six nodes; scaled to six some minutes later."""
-    began_s = rng.uniform(48, 56) * 60
-    put_app(stage, names, began_s, serving(names.api), replicas=8, pod=_one_per_node(names, rng))
-
-    def fewer(obj: Obj) -> None:
-        obj["spec"]["replicas"] = 6
-
-    stage.change_at(began_s - rng.uniform(120, 400), "Deployment", HOME, names.api, fewer)
 
 
 def _other_scheduler(*words: str) -> Build:
@@ -324,11 +198,11 @@ def _resource_trials() -> tuple[Trial, ...]:
     found: list[Trial] = []
     for code, bad, other, is_in_fact in _RESOURCES:
         found += (
-            trial(code, "positive", _app(bad), wrong(code), says="It asks for more than any node has free."),
+            trial(code, "positive", app(bad), wrong(code), says="It asks for more than any node has free."),
             trial(
-                code, "look_alike", _app(other), wrong(is_in_fact), says="Another resource is what is short."
+                code, "look_alike", app(other), wrong(is_in_fact), says="Another resource is what is short."
             ),
-            trial(code, "recovered", _corrected(bad), says="It asked for less a few minutes later."),
+            trial(code, "recovered", corrected(bad), says="It asked for less a few minutes later."),
         )
     return tuple(found)
 
@@ -338,7 +212,7 @@ _TAINTED = wrong("TAINT_NOT_TOLERATED")
 _CPU = wrong("INSUFFICIENT_CPU")
 TRIALS: tuple[Trial, ...] = (
     *_resource_trials(),
-    trial("NODE_SELECTOR_UNMATCHED", "positive", _app(pod=_no_such_label), _SELECTOR, says="No such node."),
+    trial("NODE_SELECTOR_UNMATCHED", "positive", app(pod=_no_such_label), _SELECTOR, says="No such node."),
     trial(
         "NODE_SELECTOR_UNMATCHED",
         "look_alike",
@@ -346,7 +220,7 @@ TRIALS: tuple[Trial, ...] = (
         _TAINTED,
         says="There is such a node, and its taint keeps the pod off.",
     ),
-    trial("NODE_SELECTOR_UNMATCHED", "recovered", _corrected(pod=_no_such_label), says="Corrected."),
+    trial("NODE_SELECTOR_UNMATCHED", "recovered", corrected(pod=_no_such_label), says="Corrected."),
     trial("TAINT_NOT_TOLERATED", "positive", _tainted(_own_node), _TAINTED, says="Its node is tainted."),
     trial(
         "TAINT_NOT_TOLERATED",
@@ -359,7 +233,7 @@ TRIALS: tuple[Trial, ...] = (
     trial(
         "TAINT_NOT_TOLERATED",
         "look_alike",
-        _tainted(lambda _names, _rng: {}, more=_asks(cpu="9")),
+        _tainted(lambda _names, _rng: {}, more=asks(cpu="9")),
         _CPU,
         says="One node is tainted; the others are too small.",
     ),
@@ -370,66 +244,9 @@ TRIALS: tuple[Trial, ...] = (
     ),
     trial("NODES_CORDONED", "recovered", _cordoned(ends=True), says="The node was uncordoned."),
     trial("TOO_MANY_PODS", "positive", _full(), wrong("TOO_MANY_PODS"), says="Its node holds all it may."),
-    trial("TOO_MANY_PODS", "look_alike", _app(_much_cpu), _CPU, says="There are slots, but no room."),
+    trial("TOO_MANY_PODS", "look_alike", app(_much_cpu), _CPU, says="There are slots, but no room."),
     trial("TOO_MANY_PODS", "recovered", _full(ends=True), says="The node may hold more now."),
-    trial(
-        "POD_AFFINITY_UNMATCHED",
-        "positive",
-        _app(pod=_to_nobody),
-        wrong("POD_AFFINITY_UNMATCHED"),
-        says="It wants to be near pods that do not exist.",
-    ),
-    trial(
-        "POD_AFFINITY_UNMATCHED",
-        "look_alike",
-        _app(pod=_one_per_node, replicas=8),
-        wrong("ANTI_AFFINITY_CONFLICT"),
-        says="Affinity too, but it is its own pods that it keeps off.",
-    ),
-    trial("POD_AFFINITY_UNMATCHED", "recovered", _corrected(pod=_to_nobody), says="Corrected."),
-    trial(
-        "ANTI_AFFINITY_CONFLICT",
-        "positive",
-        _app(pod=_one_per_node, replicas=8),
-        wrong("ANTI_AFFINITY_CONFLICT"),
-        says="More replicas than nodes, and one per node.",
-    ),
-    trial(
-        "ANTI_AFFINITY_CONFLICT",
-        "look_alike",
-        _app(pod=_preferably_one_per_node, replicas=8),
-        says="It only wishes to.",
-    ),
-    trial("ANTI_AFFINITY_CONFLICT", "recovered", _fewer_later, says="Scaled down to what fits."),
-    trial(
-        "TOPOLOGY_SPREAD_CONFLICT",
-        "positive",
-        _zone_without_room(),
-        wrong("TOPOLOGY_SPREAD_CONFLICT"),
-        says="A zone takes no pods, and the others have their share.",
-    ),
-    trial(
-        "TOPOLOGY_SPREAD_CONFLICT",
-        "look_alike",
-        _zone_without_room(when="ScheduleAnyway"),
-        says="It may be uneven.",
-    ),
-    trial("TOPOLOGY_SPREAD_CONFLICT", "recovered", _zone_without_room(ends=True), says="The zone is back."),
-    trial(
-        "HOST_PORT_TAKEN",
-        "positive",
-        _app(_host_port, replicas=8),
-        wrong("HOST_PORT_TAKEN"),
-        says="More replicas than nodes, and each wants the same port of its node.",
-    ),
-    trial(
-        "HOST_PORT_TAKEN",
-        "look_alike",
-        _app(pod=_one_per_node, replicas=8),
-        wrong("ANTI_AFFINITY_CONFLICT"),
-        says="One per node for another reason.",
-    ),
-    trial("HOST_PORT_TAKEN", "recovered", _host_port_corrected, says="Scaled down to what fits."),
+    *scheduling_neighbours.TRIALS,
     trial(
         "UNSCHEDULABLE",
         "positive",
@@ -447,7 +264,7 @@ TRIALS: tuple[Trial, ...] = (
         _CPU,
         says="A scheduler of its own, in words that are known.",
     ),
-    trial("UNSCHEDULABLE", "recovered", _corrected(pod=_no_such_label), says="Corrected."),
+    trial("UNSCHEDULABLE", "recovered", corrected(pod=_no_such_label), says="Corrected."),
     trial(
         "SCHEDULING_GATED",
         "positive",
@@ -455,7 +272,7 @@ TRIALS: tuple[Trial, ...] = (
         wrong("SCHEDULING_GATED"),
         says="A gate holds it back.",
     ),
-    trial("SCHEDULING_GATED", "look_alike", _app(pod=_no_such_label), _SELECTOR, says="No gate, no node."),
+    trial("SCHEDULING_GATED", "look_alike", app(pod=_no_such_label), _SELECTOR, says="No gate, no node."),
     trial(
         "SCHEDULING_GATED", "recovered", _gated(before_min=(40, 60), ends=True), says="The gate was opened."
     ),
@@ -469,7 +286,7 @@ TRIALS: tuple[Trial, ...] = (
         wrong("POD_PREEMPTED"),
         says="It lost its place to another.",
     ),
-    trial("POD_PREEMPTED", "look_alike", _app(_much_cpu), _CPU, says="It never had a place."),
+    trial("POD_PREEMPTED", "look_alike", app(_much_cpu), _CPU, says="It never had a place."),
     trial("POD_PREEMPTED", "recovered", _pushed_out(ends=True), says="The other one went; it is back."),
     *scheduling_karpenter.TRIALS,
 )
