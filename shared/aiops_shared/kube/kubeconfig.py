@@ -18,6 +18,7 @@ from aiops_shared.http.answers import deadline
 from aiops_shared.http.snippets import snippet
 from aiops_shared.kube.access import SERVICE_ACCOUNT, Access
 from aiops_shared.kube.plain_kubeconfig import plain_access
+from aiops_shared.settings import inherited
 
 KEEP_S = 600.0
 LOAD_S = 30.0
@@ -51,10 +52,13 @@ class KubeConfigSource:
         if plain := plain_access(self._path, self._context):
             return plain
 
+        # Named here, since the package remembers what KUBECONFIG was when it was loaded.
+        named = str(self._path or "") or inherited("KUBECONFIG").get("KUBECONFIG")
+
         def read(configuration: Any) -> None:
             config: Any = import_module("kubernetes.config")
             config.load_kube_config(
-                config_file=str(self._path) if self._path else None,
+                config_file=named,
                 context=self._context or None,
                 client_configuration=configuration,
                 persist_config=False,

@@ -1,6 +1,7 @@
 """Plain contexts are read without the `kubernetes` package; whatever is not plain is left to it."""
 
 import base64
+import json
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from aiops_shared.kube.access import Access
+from aiops_shared.kube.kubeconfig import KubeConfigSource
 from aiops_shared.kube.plain_kubeconfig import plain_access
 
 PEM = "-----BEGIN CERTIFICATE-----\nworth nothing\n-----END CERTIFICATE-----\n"
@@ -101,3 +103,20 @@ def test_a_list_of_files_is_left_to_the_package(tmp_path: Path, monkeypatch: pyt
     assert plain_access(None, "") is not None
     monkeypatch.setenv("KUBECONFIG", f"{path}:{path}")
     assert plain_access(None, "") is None
+
+
+async def test_a_kubeconfig_named_after_the_package_was_loaded_is_the_one_that_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("first", "second"):
+        content = {
+            "current-context": "one",
+            "clusters": [{"name": "one", "cluster": {"server": f"https://{name}.example:6443"}}],
+            "users": [{"name": "one", "user": {"token": "fake-token-worth-nothing"}}],
+            "contexts": [{"name": "one", "context": {"cluster": "one", "user": "one"}}],
+        }
+        path = tmp_path / name
+        path.write_text(json.dumps(content))
+        monkeypatch.setenv("KUBECONFIG", str(path))
+        access = await KubeConfigSource("one").access()
+        assert access.server == f"https://{name}.example:6443"
