@@ -13,7 +13,7 @@ class Step:
 
     name: str
     words: str
-    unordered: bool = False  # lines whose order neither server promises (events)
+    unordered: bool = False  # lines whose order nobody promises: events, and what kubectl walks as a Go map
     stdin: str = ""
 
 
@@ -108,7 +108,7 @@ describe-daemonset: describe daemonset agent --show-events=false
 describe-service: describe service web
 describe-node: describe node walk-d --show-events=false
 describe-pvc: describe pvc data
-describe-configmap: describe configmap settings
+~describe-configmap: describe configmap settings
 describe-secret: describe secret credentials
 describe-namespace: describe namespace walk
 describe-serviceaccount: describe serviceaccount robot
