@@ -16,7 +16,12 @@ from evals.loading import RECORDED
 from evals.playing import ONLY_IN_LAB, Real, on_real
 from tests.cluster.control_plane import MISSING, ControlPlane, assets, running_control_plane
 
-POSITIVE = [trial for trial in TRIALS if trial.role == "positive" and trial.scenario.name not in ONLY_IN_LAB]
+# One world a cause: its variants, look-alikes and what is over are the evaluation's.
+POSITIVE = {
+    trial.code: trial
+    for trial in reversed(TRIALS)
+    if trial.role == "positive" and trial.scenario.name not in ONLY_IN_LAB
+}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +54,7 @@ def both(plane: ControlPlane) -> Iterator[Both]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("trial", POSITIVE, ids=lambda trial: trial.scenario.name)
+@pytest.mark.parametrize("trial", POSITIVE.values(), ids=lambda trial: trial.scenario.name)
 def test_a_real_api_server_gives_the_same_findings(both: Both, trial: Trial) -> None:
     simulated, answered = both(trial.scenario, 0)
     assert simulated.findings[0].code == trial.code
