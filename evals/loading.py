@@ -99,6 +99,8 @@ class Loader:
 
     def _status(self, one: Recorded) -> Obj | None:
         status = one.obj.get("status")
+        if "deletionTimestamp" in one.obj["metadata"] and one.resource.kind == "Namespace":
+            return None  # only one that is being deleted may say so: it comes with the time of its deletion
         if status is None or one.resource.kind != "Node":
             return status
         return {
@@ -217,6 +219,8 @@ def _without_allocations(spec: Obj) -> None:
 
 def _with_identity(stored: Obj, recorded: Obj) -> Obj:
     meta = {key: value for key, value in recorded["metadata"].items() if key != "resourceVersion"}
+    if recorded["kind"] == "Namespace":
+        return {**stored, "metadata": meta, "status": recorded["status"]}
     if recorded["kind"] != "Job":
         return {**stored, "metadata": meta}
     was = recorded["spec"]

@@ -27,10 +27,12 @@ from tests.fakes.kube import FakeSensitive
 from tests.lab_fixture import running_lab
 
 IDENTITY = "aiops-reader"
-# A real API server's availability controller writes an APIService's status itself, and tries the service.
+# A real API server writes the status of APIServices and of definitions itself: it tries the service, and
+# establishes what can be established.
 ONLY_IN_LAB = frozenset(
     {
         "apiservice-unavailable-positive",
+        "crd-not-established-positive",
         "apiservice-unavailable-positive-metrics",
         "namespace-stuck-look-alike-api",
         "hpa-no-metrics-positive",
