@@ -132,7 +132,8 @@ def _page(rows: list[Row]) -> str:
     lines = [
         "# Targets and measurements",
         "",
-        "Made by `python -m bench --write`; `make bench` prints it. Ratios within one run on one machine;",
+        "Made by `python -m bench --write`; `make bench` prints it. Ratios within one run on one machine; a",
+        "part measured again with `--only PART --write` replaces its own rows;",
         "nothing here is a timed test. A missed target stays here until it is met.",
         "",
         f"Machine: {machine}, load {os.getloadavg()[1]:.1f} (5 minutes). Date: {today:%Y-%m-%d}. Median of",
@@ -145,6 +146,15 @@ def _page(rows: list[Row]) -> str:
         *NOTES.strip().splitlines(),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _renewed(page: str, rows: list[Row]) -> str:
+    """The page with the rows of one part measured anew; the others stay as they were."""
+    new = {row[0]: f"| {' | '.join(row)} |" for row in rows}
+    if len(new) != len(rows):
+        raise SystemExit("two rows of this part have one name: measure all parts to write them")
+    lines = page.splitlines()
+    return "\n".join(new.get(line.removeprefix("| ").partition(" | ")[0], line) for line in lines) + "\n"
 
 
 def lists() -> list[Row]:
@@ -172,8 +182,9 @@ def main(arguments: list[str]) -> int:
             rows += measure()
     page = _page(rows)
     sys.stdout.write(page)
-    if "--write" in arguments and wanted == [*PARTS]:
-        PAGE.write_text(page, encoding="utf-8")
+    if "--write" in arguments:
+        whole = wanted == [*PARTS]
+        PAGE.write_text(page if whole else _renewed(PAGE.read_text("utf-8"), rows), encoding="utf-8")
     return 0
 
 
