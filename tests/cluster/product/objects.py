@@ -58,8 +58,9 @@ def stateful_set(name: str = "store", replicas: int = 3) -> Obj:
 
 
 def daemon_set(name: str = "agent") -> Obj:
-    """A DaemonSet on every node."""
+    """A DaemonSet on the plane's own three nodes; another test of the session may have brought more."""
     made = deployment(name)
     made["kind"] = "DaemonSet"
     del made["spec"]["replicas"]
+    made["spec"]["template"]["spec"]["nodeSelector"] = {"type": "kwok"}
     return made
