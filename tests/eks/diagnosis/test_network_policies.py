@@ -55,6 +55,7 @@ def blocked(*policies: network.Policy, line: str = LINE, began_s: float = 500, *
     return replace(facts, logs=logs, others={network.Policy: policies})
 
 
+@pytest.mark.row("B7")
 def test_the_policy_that_leaves_no_way_out_is_blamed() -> None:
     found = only(blocked(policy(egress(DNS_RULE))))
     assert (found.code, found.name) == ("NETWORK_POLICY_BLOCKS", "deny")

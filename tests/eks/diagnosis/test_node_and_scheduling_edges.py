@@ -132,3 +132,12 @@ def test_a_node_reads_its_cordon_version_and_end() -> None:
         True,
         True,
     )
+
+
+@pytest.mark.row("B11")
+def test_memory_pressure_names_the_pods_that_run_without_a_memory_request() -> None:
+    boundless = pod(ready=True)
+    found = only(world(boundless, node("node-a", MemoryPressure="True")))
+    assert found.code == "NODE_MEMORY_PRESSURE"
+    assert any("no memory request" in each.says for each in found.evidence)
+    assert "memory request" in found.next_step
