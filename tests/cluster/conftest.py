@@ -12,7 +12,8 @@ from tests.cluster.contract.reporting import closing_line
 from tests.cluster.control_plane import BARE, MISSING, ControlPlane, Shape, assets, running_control_plane
 
 
-def _started(factory: pytest.TempPathFactory, name: str, shape: Shape) -> Iterator[ControlPlane]:
+def started(factory: pytest.TempPathFactory, name: str, shape: Shape) -> Iterator[ControlPlane]:
+    """A control plane of that shape in a folder of that name, or a skip that says how to get one."""
     programs = assets()
     if programs is None:
         pytest.skip(MISSING)
@@ -23,13 +24,13 @@ def _started(factory: pytest.TempPathFactory, name: str, shape: Shape) -> Iterat
 @pytest.fixture(scope="session")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """etcd and kube-apiserver alone, objects stored as JSON: nothing changes but by the test."""
-    yield from _started(tmp_path_factory, "bare", BARE)
+    yield from started(tmp_path_factory, "bare", BARE)
 
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """With kube-controller-manager, kube-scheduler and three nodes that kwok plays."""
-    yield from _started(tmp_path_factory, "whole", Shape(nodes=3))
+    yield from started(tmp_path_factory, "whole", Shape(nodes=3))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -4,14 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.control_plane import BARE, MISSING, ControlPlane, assets, running_control_plane
+from tests.cluster.conftest import started
+from tests.cluster.control_plane import BARE, ControlPlane
 
 
 @pytest.fixture(scope="package")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """etcd and kube-apiserver, which no other package of tests sees."""
-    programs = assets()
-    if programs is None:
-        pytest.skip(MISSING)
-    with running_control_plane(tmp_path_factory.mktemp("alone"), programs, BARE) as plane:
-        yield plane
+    yield from started(tmp_path_factory, "alone", BARE)

@@ -14,7 +14,8 @@ from aiops_lab.scenarios import Scenario
 from aiops_lab.scenarios.trials import CONTROLS, TRIALS, Trial
 from evals.loading import RECORDED
 from evals.playing import ONLY_IN_LAB, Real, on_real
-from tests.cluster.control_plane import MISSING, ControlPlane, assets, running_control_plane
+from tests.cluster.conftest import started
+from tests.cluster.control_plane import ControlPlane
 
 # One world a cause: its variants, look-alikes and what is over are the evaluation's.
 POSITIVE = {
@@ -27,11 +28,7 @@ POSITIVE = {
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """Nothing but the API, with the admission off that would refuse a world for what is wrong in it."""
-    programs = assets()
-    if programs is None:
-        pytest.skip(MISSING)
-    with running_control_plane(tmp_path_factory.mktemp("recorded"), programs, RECORDED) as running:
-        yield running
+    yield from started(tmp_path_factory, "recorded", RECORDED)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from aiops_eks.diagnosis.evidence import stated
 from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.findings import Cause, Told, WorldRule
 from aiops_eks.diagnosis.objects import Node, Ref
 from aiops_eks.diagnosis.quantities import duration_text
-from aiops_shared.results import Evidence
 
 FORGOTTEN_S = 86_400.0
 AHEAD_S, BEHIND_S = 60.0, 1200.0  # the kubelet reports at least every five minutes
@@ -72,7 +72,7 @@ def forgotten(facts: Facts) -> Iterator[Told]:
             root_cause=f"Node {node.name} was cordoned {for_s} ago and {len(pods)} pods still run on it; "
             "nobody drains it.",
             hurts=(node.ref,),
-            evidence=(_says(node.ref, "spec", f"unschedulable, taint set {for_s} ago"),),
+            evidence=(stated(node.ref, "spec", f"unschedulable, taint set {for_s} ago"),),
             agree=3,
             explained_by=_who_waits(facts, waiting),
         )
@@ -114,7 +114,7 @@ def too_old(facts: Facts) -> Iterator[Told]:
             f"{MOST_BEHIND} minor versions.",
             hurts=(node.ref,),
             evidence=(
-                _says(node.ref, "status.nodeInfo", f"kubelet 1.{minor}; newest in the cluster 1.{newest}"),
+                stated(node.ref, "status.nodeInfo", f"kubelet 1.{minor}; newest in the cluster 1.{newest}"),
             ),
             agree=3,
         )
@@ -147,7 +147,7 @@ def wrong_clock(facts: Facts) -> Iterator[Told]:
             "wrong.",
             hurts=(node.ref,),
             evidence=(
-                _says(node.ref, "status.conditions", f"lastHeartbeatTime {beat.isoformat()}, Ready True"),
+                stated(node.ref, "status.conditions", f"lastHeartbeatTime {beat.isoformat()}, Ready True"),
             ),
             agree=3 if off_s > 0 else 2,
         )
@@ -157,10 +157,6 @@ def _newest_beat(node: Node) -> datetime | None:
     """The kubelet stamps its own conditions all at once; other agents have other habits."""
     own = {"Ready", "MemoryPressure", "DiskPressure", "PIDPressure"}
     return max((c.heartbeat_at for c in node.conditions if c.type in own and c.heartbeat_at), default=None)
-
-
-def _says(ref: Ref, part: str, says: str) -> Evidence:
-    return Evidence(source="kubernetes", query=f"{ref} {part}", says=says)
 
 
 RULES = (
