@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from aiops_eks.models.answers import (
+    ClusterAsk,
     ClusterList,
+    ClusterView,
     EventAsk,
     EventList,
     ListAsk,
@@ -171,6 +173,14 @@ class Inventory(Protocol):
 
     async def resources(self, ask: ListAsk) -> ResourceList:
         """Objects of one kind, worst first, then cut."""
+        ...
+
+
+class ClusterViews(Protocol):
+    """One cluster from both sides."""
+
+    async def describe(self, ask: ClusterAsk) -> ClusterView:
+        """The cluster with the parts asked for; a part that fails is a warning."""
         ...
 
 

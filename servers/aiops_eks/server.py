@@ -16,10 +16,12 @@ from fastmcp import FastMCP
 from aiops_eks.clients.dossiers import DossierReader
 from aiops_eks.clients.effects import KubeEffects
 from aiops_eks.clients.events import EventReader
+from aiops_eks.clients.hands import Hands
 from aiops_eks.clients.inventory import InventoryReader
 from aiops_eks.clients.logs import LogReader
 from aiops_eks.clients.surroundings import KubeSurroundings
 from aiops_eks.diagnosis.result import Ask
+from aiops_eks.models.answers import ClusterAsk, ClusterView
 from aiops_eks.tools.clusters import ClusterTools
 from aiops_eks.tools.desk import PlanDesk
 from aiops_eks.tools.diagnose import DiagnoseTools
@@ -75,6 +77,20 @@ class LazyFacts:
         return await self._reader.live(ask)
 
 
+@dataclass(frozen=True)
+class LazyViews:
+    """The cluster's views, loaded by the first question that needs them (D31)."""
+
+    clusters: ClusterDirectory
+    clock: Clock
+
+    async def describe(self, ask: ClusterAsk) -> ClusterView:
+        """The cluster with the parts asked for."""
+        from aiops_eks.clients.cluster_reading import ClusterReader
+
+        return await ClusterReader(self.clusters, self.clock, redact).describe(ask)
+
+
 @dataclass
 class Wiring:
     """The outside world of one server. Building it opens nothing."""
@@ -90,8 +106,10 @@ class Wiring:
         self.guard = Guardrails.open(self.settings, self.clock, self._effects, caller)
         self.recorder = Recorder(self.guard, self.settings.sensitive_reads)
 
-    async def _effects(self, cluster: str) -> KubeEffects:
-        return KubeEffects(await self.clusters.open(cluster), self.surroundings)
+    async def _effects(self, cluster: str) -> Hands:
+        """Every hand of one cluster; those that few plans need are made when a target asks for them."""
+        kube = await self.clusters.open(cluster)
+        return Hands(KubeEffects(kube, self.surroundings), others={})
 
     @asynccontextmanager
     async def running(self, _: FastMCP) -> AsyncIterator[dict[str, Any]]:
@@ -114,7 +132,7 @@ def make(settings: Settings) -> FastMCP:
     inventory = InventoryReader(clusters, clock, recorder)
     desk = PlanDesk(parts.surroundings, parts.guard, clock, settings.policy.plan_ttl_s)
     tools = [
-        *ClusterTools(inventory).tools(),
+        *ClusterTools(inventory, LazyViews(clusters, clock)).tools(),
         *ResourceTools(inventory, DossierReader(clusters, clock, recorder)).tools(),
         *LogTools(LogReader(clusters, clock, recorder, redact)).tools(),
         *EventTools(EventReader(clusters, clock, recorder)).tools(),

@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+from aiops_lab.aws.account import ACCOUNT_ID
 from aiops_lab.aws.errors import AwsError
-from aiops_lab.aws.principals import ACCOUNT_ID, AccessKey, Directory
+from aiops_lab.aws.principals import AccessKey, Directory
 from aiops_lab.aws.signing import SKEW, HttpMessage, Signature, read_signature, verify
 from aiops_lab.kube.ports import UserInfo
 

@@ -22,18 +22,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import anyio
 
-from aiops_lab.aws.account import Account
-from aiops_lab.aws.ec2 import ec2_operations
-from aiops_lab.aws.eks import eks_operations
 from aiops_lab.aws.overlay import AwsRequest, Overlay
 from aiops_lab.aws.principals import Directory
 from aiops_lab.aws.server import AwsServer
-from aiops_lab.aws.sts import sts_operations
+from aiops_lab.aws.services import operations
 from aiops_lab.clock import VirtualClock
 from aiops_lab.control import control_app
 from aiops_lab.export import aws_environment, kubeconfig, write_private
@@ -52,7 +49,20 @@ from aiops_lab.world.world import World
 START_S = 20.0
 STOP_S = 10.0
 TICK_S = 0.1
+IN_WORLD_S = 10.0
 DEFAULT_IDENTITY = "lab-admin"
+
+
+def _in(loop: asyncio.AbstractEventLoop) -> Callable[[Callable[[], Any]], Any]:
+    """How a request thread of AWS does something in the world: in the loop that owns it."""
+
+    def act(change: Callable[[], Any]) -> Any:
+        async def done() -> Any:
+            return change()
+
+        return asyncio.run_coroutine_threadsafe(done(), loop).result(IN_WORLD_S)
+
+    return act
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +97,7 @@ class Lab:
         self.requests = RequestLog()
         self.faults = Faults(seed)
         self.directory = Directory(wall)
-        self.account = Account(started_at=self.clock.now())
+        self.account = self.world.aws
         self.aws_url = self.kube_url = self.url = ""
         self._closing = ExitStack()
         self._ready, self._stop = anyio.Event(), anyio.Event()
@@ -226,12 +236,8 @@ class Lab:
         return f"{scheme}://{host}:{port}"
 
     def _open_aws(self) -> None:
-        operations = {
-            **eks_operations(self.account, self.directory),
-            **sts_operations(self.directory),
-            **ec2_operations(self.account),
-        }
-        self._overlay = Overlay(operations, self.directory, self.clock.now)
+        self.account.in_world = _in(asyncio.get_running_loop())
+        self._overlay = Overlay(operations(self.account, self.directory), self.directory, self.clock.now)
         sock = self._closing.enter_context(listen(self._host, self._ports.aws))
         server = AwsServer(self._overlay, sock)
         server.start()

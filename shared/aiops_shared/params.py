@@ -61,6 +61,22 @@ def _reason(value: str) -> str:
     return value
 
 
+_PRINCIPAL = re.compile(
+    r"arn:aws[a-z-]*:(?:iam|sts)::[0-9]{12}:(?:root|[A-Za-z-]+/[\w+=,.@/-]{1,200})|"
+    r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
+)
+
+
+def _principal(value: str) -> str:
+    if not _PRINCIPAL.fullmatch(value) or ".." in value:
+        raise InvalidInputError(
+            "principal",
+            f"{shown(value)} is no principal",
+            "give an IAM ARN (arn:aws:iam::111122223333:role/x) or namespace/serviceaccount",
+        )
+    return value
+
+
 def _workload(value: str) -> str:
     kind, slash, name = value.partition("/")
     if not slash:
@@ -171,6 +187,9 @@ AnyName = Annotated[str | None, _OPTIONAL, _NAME_FORM, Field(description="Name o
 PodName = Annotated[str | None, _OPTIONAL, _NAME_FORM, Field(description="Pod name")]
 Workload = Annotated[
     str | None, _OPTIONAL, _WORKLOAD_FORM, Field(description="kind/name, e.g. deployment/api")
+]
+Principal = Annotated[
+    str | None, _OPTIONAL, _given(_principal), Field(description="IAM ARN or namespace/serviceaccount")
 ]
 Container = Annotated[
     str | None, _OPTIONAL, _CONTAINER_FORM, Field(description="Container; absent: the one in trouble")

@@ -53,6 +53,28 @@ class LogAsk:
     detail: Detail = "summary"
 
 
+Include = Literal[
+    "nodes",
+    "addons",
+    "capabilities",
+    "nodepools",
+    "subnets",
+    "insights",
+    "access",
+    "control_plane",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterAsk:
+    """Which cluster to describe, and which parts of it."""
+
+    cluster: str | None = None
+    include: tuple[str, ...] = ("nodes", "addons")
+    principal: str = ""
+    full: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class EventAsk:
     """Which events to read. An absent namespace means all."""
@@ -71,6 +93,13 @@ class ClusterList(Answer):
     """You get the clusters that may be named."""
 
     clusters: Table
+
+
+class ClusterView(Answer):
+    """You get one cluster as AWS and Kubernetes see it."""
+
+    facts: Table
+    sections: Annotated[dict[str, Table], Field(description="A table or more per include")]
 
 
 class ResourceList(Answer):

@@ -1,14 +1,16 @@
 """What stands in the lab's AWS account: the common world of the scenarios, as plain data that one can change.
 
-The operations in `eks.py` and `ec2.py` read it from request threads; a scenario writes it from the lab's loop
-by replacing whole values, which needs no lock.
+The operations in `eks.py`, `ec2.py` and their like read it from request threads; a scenario (`stage.aws`)
+writes it from the lab's loop by replacing whole values, which needs no lock. What an operation changes in the
+cluster goes through `in_world`, which runs it in the lab's loop. Importing this module loads no moto.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 
-from aiops_lab.aws.principals import ACCOUNT_ID
-
+ACCOUNT_ID = "111122223333"
 REGION = "us-east-1"
 CLUSTER = "my-cluster"
 KUBERNETES_VERSION = "1.35"
@@ -153,9 +155,28 @@ SUBNETS = (
 )
 
 
+RESET = (
+    "started_at",
+    "tags",
+    "logging",
+    "created_days_ago",
+    "catalogue",
+    "addons",
+    "insights",
+    "nodegroups",
+    "subnets",
+    "areas",
+)
+Area = TypeVar("Area")
+
+
 @dataclass(slots=True)
 class Account:
-    """The account's state. `endpoint` and `ca_pem` are the Kubernetes simulator's, known once it listens."""
+    """The account's state. `endpoint` and `ca_pem` are the Kubernetes simulator's, known once it listens.
+
+    `now` is world time. `in_world` runs a function in the lab's loop and waits for it: only there may an
+    operation touch the World or its Store. Both are set by the lab; a bare Account runs it in place.
+    """
 
     started_at: datetime
     cluster: str = CLUSTER
@@ -169,6 +190,20 @@ class Account:
     insights: dict[str, Insight] = field(default_factory=lambda: {one.insight_id: one for one in INSIGHTS})
     nodegroups: dict[str, Nodegroup] = field(default_factory=dict)
     subnets: dict[str, Subnet] = field(default_factory=lambda: {one.subnet_id: one for one in SUBNETS})
+    areas: dict[type[Any], Any] = field(default_factory=dict)
+    now: Callable[[], datetime] = field(default=lambda: datetime(2026, 1, 1, tzinfo=UTC), repr=False)
+    in_world: Callable[[Callable[[], Any]], Any] = field(default=lambda act: act(), repr=False)
+
+    def area(self, kind: type[Area]) -> Area:
+        """The state of one service that keeps its own (SSM commands, roles), made on first use."""
+        found: Area = self.areas.setdefault(kind, kind())
+        return found
+
+    def reset(self, started_at: datetime) -> None:
+        """The common world again, as a scenario's load wants it; address, CA and the hooks stay."""
+        fresh = Account(started_at, self.cluster, self.endpoint, self.ca_pem)
+        for name in RESET:
+            setattr(self, name, getattr(fresh, name))
 
     @property
     def created_at(self) -> datetime:

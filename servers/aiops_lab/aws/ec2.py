@@ -9,10 +9,9 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
-from aiops_lab.aws.account import REGION, VPC_ID, Account, Subnet
+from aiops_lab.aws.account import ACCOUNT_ID, REGION, VPC_ID, Account, Subnet
 from aiops_lab.aws.errors import AwsError
 from aiops_lab.aws.overlay import Call, Operations
-from aiops_lab.aws.principals import ACCOUNT_ID
 
 
 def ec2_operations(account: Account) -> Operations:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from aiops_lab.aws.account import (
+    ACCOUNT_ID,
     KUBERNETES_VERSION,
     REGION,
     VPC_ID,
@@ -22,7 +23,7 @@ from aiops_lab.aws.account import (
 )
 from aiops_lab.aws.errors import AwsError, not_found
 from aiops_lab.aws.overlay import Call, Operations
-from aiops_lab.aws.principals import ACCOUNT_ID, Directory, Principal
+from aiops_lab.aws.principals import Directory, Principal
 
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 MAX_PAGE = 100

@@ -25,8 +25,9 @@ from moto.core.utils import get_service_model
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
+from aiops_lab.aws.account import ACCOUNT_ID
 from aiops_lab.aws.errors import AwsError
-from aiops_lab.aws.principals import ACCOUNT_ID, AccessKey, Directory
+from aiops_lab.aws.principals import AccessKey, Directory
 from aiops_lab.aws.signing import HttpMessage, read_signature, verify
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from aiops_lab.aws.account import ACCOUNT_ID
 from aiops_lab.aws.errors import denied
 
-ACCOUNT_ID = "111122223333"
 SESSION_S = 12 * 3600.0
 
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from aiops_lab.aws.account import ACCOUNT_ID
 from aiops_lab.aws.errors import AwsError
 from aiops_lab.aws.overlay import Call, Operations
-from aiops_lab.aws.principals import ACCOUNT_ID, AccessKey, Directory
+from aiops_lab.aws.principals import AccessKey, Directory
 
 SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}")
 MIN_SESSION_S, MAX_SESSION_S = 900, 43_200

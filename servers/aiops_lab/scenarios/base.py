@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
 
+from aiops_lab.aws.account import Account
 from aiops_lab.kube.admission.webhooks import WebhookAnswer
 from aiops_lab.kube.wire import Obj
 from aiops_lab.scenarios.images import Image
@@ -31,6 +32,11 @@ class Expected:
 
 class Stage(Protocol):
     """The world, as a scenario sees it. Times are seconds before T0."""
+
+    @property
+    def aws(self) -> Account:
+        """What stands in AWS; change it inside `at`, or at once for what was always so."""
+        ...
 
     def at(self, before_s: float, act: Callable[[], None]) -> None:
         """Do something at that moment."""

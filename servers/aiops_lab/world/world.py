@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 
+from aiops_lab.aws.account import Account
 from aiops_lab.clock import VirtualClock
 from aiops_lab.kube.admission.webhooks import WebhookAnswer
 from aiops_lab.kube.store import Store
@@ -64,6 +65,7 @@ class World:
 
     def __init__(self, store: Store, clock: VirtualClock, seed: int = 0) -> None:
         self.store, self.clock, self.seed = store, clock, seed
+        self.aws = Account(started_at=clock.now(), now=clock.now)
         self.cluster = Cluster(store, clock, Cache())
         self.kubelets = Kubelets(self.cluster)
         self.nodes = Nodes(self.cluster)
@@ -114,6 +116,7 @@ class World:
         self.clock.pause()
         self._clear(now - PAST)
         self.started_at = self._story_now = now
+        self.aws.reset(now)
         self._earliest = now - PAST
         self.cluster.events.mute = True
         self.clock.call_at(now - timedelta(seconds=REMEMBERED_S), self._go_live)

@@ -181,11 +181,13 @@ class Step(Frozen):
     """One effect on one object.
 
     `write` sets `values` (path -> value, None removes) on the fresh object and replaces it with its
-    resourceVersion as precondition; `apply` is a server-side apply of `body`; the others are what they say.
+    resourceVersion as precondition; `apply` is a server-side apply of `body`; `run` starts one of the
+    adapter's fixed commands, named by `body["command"]` (no free shell), and is in place once the target as
+    read says so (`status.runs.<step name>`); the others are what they say.
     """
 
     name: str
-    verb: Literal["write", "apply", "create", "delete", "evict"]
+    verb: Literal["write", "apply", "create", "delete", "evict", "run"]
     values: dict[str, Json] = Field(default_factory=dict)
     body: Json = None
     gate: GateCheck | None = None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from aiops_shared.auth import CallerIdentity
-from aiops_shared.aws import AwsClients
+from aiops_shared.aws import AwsClients, EksCluster
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, ClusterNotFoundError, InvalidInputError, NotConfiguredError
 from aiops_shared.kube.cluster_sources import Entry, Place, require_word, sources_of
@@ -99,15 +99,32 @@ class ClusterDirectory:
 
         Raises ClusterNotFoundError, InvalidInputError (several fit), NotConfiguredError.
         """
+        return self._api(await self._entry(cluster))
+
+    async def eks(self, cluster: str | None) -> EksCluster:
+        """AWS, asked about one cluster. Raises what `open` raises, and NotConfiguredError where a kubeconfig
+        context says neither account nor region.
+        """
+        entry = await self._entry(cluster)
+        if not entry.target.region:
+            raise NotConfiguredError(
+                f"AWS side of cluster {entry.name}",
+                "it is reached by a kubeconfig context that names no account and region",
+                "give it a row with account_id, region and context in AIOPS_CLUSTERS_FILE, or name the"
+                " context by the cluster's ARN, as `aws eks update-kubeconfig` does",
+            )
+        return EksCluster(self._aws, entry.target, entry.name)
+
+    async def _entry(self, cluster: str | None) -> Entry:
         if cluster is not None:
             require_word(cluster)
             configured = [entry for entry in await self._configured() if entry.fits(cluster)]
             if len(configured) == 1:
-                return self._api(configured[0])
+                return configured[0]
         entries = await self._all()
         found = [entry for entry in entries if cluster is None or entry.fits(cluster)]
         if len(found) == 1:
-            return self._api(found[0])
+            return found[0]
         if not found:
             raise self._missing(cluster, entries)
         candidates = ", ".join(entry.full_name for entry in found[:MAX_CANDIDATES])

@@ -10,12 +10,10 @@ import pytest
 from botocore.session import Session
 
 from aiops_lab.aws.account import Account
-from aiops_lab.aws.ec2 import ec2_operations
-from aiops_lab.aws.eks import eks_operations
 from aiops_lab.aws.overlay import Overlay
 from aiops_lab.aws.principals import Directory
 from aiops_lab.aws.server import AwsServer
-from aiops_lab.aws.sts import sts_operations
+from aiops_lab.aws.services import operations
 from aiops_lab.serving import listen, port_of
 
 T0 = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
@@ -46,15 +44,13 @@ class RunningAws:
 @pytest.fixture
 def aws() -> Iterator[RunningAws]:
     account = Account(
-        started_at=T0, endpoint="https://127.0.0.1:6443", ca_pem=b"-----BEGIN CERTIFICATE-----\n"
+        started_at=T0,
+        endpoint="https://127.0.0.1:6443",
+        ca_pem=b"-----BEGIN CERTIFICATE-----\n",
+        now=lambda: T0,
     )
     directory = Directory(time.time)
-    operations = {
-        **eks_operations(account, directory),
-        **sts_operations(directory),
-        **ec2_operations(account),
-    }
-    overlay = Overlay(operations, directory, now=lambda: T0)
+    overlay = Overlay(operations(account, directory), directory, now=lambda: T0)
     with listen("127.0.0.1", 0) as sock:
         server = AwsServer(overlay, sock)
         server.start()

@@ -1,0 +1,10 @@
+"""What `describe_cluster` can show: one module per include, one line each here.
+
+A view asks AWS and the cluster for its part and answers with tables. Views run at the same time, each under
+its own deadline; one that fails is a warning in the answer, never its end. Within a view a source that fails
+is a gap too: show what the others said.
+"""
+
+from aiops_eks.clients.cluster_views.base import View
+
+VIEWS: dict[str, View] = {}

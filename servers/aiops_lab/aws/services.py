@@ -1,0 +1,21 @@
+"""Every AWS operation that the lab serves itself: one list, one line per service's room.
+
+Called by `aiops_lab.run`. A room is a module with `<room>_operations(account)` that gives
+`{(service, Operation): function}`; what is not listed here falls through to moto.
+"""
+
+from aiops_lab.aws.account import Account
+from aiops_lab.aws.ec2 import ec2_operations
+from aiops_lab.aws.eks import eks_operations
+from aiops_lab.aws.overlay import Operations
+from aiops_lab.aws.principals import Directory
+from aiops_lab.aws.sts import sts_operations
+
+
+def operations(account: Account, directory: Directory) -> Operations:
+    """The operations of all services, bound to one account."""
+    return {
+        **eks_operations(account, directory),
+        **sts_operations(directory),
+        **ec2_operations(account),
+    }
