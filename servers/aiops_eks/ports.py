@@ -17,6 +17,7 @@ from aiops_eks.models.answers import (
     ResourceList,
     ResourceView,
 )
+from aiops_shared.aws import EksCluster
 from aiops_shared.guardrails.permits import Permit
 from aiops_shared.kube.models import ClusterInfo, Kind, LogLine, ObjectPage, TablePage
 
@@ -99,6 +100,10 @@ class Clusters(Protocol):
 
     async def open(self, cluster: str | None) -> Kube:
         """The API of one cluster: a name, `account/region/name` or an ARN; None when exactly one is known."""
+        ...
+
+    async def eks(self, cluster: str | None) -> EksCluster:
+        """AWS, asked about one cluster; NotConfiguredError where only a kubeconfig context is known."""
         ...
 
 

@@ -11,6 +11,7 @@ from fastmcp import Client
 from fastmcp.client.transports import FastMCPTransport
 from fastmcp.tools.function_tool import FunctionTool
 
+from aiops_eks.clients.cluster_reading import ClusterReader
 from aiops_eks.clients.dossiers import DossierReader
 from aiops_eks.clients.events import EventReader
 from aiops_eks.clients.inventory import InventoryReader
@@ -32,7 +33,7 @@ Answered = dict[str, Any]
 def read_tools(clusters: Clusters, clock: Clock, gate: FakeSensitive) -> list[FunctionTool]:
     inventory = InventoryReader(clusters, clock, gate)
     return [
-        *ClusterTools(inventory).tools(),
+        *ClusterTools(inventory, ClusterReader(clusters, clock, redact)).tools(),
         *ResourceTools(inventory, DossierReader(clusters, clock, gate)).tools(),
         *LogTools(LogReader(clusters, clock, gate, redact)).tools(),
         *EventTools(EventReader(clusters, clock, gate)).tools(),

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from aiops_shared.aws import EksCluster
 from aiops_shared.errors import (
     AccessDeniedError,
     ActionRefusedError,
     ClusterNotFoundError,
     InvalidInputError,
     KindUnknownError,
+    NotConfiguredError,
     NotFoundError,
 )
 from aiops_shared.kube import names
@@ -309,6 +311,9 @@ class FakeClusters:
             if cluster in {None, kube.cluster}:
                 return kube
         raise ClusterNotFoundError(f"cluster {cluster}", "not known", "nearest: my-cluster")
+
+    async def eks(self, cluster: str | None) -> EksCluster:
+        raise NotConfiguredError("AWS", "these clusters are known by their Kubernetes API alone")
 
 
 # --- objects ----------------------------------------------------------------------------------------------

@@ -11,11 +11,10 @@ from aiops_eks.clients.cluster_views import VIEWS
 from aiops_eks.clients.cluster_views.base import Scene, Section
 from aiops_eks.clients.gathering import gathered
 from aiops_eks.models.answers import ClusterAsk, ClusterView
-from aiops_eks.ports import Kube
+from aiops_eks.ports import Clusters, Kube
 from aiops_shared.aws import EksCluster
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, NotConfiguredError
-from aiops_shared.kube.clusters import ClusterDirectory
 from aiops_shared.results import Evidence, Table
 
 WITHIN_S = 25.0  # a view; they run at the same time
@@ -25,7 +24,7 @@ WITHIN_S = 25.0  # a view; they run at the same time
 class ClusterReader:
     """Fulfils the port of `tools/clusters.py`."""
 
-    clusters: ClusterDirectory
+    clusters: Clusters
     clock: Clock
     redact: Callable[[str], str]
 
