@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 
 import anyio
 
+from aiops_lab.aws.faults import AwsFault, AwsFaults
 from aiops_lab.aws.overlay import AwsRequest, Overlay
 from aiops_lab.aws.principals import Directory
 from aiops_lab.aws.server import AwsServer
@@ -96,6 +97,7 @@ class Lab:
         self.world = World(self.store, self.clock, seed)
         self.requests = RequestLog()
         self.faults = Faults(seed)
+        self.aws_faults = AwsFaults()
         self.directory = Directory(wall)
         self.account = self.world.aws
         self.aws_url = self.kube_url = self.url = ""
@@ -193,6 +195,7 @@ class Lab:
         self.scenario, self.seed = scenario, seed
         self.requests.clear()
         self.faults.clear()
+        self.aws_faults.clear()
         self._overlay.requests.clear()
 
     def aws_requests(self) -> list[AwsRequest]:
@@ -204,6 +207,13 @@ class Lab:
         self.faults.clear()
         for fault in wanted:
             self.faults.add(fault)
+
+    def fail_aws(self, service: str, operation: str, **how: Any) -> None:
+        """Make an AWS operation misbehave until `reset` or `aws_faults.clear()`; `how` as in `AwsFault`.
+
+        `lab.fail_aws("eks", "DescribeAddon", code="ThrottlingException", params={"addonName": "coredns"})`
+        """
+        self.aws_faults.add(AwsFault(service, operation, **how))
 
     # life
 
@@ -237,11 +247,14 @@ class Lab:
 
     def _open_aws(self) -> None:
         self.account.in_world = _in(asyncio.get_running_loop())
-        self._overlay = Overlay(operations(self.account, self.directory), self.directory, self.clock.now)
+        self._overlay = Overlay(
+            operations(self.account, self.directory), self.directory, self.clock.now, self.aws_faults
+        )
         sock = self._closing.enter_context(listen(self._host, self._ports.aws))
         server = AwsServer(self._overlay, sock)
         server.start()
         self._closing.callback(server.stop)
+        self._closing.callback(self.aws_faults.clear)  # first: nobody waits for a delay that was played
         self.aws_url = self._url("http", port_of(sock))
 
     async def _live(self, servers: Mapping[LoopbackServer, socket.socket]) -> None:

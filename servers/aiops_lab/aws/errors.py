@@ -7,13 +7,26 @@ from moto.core.exceptions import ServiceException
 # list is the place it offers for them.
 COMMON_CODES = (
     "AccessDenied",
+    "AccessDeniedException",
     "ExpiredToken",
+    "ExpiredTokenException",
     "IncompleteSignature",
+    "InternalError",
+    "InternalFailure",
+    "InternalServerError",
     "InvalidClientTokenId",
     "MissingAuthenticationToken",
     "NotImplementedByLab",
     "RequestEntityTooLarge",
+    "RequestLimitExceeded",
+    "ServerException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
     "SignatureDoesNotMatch",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "UnauthorizedOperation",
     "UnrecognizedClientException",
 )
 moto_errors.COMMON_ERROR_CODES.extend(COMMON_CODES)

@@ -27,6 +27,7 @@ from werkzeug.wrappers import Response
 
 from aiops_lab.aws.account import ACCOUNT_ID
 from aiops_lab.aws.errors import AwsError
+from aiops_lab.aws.faults import AwsFaults, cut_answer
 from aiops_lab.aws.principals import AccessKey, Directory
 from aiops_lab.aws.signing import HttpMessage, read_signature, verify
 
@@ -92,7 +93,14 @@ class _Seen:
 class Overlay:
     """A WSGI application: registered operations first, then moto."""
 
-    def __init__(self, operations: Operations, directory: Directory, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        operations: Operations,
+        directory: Directory,
+        now: Callable[[], datetime],
+        faults: AwsFaults | None = None,
+    ) -> None:
+        self.faults = faults or AwsFaults()
         self._operations = operations
         self._services = frozenset(service for service, _ in operations)
         self._directory = directory
@@ -123,13 +131,28 @@ class Overlay:
         seen.service, seen.region = signature.service.lower(), signature.region
         seen.matched = self._match(seen.service, environ)
         seen.caller = verify(message, signature, self._directory)
+        call = Call(seen.caller, seen.region, _parse(seen.matched) if seen.matched else {})
+        if (broken := self._misbehave(seen, call)) is not None:
+            return broken
         operation = self._operations.get((seen.service, seen.operation))
         if seen.matched is None or operation is None:
             return self._through(environ, seen)
-        return _serialize(seen.matched, operation(Call(seen.caller, seen.region, _parse(seen.matched))))
+        return _serialize(seen.matched, operation(call))
+
+    def _misbehave(self, seen: _Seen, call: Call) -> Response | None:
+        """Play the fault that is set for this call. Raises AwsError with the fault's code."""
+        found = self.faults.next(seen.service, seen.operation, call.region, call.params)
+        if found is None:
+            return None
+        fault, well = found
+        if fault.delay_s:
+            well.wait(fault.delay_s)
+        if fault.code:
+            raise fault.error(call.caller.caller_arn, seen.operation, call.region)
+        return cut_answer() if fault.cut else None
 
     def _match(self, service: str, environ: "WSGIEnvironment") -> _Matched | None:
-        if service not in self._services:
+        if service not in self._services and service not in self.faults.services():
             return None
         request = Request(environ)
         try:

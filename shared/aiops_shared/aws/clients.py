@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 
 from aiops_shared.aws.target import AwsTarget, require_region
-from aiops_shared.errors import NotConfiguredError, UpstreamTimeoutError
+from aiops_shared.errors import NotConfiguredError, UpstreamError, UpstreamTimeoutError
 from aiops_shared.settings import AwsSettings
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ MAX_SESSIONS = 64  # runs come and go; the oldest session is forgotten
 MAX_CLIENTS = 256
 THREADS = 16
 MAX_ITEMS = 1000
+# These say `"addons": []` when there are none; botocore reads a body that is no JSON as one without any key.
+NAMES_EMPTY_LISTS = frozenset({"eks"})
 GLOBAL_STS = "https://sts.amazonaws.com"  # sts_regional_endpoints = legacy
 GLOBAL_STS_REGION = "us-east-1"
 
@@ -149,6 +151,8 @@ class AwsClients:
         def act() -> AwsItems:
             found: list[Any] = []
             for page in self.client(service, target).get_paginator(operation).paginate(**parameters):
+                if service in NAMES_EMPTY_LISTS and key not in page:
+                    raise UpstreamError(f"AWS {service} in {target}", f"{operation}: its answer was cut off")
                 found += page.get(key) or []
                 if len(found) > at_most:
                     return AwsItems(tuple(found[:at_most]), truncated=True)
