@@ -35,6 +35,7 @@ RECORDED = Shape(
 _SERVER_SET = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink")
 _DELETION = ("deletionTimestamp", "deletionGracePeriodSeconds")
 _AT_ONCE = 8
+_CONFLICTS = 10
 _PER_TXN = 100  # etcd takes 128 operations
 
 
@@ -92,10 +93,16 @@ class Loader:
         status = self._status(one)
         if status is None or not one.resource.has_status:
             return
-        where = f"{path}/{quote(sent['metadata']['name'])}/status"
-        answer = await self.api.put(where, json={**stored, "status": status})
+        where = f"{path}/{quote(sent['metadata']['name'])}"
+        answer = await self.api.put(f"{where}/status", json={**stored, "status": status})
+        for _ in range(_CONFLICTS):
+            if answer.status_code != httpx.codes.CONFLICT:
+                break
+            # The server's own controllers write the status of definitions and APIServices meanwhile.
+            there = (await self.api.get(where)).json()
+            answer = await self.api.put(f"{where}/status", json={**there, "status": status})
         if answer.is_error:
-            raise LoadError(f"PUT {where}: {_message(answer)}")
+            raise LoadError(f"PUT {where}/status: {_message(answer)}")
 
     def _status(self, one: Recorded) -> Obj | None:
         status = one.obj.get("status")

@@ -1,5 +1,8 @@
 """Rules for the whole test run."""
 
+import gc
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
 
@@ -9,6 +12,18 @@ from aiops_shared.settings import inherited
 settings.register_profile("ci", derandomize=True)
 if inherited("CI"):
     settings.load_profile("ci")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _old_objects_at_rest() -> Iterator[None]:
+    """What earlier modules left is collected once and then left alone.
+
+    A run of thousands of tests keeps so many objects that a full collection in the middle of a test stops
+    its event loop for seconds, and deadlines pass that were meant for an upstream.
+    """
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

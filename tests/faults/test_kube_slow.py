@@ -82,7 +82,7 @@ async def test_other_reads_go_on_while_one_stalls() -> None:
 
 
 async def test_stalled_calls_give_their_connections_back() -> None:
-    async with fake_api(only_shop, timeout_s=0.5) as (api, _):
+    async with fake_api(only_shop, timeout_s=3) as (api, _):
         await api.kind("pods")
         async with anyio.create_task_group() as tasks:
             for _number in range(2 * MAX_CONNECTIONS):

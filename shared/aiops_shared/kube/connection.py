@@ -168,7 +168,7 @@ class Connection:
 
     async def _try(self, ask: Ask, access: Access, call: Call, *, json_only: bool) -> _Try:
         try:
-            async with self._client(access).stream(**_request(ask, access)) as response:
+            async with self._client(access).stream(**_request(ask, access, call)) as response:
                 call.heard = True
                 remarks.report(response.headers.get_list("warning"))
                 if not response.is_success:
@@ -192,13 +192,15 @@ class Connection:
         return found
 
 
-def _request(ask: Ask, access: Access) -> dict[str, Any]:
+def _request(ask: Ask, access: Access, call: Call | None = None) -> dict[str, Any]:
     headers = {"accept": ask.accept, "accept-encoding": "gzip", "user-agent": "eks-aiops"}
     if access.token:
         headers["authorization"] = f"Bearer {access.token}"
     if ask.body is not None:
         headers["content-type"] = ask.content_type
     extensions: dict[str, Any] = {PERMIT: ask.permit, PATH: ask.path}
+    if call is not None:
+        extensions["trace"] = call.trace
     if access.tls_server_name:
         extensions["sni_hostname"] = access.tls_server_name
     return {

@@ -1,5 +1,6 @@
 """An upstream that does not answer is left alone for a minute, then asked once (row B29, threat T10)."""
 
+import math
 from dataclasses import dataclass
 
 import pytest
@@ -20,9 +21,11 @@ class Watch:
         return self.at_s
 
 
-def _call(breaker: Breaker, error: BaseException | None = None, *, heard: bool = False) -> None:
+def _call(
+    breaker: Breaker, error: BaseException | None = None, *, sent: bool = True, heard: bool = False
+) -> None:
     with breaker.guarding("pods") as call:
-        call.heard = heard
+        call.sent_at, call.heard = (0.0 if sent else math.inf), heard
         if error is not None:
             raise error
 
@@ -38,6 +41,14 @@ def _opened(watch: Watch) -> Breaker:
     breaker = Breaker(now=watch)
     _fail(breaker, FAILURES)
     return breaker
+
+
+def test_calls_that_never_reached_the_wire_open_nothing() -> None:
+    breaker = Breaker(now=Watch())
+    for _ in range(3 * FAILURES):
+        with pytest.raises(UpstreamTimeoutError):
+            _call(breaker, UpstreamTimeoutError("pods", "no free connection"), sent=False)
+    _call(breaker)
 
 
 def test_four_calls_without_an_answer_open_nothing() -> None:

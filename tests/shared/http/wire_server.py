@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import parse_qsl, urlsplit
 
+import anyio.lowlevel
 import orjson
 
 JSON = "application/json"
@@ -70,6 +71,7 @@ class WireServer:
     def __init__(self, answer: Callable[[Seen], Reply], tls: ssl.SSLContext | None = None) -> None:
         self._answer = answer
         self._tls = tls
+        self._open: set[asyncio.StreamWriter] = set()
         self.seen: list[Seen] = []
         self.url = ""
 
@@ -82,8 +84,13 @@ class WireServer:
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
         await self._server.wait_closed()
+        await anyio.lowlevel.checkpoint()  # what was just accepted begins to be served
+        for writer in self._open:  # … and would outlive the loop
+            writer.transport.abort()
+        await anyio.lowlevel.checkpoint()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
         try:
             seen = await _read(reader)
             self.seen.append(seen)
@@ -91,6 +98,7 @@ class WireServer:
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
+            self._open.discard(writer)
             writer.close()
 
     async def _write(self, writer: asyncio.StreamWriter, reply: Reply) -> None:

@@ -77,7 +77,7 @@ def pod_list(*pods: dict[str, Any], cursor: str = "", version: str = "10") -> di
 async def fake_api(
     answer: Callable[[Seen], Reply | None],
     *,
-    timeout_s: float = 5.0,
+    timeout_s: float = 20.0,
     max_answer_bytes: int = 1_000_000,
     pace: Pace | None = None,
     source: Callable[[str], CredentialSource] | None = None,
