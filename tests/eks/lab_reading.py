@@ -11,7 +11,8 @@ from fastmcp.client.transports import FastMCPTransport
 
 from aiops_lab.clock import VirtualClock
 from aiops_lab.run import Lab
-from aiops_shared.errors import ClusterNotFoundError
+from aiops_shared.aws import EksCluster
+from aiops_shared.errors import ClusterNotFoundError, NotConfiguredError
 from aiops_shared.kube.access import Access, FixedSource
 from aiops_shared.kube.api import KubeApi
 from aiops_shared.kube.connection import Connection
@@ -50,6 +51,9 @@ class OneCluster:
         if cluster not in {None, self.api.cluster}:
             raise ClusterNotFoundError(f"cluster {cluster}", "not known", f"nearest: {self.api.cluster}")
         return self.api
+
+    async def eks(self, cluster: str | None) -> EksCluster:
+        raise NotConfiguredError("AWS", "this cluster is known by its Kubernetes API alone")
 
 
 @dataclass(frozen=True)
