@@ -40,6 +40,12 @@ def load_manifests(text: str, *, most: int = MAX_DOCUMENTS) -> list[Obj]:
 
 def load_some(text: str, *, most: int = MAX_DOCUMENTS) -> tuple[list[Obj], int]:
     """At most `most` objects, and how many documents were left out. Raises as `load_manifests`."""
+    pairs, more = load_with_nodes(text, most=most)
+    return [document for _, document in pairs], more
+
+
+def load_with_nodes(text: str, *, most: int = MAX_DOCUMENTS) -> tuple[list[tuple[yaml.Node, Obj]], int]:
+    """As `load_some`, each object with the node that says where it stands in the text."""
     size = len(text.encode("utf-8", "replace"))
     if size > MAX_BYTES:
         _refuse(f"is {size} bytes long", None, f"at most {MAX_BYTES} bytes: split it")
@@ -47,7 +53,7 @@ def load_some(text: str, *, most: int = MAX_DOCUMENTS) -> tuple[list[Obj], int]:
         _check_events(text)
         budget = _Budget()
         nodes = [node for node in yaml.compose_all(text, Loader=_LOADER) if not _is_empty(node)]
-        return [_document(node, budget) for node in nodes[:most]], max(0, len(nodes) - most)
+        return [(node, _document(node, budget)) for node in nodes[:most]], max(0, len(nodes) - most)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         _refuse(
