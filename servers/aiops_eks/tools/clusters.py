@@ -10,7 +10,11 @@ from aiops_eks.models.answers import ClusterAsk, ClusterList, ClusterView, Inclu
 from aiops_eks.ports import ClusterViews, Inventory
 from aiops_shared.params import READS, Cluster, Detail, Principal, to_list
 
-Includes = Annotated[list[Include], BeforeValidator(to_list), Field(min_length=1, max_length=8)]
+Includes = Annotated[
+    list[Include],
+    BeforeValidator(to_list),
+    Field(min_length=1, max_length=8, description="Parts to show"),
+]
 
 
 @dataclass(frozen=True)
