@@ -62,6 +62,8 @@ def in_place(step: Step, now: Json | None, uid: str) -> bool:
             return now is not None and uid in {"", uid_of(now)} and holds(now, step.body)
         case "run":
             return now is not None and get(now, f"status.runs.{step.name}") is not MISSING
+        case "sweep":  # what is left is asked of the adapter, part by part
+            return False
         case "delete" | "evict":
             return now is None or uid_of(now) != uid or get(now, "metadata.deletionTimestamp") is not MISSING
 

@@ -24,6 +24,8 @@ from aiops_shared.state.schema import action_steps, actions
 StepState = Literal["pending", "intended", "applied", "verified", "failed", "unknown", "undone", "skipped"]
 LIVE: tuple[ActionState, ...] = ("running", "undoing")
 UNDO = 1_000_000  # undo rows come after all step rows
+PARTS = 2_000_000  # and after them the parts of sweeps, MOST_PARTS for each step
+MOST_PARTS = 10_000
 
 
 class LeaseLostError(Exception):
@@ -240,7 +242,8 @@ class Journal:
         """Turn an ended action in `state` to `undoing`; None when another call was faster."""
         lease = self.take_in(conn, action_id, (state,))
         if lease is not None:
-            failed = (action_steps.c.action_id == action_id) & (action_steps.c.seq > UNDO)
+            undo = (action_steps.c.seq > UNDO) & (action_steps.c.seq < PARTS)
+            failed = (action_steps.c.action_id == action_id) & undo
             conn.execute(
                 update(action_steps).where(failed, action_steps.c.state == "failed").values(state="pending")
             )

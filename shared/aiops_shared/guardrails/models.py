@@ -180,6 +180,8 @@ class GateCheck(Frozen):
 class Step(Frozen):
     """One effect on one object.
 
+    `sweep` empties the target part by part (the pods of a node), until the deadline `body["within_s"]`: the
+    adapter says what is left and what may go now, each part is an effect with its own intent and outcome.
     `write` sets `values` (path -> value, None removes) on the fresh object and replaces it with its
     resourceVersion as precondition; `apply` is a server-side apply of `body`; `run` starts one of the
     adapter's fixed commands, named by `body["command"]` (no free shell), and is in place once the target as
@@ -187,7 +189,7 @@ class Step(Frozen):
     """
 
     name: str
-    verb: Literal["write", "apply", "create", "delete", "evict", "run"]
+    verb: Literal["write", "apply", "create", "delete", "evict", "run", "sweep"]
     values: dict[str, Json] = Field(default_factory=dict)
     body: Json = None
     gate: GateCheck | None = None
@@ -209,6 +211,7 @@ class TargetChange(Frozen):
     steps: tuple[Step, ...]
     snapshot_id: str = ""
     owner: str = ""  # the key of the repeat limit: top controller of a pod, pool of a node
+    may_go: bool = False  # others take it away once the change is done (an emptied node): no fault, no undo
 
 
 class Plan(Frozen):
@@ -273,6 +276,22 @@ class GateResult(Frozen):
 
     state: Literal["met", "waiting", "failed"]
     says: str = ""
+
+
+class Part(Frozen):
+    """One part of a target that a `sweep` takes away: a pod of a node."""
+
+    ref: ObjectRef
+    uid: str
+
+
+class Round(Frozen):
+    """What one look of a `sweep` found. Nothing left: it is done."""
+
+    left: frozenset[str] = frozenset()  # uids of all parts that are still there
+    going: frozenset[str] = frozenset()  # those of them that are on their way out
+    todo: tuple[Part, ...] = ()  # those that may go now
+    says: str = ""  # which parts are left and what they wait for
 
 
 class Approval(Frozen):

@@ -5,7 +5,7 @@ world. `Trail` and `Brake` are the audit and the freezes as a run sees them.
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from aiops_shared.guardrails.models import (
     Approval,
@@ -15,8 +15,10 @@ from aiops_shared.guardrails.models import (
     GateResult,
     Json,
     ObjectRef,
+    Part,
     Plan,
     Request,
+    Round,
     Step,
     Verdict,
 )
@@ -64,6 +66,19 @@ class Effects(Protocol):
 
     async def measure(self, plan: Plan) -> Facts:
         """Measure the plan's facts again, now (D3)."""
+        ...
+
+
+@runtime_checkable
+class Sweeper(Protocol):
+    """An adapter whose targets have parts that a `sweep` takes away one by one."""
+
+    async def parts(self, ref: ObjectRef, step: Step) -> Round:
+        """What is left of the target's parts, and what may go now."""
+        ...
+
+    async def carry_part(self, ref: ObjectRef, step: Step, part: Part, permit: Permit) -> str:
+        """Take one part away; why it may not go now (it is asked for again), or nothing when it goes."""
         ...
 
 

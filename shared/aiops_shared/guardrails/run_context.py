@@ -23,7 +23,11 @@ MOST_SAID = 300
 
 
 class StepFailedError(Exception):
-    """The step had no effect, or its gate failed: undo what was done."""
+    """The step had no effect, or its gate failed: undo what was done. `escalate`: and tell a person."""
+
+    def __init__(self, says: str, *, escalate: bool = False) -> None:
+        super().__init__(says)
+        self.escalate = escalate
 
 
 class HaltedError(Exception):

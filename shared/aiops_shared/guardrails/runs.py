@@ -21,6 +21,7 @@ from aiops_shared.guardrails.run_context import (
     UndoBlockedError,
     turned,
 )
+from aiops_shared.guardrails.sweeping import SweepHand
 from aiops_shared.guardrails.undoing import UndoHand, trace
 from aiops_shared.guardrails.waves import wave_ranges
 
@@ -54,6 +55,7 @@ class Run:
         try:
             await self._forward()
         except StepFailedError as error:
+            self.ctx.entry.body["escalate"] = error.escalate
             await self._begin_undo(str(error))
         except HaltedError as error:
             await self._stopped(str(error))
@@ -87,8 +89,9 @@ class Run:
         await ctx.pause(0)  # a stopping process begins no step
         if ctx.entry.steps[seq].state == "failed":
             raise StepFailedError(ctx.entry.steps[seq].says)
-        await StepHand(ctx, target, step).carry_out()
         change = self.plan.targets[target]
+        sweeps = change.steps[step].verb == "sweep"
+        await (SweepHand if sweeps else StepHand)(ctx, target, step).carry_out()
         check, says = change.steps[step].gate, "applied"
         if check is not None:
             result = await hold(ctx.effects, change.ref, check, ctx.hands.clock, ctx.pause)
@@ -96,7 +99,8 @@ class Run:
             if result.state == "failed":
                 row = ctx.entry.steps[seq]
                 await ctx.mark(turned(row, "failed", says, row.data))
-                raise StepFailedError(f"{change.ref}: gate {check.check} failed: {says}")
+                failed = f"{change.ref}: gate {check.check} failed: {says}"
+                raise StepFailedError(failed, escalate=sweeps)
         row = ctx.entry.steps[seq]
         await ctx.mark(turned(row, "verified", says, row.data))
 
@@ -124,7 +128,20 @@ class Run:
             await self._loud("undo_failed", f"{why}; the undo was not allowed to write: {error}")
         else:
             tail = f"; cannot be given back: {', '.join(lost)}" if lost else ""
-            await self._turn("undone", f"{why}; all written fields read as before{tail}")
+            await self._undone(f"{why}; all written fields read as before{tail}")
+
+    async def _undone(self, says: str) -> None:
+        """The end of a way back; parts that are gone cannot come back, so a person hears of it (R13)."""
+        if self.ctx.undoing == "asked" or not self.ctx.entry.body.get("escalate"):
+            await self._turn("undone", says)
+            return
+        hands, entry, text = self.ctx.hands, self.ctx.entry, f"ESCALATE: {says}"
+
+        def also(conn: Connection) -> None:
+            about = {"action": self.plan.action, "says": redact(text)}
+            hands.trail.note_in(conn, entry.caller, entry.action_id, "escalation", about)
+
+        await hands.journal.turn(self.ctx.lease, "undone", redact(text), body=entry.body, also=also)
 
     async def _stopped(self, reason: str) -> None:
         done = sum(1 for row in self.ctx.entry.forward() if row.state == "verified")

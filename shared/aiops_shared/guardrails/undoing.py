@@ -137,6 +137,9 @@ class UndoHand:
             return
         self.run.keep(row)
         with anyio.CancelScope(shield=True):
+            if self.target.may_go and self._is_gone(await self._read()):
+                await self.run.mark(turned(row, "skipped", "is gone: nothing to give back", row.data))
+                return
             if self.found.way == "lost":
                 await self.run.mark(turned(row, "skipped", "cannot be given back", row.data))
                 return
@@ -151,9 +154,15 @@ class UndoHand:
         if self.found.way in {"nothing", "lost"}:
             return ""
         try:
-            return blocked(self.found, await self.run.read(self.target.ref), await self._seen())
+            now = await self.run.read(self.target.ref)
+            if self.target.may_go and self._is_gone(now):
+                return ""
+            return blocked(self.found, now, await self._seen())
         except (AiopsError, UndoBlockedError) as error:
             return str(error)
+
+    def _is_gone(self, now: Json | None) -> bool:
+        return now is None or uid_of(now) != self.found.uid
 
     async def _seen(self) -> Json | None:
         if not self.target.snapshot_id:
