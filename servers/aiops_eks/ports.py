@@ -19,6 +19,7 @@ from aiops_eks.models.answers import (
 )
 from aiops_shared.aws import EksCluster
 from aiops_shared.guardrails.permits import Permit
+from aiops_shared.kube.choosing import Choice
 from aiops_shared.kube.models import ClusterInfo, Kind, LogLine, ObjectPage, TablePage
 
 Obj = dict[str, Any]
@@ -100,6 +101,10 @@ class Clusters(Protocol):
 
     async def open(self, cluster: str | None) -> Kube:
         """The API of one cluster: a name, `account/region/name` or an ARN; None when exactly one is known."""
+        ...
+
+    async def choose(self, words: Sequence[str]) -> Choice:
+        """The clusters that names and globs mean; ClusterNotFoundError for a word that means none."""
         ...
 
     async def eks(self, cluster: str | None) -> EksCluster:

@@ -12,10 +12,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from mcp_types import ToolAnnotations
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from aiops_shared.errors import InvalidInputError
 from aiops_shared.kube import names
+from aiops_shared.kube.choosing import Where, is_glob
 
 READS = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True
@@ -30,6 +31,8 @@ WRITES = ToolAnnotations(
 
 # A cluster: its name, account/region/name, an ARN, or a kubeconfig context.
 _CLUSTER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.:@/-]{0,250}[A-Za-z0-9])?")
+_CLUSTER_GLOB = re.compile(r"[A-Za-z0-9*?][A-Za-z0-9_.:@/*?\[\]!-]{0,250}")
+MOST_WORDS = 50
 _RELATIVE = re.compile(r"[-+]?(\d{1,6})\s*(s|m|h|d|w)")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _OLDEST = timedelta(days=3660)
@@ -46,6 +49,34 @@ def _cluster(value: str) -> str:
             "cluster", f"{shown(value)} is no cluster", "give a name, account/region/name or an ARN"
         )
     return value
+
+
+def _cluster_words(value: object) -> object:
+    """What a client sent for one or more clusters: a text, a list, JSON text or a comma list."""
+    words = to_list(value)
+    if not isinstance(words, list | tuple):
+        return value
+    if len(words) > MOST_WORDS:
+        raise InvalidInputError("cluster", f"takes at most {MOST_WORDS} words", "use a glob, as prod-*")
+    return tuple(words) or None
+
+
+def _where(value: Where) -> Where:
+    """One name as it is; a glob or several words as a tuple, each once."""
+    words = (value,) if isinstance(value, str) else tuple(dict.fromkeys(value or ()))
+    for word in words:
+        if is_glob(word):
+            _glob(word)
+        else:
+            _cluster(word)
+    if len(words) == 1 and not is_glob(words[0]):
+        return words[0]
+    return words or None
+
+
+def _glob(value: str) -> None:
+    if ".." in value or not _CLUSTER_GLOB.fullmatch(value):
+        raise InvalidInputError("cluster", f"{shown(value)} is no glob", "as prod-* or 111122223333/*/*")
 
 
 def _name(value: str) -> str:
@@ -172,6 +203,14 @@ Cluster = Annotated[
     _OPTIONAL,
     _CLUSTER_FORM,
     Field(description="Name, account/region/name or ARN; needless when one is configured"),
+]
+# For reads: one cluster or several. The schema says text, which every client can send; lists are taken too.
+Clusters = Annotated[
+    Where,
+    BeforeValidator(_cluster_words),
+    AfterValidator(_where),
+    WithJsonSchema({"type": "string"}),
+    Field(description="Name, account/region/name or ARN; several: comma list or glob (prod-*)"),
 ]
 Namespace = Annotated[str, _NAMESPACE_FORM, Field(description="Namespace")]
 AnyNamespace = Annotated[

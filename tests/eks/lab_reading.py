@@ -15,6 +15,7 @@ from aiops_shared.aws import EksCluster
 from aiops_shared.errors import ClusterNotFoundError, NotConfiguredError
 from aiops_shared.kube.access import Access, FixedSource
 from aiops_shared.kube.api import KubeApi
+from aiops_shared.kube.choosing import Choice, Chosen
 from aiops_shared.kube.connection import Connection
 from aiops_shared.kube.models import ClusterInfo
 from tests.eks.reading import Answered, connect
@@ -51,6 +52,9 @@ class OneCluster:
         if cluster not in {None, self.api.cluster}:
             raise ClusterNotFoundError(f"cluster {cluster}", "not known", f"nearest: {self.api.cluster}")
         return self.api
+
+    async def choose(self, words: Sequence[str]) -> Choice:
+        return Choice((Chosen(self.api.cluster, self.api.cluster),))
 
     async def eks(self, cluster: str | None) -> EksCluster:
         raise NotConfiguredError("AWS", "this cluster is known by its Kubernetes API alone")

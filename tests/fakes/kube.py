@@ -6,6 +6,7 @@ It prints Tables for the kinds the tests use as kubectl does; any other kind sho
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import Any
 
 from aiops_shared.aws import EksCluster
@@ -19,6 +20,7 @@ from aiops_shared.errors import (
     NotFoundError,
 )
 from aiops_shared.kube import names
+from aiops_shared.kube.choosing import Choice, Chosen
 from aiops_shared.kube.models import ClusterInfo, Kind, LogLine, ObjectPage, TablePage
 from aiops_shared.results import Cell
 
@@ -311,6 +313,13 @@ class FakeClusters:
             if cluster in {None, kube.cluster}:
                 return kube
         raise ClusterNotFoundError(f"cluster {cluster}", "not known", "nearest: my-cluster")
+
+    async def choose(self, words: Sequence[str]) -> Choice:
+        names = [kube.cluster for kube in self.kubes]
+        found = dict.fromkeys(name for word in words for name in names if fnmatchcase(name, word))
+        if not found:
+            raise ClusterNotFoundError(f"cluster {words[0]}", "not known", f"nearest: {', '.join(names)}")
+        return Choice(tuple(Chosen(name, name) for name in found))
 
     async def eks(self, cluster: str | None) -> EksCluster:
         raise NotConfiguredError("AWS", "these clusters are known by their Kubernetes API alone")

@@ -7,7 +7,6 @@ the default AWS credentials. Nothing is asked before the first call.
 
 import time
 from collections.abc import Callable, Sequence
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import anyio
@@ -16,6 +15,7 @@ from aiops_shared.auth import CallerIdentity
 from aiops_shared.aws import AwsClients, EksCluster
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, ClusterNotFoundError, InvalidInputError, NotConfiguredError
+from aiops_shared.kube.choosing import Choice, each_once, fits_glob, is_glob, may_hold, named
 from aiops_shared.kube.cluster_sources import Entry, Place, require_word, sources_of
 from aiops_shared.kube.models import ClusterInfo
 from aiops_shared.kube.nearest import nearest
@@ -78,21 +78,47 @@ class ClusterDirectory:
 
         return (*(await gather(look, entries, at_once=AT_ONCE)), *self._problems)
 
-    async def expand(self, wanted: str | Sequence[str]) -> Sequence[ClusterInfo]:
-        """The clusters that names or globs (`prod-*`, `111122223333/*/*`) mean, each once, in table order.
+    async def choose(self, words: Sequence[str]) -> Choice:
+        """The clusters that names and globs (`prod-*`, `111122223333/*/*`) mean, each once. Describes none.
 
-        Raises ClusterNotFoundError for a name or glob that means none.
+        A place that cannot be asked for its clusters is a gap where one of them may be meant. Raises
+        InvalidInputError for a name that fits several, ClusterNotFoundError for a word that means none.
         """
-        words = [wanted] if isinstance(wanted, str) else list(wanted)
-        every = [info for info in await self.known() if info.source != PROBLEM]
-        chosen: list[ClusterInfo] = []
         for word in words:
             require_word(word)
-            found = [info for info in every if _fits(info, word)]
-            if not found:
-                raise self._unknown(word, [info.name for info in every])
-            chosen += [info for info in found if info not in chosen]
-        return chosen
+        found: list[Entry] = []
+        gaps: dict[str, None] = {}
+        for word in words:
+            if is_glob(word):
+                found += await self._by_glob(word, gaps)
+                continue
+            try:
+                found.append(await self._entry(word))
+            except ClusterNotFoundError as error:
+                if not self._problems:
+                    raise
+                gaps[f"cluster {word}: {error.reason}"] = None
+                gaps |= self._silent(word)
+        if not found:
+            raise self._unknown(", ".join(words), [entry.name for entry in self._entries], self._troubles())
+        return Choice(named(each_once(found)), tuple(gaps))
+
+    async def _by_glob(self, glob: str, gaps: dict[str, None]) -> list[Entry]:
+        entries = await self._all()
+        found = [entry for entry in entries if fits_glob(entry, glob)]
+        silent = self._silent(glob)
+        if not found and not silent:
+            raise self._unknown(glob, [entry.name for entry in entries])
+        gaps |= silent
+        return found
+
+    def _silent(self, word: str) -> dict[str, None]:
+        """The places that did not answer and may hold what a word means."""
+        return {
+            f"clusters of {info.account_id}/{info.region}: {info.problem}": None
+            for info in self._problems
+            if may_hold(info.account_id, info.region, word)
+        }
 
     async def open(self, cluster: str | None) -> "KubeApi":
         """The API of one cluster: a name, `account/region/name` or an ARN; None when exactly one is known.
@@ -173,9 +199,11 @@ class ClusterDirectory:
         found: dict[tuple[str, str, str, str], Entry] = {}
         for entry in [entry for place in places for entry in place.entries]:
             found.setdefault(entry.key, entry)
+        listed = {entry.full_name for entry in found.values() if entry.target.account}
         for outcome in outcomes:
             for entry in outcome if isinstance(outcome, tuple) else ():
-                found.setdefault(entry.key, entry)
+                if entry.full_name not in listed:  # a row with a context is the cluster that AWS lists too
+                    found.setdefault(entry.key, entry)
         problems = [
             (place, outcome)
             for place, outcome in zip(asked, outcomes, strict=True)
@@ -193,12 +221,15 @@ class ClusterDirectory:
         return error
 
     def _missing(self, cluster: str | None, entries: Sequence[Entry]) -> AiopsError:
-        troubles = "; ".join(f"{info.account_id}/{info.region}: {info.problem}" for info in self._problems)
+        troubles = self._troubles()
         if cluster is None:
             return NotConfiguredError(
                 "cluster", f"none was found{'; ' + troubles if troubles else ''}", NOTHING
             )
         return self._unknown(cluster, [entry.name for entry in entries], troubles)
+
+    def _troubles(self) -> str:
+        return "; ".join(f"{info.account_id}/{info.region}: {info.problem}" for info in self._problems)
 
     def _unknown(self, word: str, known: Sequence[str], troubles: str = "") -> ClusterNotFoundError:
         close = nearest(word, known) or tuple(known[:MAX_CANDIDATES])
@@ -223,8 +254,3 @@ def _problem(place: Place, error: AiopsError) -> ClusterInfo:
         reachable=False,
         problem=str(error),
     )
-
-
-def _fits(info: ClusterInfo, word: str) -> bool:
-    full = "/".join((info.account_id, info.region, info.name))
-    return any(fnmatchcase(known, word) for known in (info.name, full, info.arn) if known)

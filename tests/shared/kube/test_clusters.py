@@ -175,10 +175,28 @@ async def test_a_name_in_two_regions_must_be_said_in_full(tmp_path: Path) -> Non
 async def test_globs_mean_several_clusters_each_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     name = act_as(lab, monkeypatch)
     clusters = directory()
-    assert [info.name for info in await clusters.expand(["*", name, f"{ACCOUNT}/*/*"])] == [name]
+    choice = await clusters.choose(["*", name, f"{ACCOUNT}/*/*"])
+    assert [(one.label, one.word) for one in choice.clusters] == [(name, f"{ACCOUNT}/{REGION}/{name}")]
     with pytest.raises(ClusterNotFoundError):
-        await clusters.expand("prod-*")
+        await clusters.choose(["prod-*"])
+    assert not [one for one in lab.aws_requests() if one.operation == "DescribeCluster"]
     await clusters.aclose()
+
+
+async def test_a_choice_names_clusters_so_that_no_two_are_alike(tmp_path: Path) -> None:
+    table = tmp_path / "clusters.yaml"
+    row = 'account_id: "111122223333"'
+    table.write_text(
+        'accounts: [{account_id: "111122223333", regions: [us-west-2, eu-west-1]}]\n'
+        f"clusters: [{{name: shop, {row}, region: us-west-2}}, {{name: shop, {row}, region: eu-west-1}},"
+        " {name: kind, context: kind-a}, {name: kind, context: kind-b}, {name: lone, context: lone-c}]\n",
+        encoding="utf-8",
+    )
+    clusters = directory(table)
+    choice = await clusters.choose(["lone", "kind-b", "kind-a", "111122223333/us-west-2/shop", "lone"])
+    assert [one.label for one in choice.clusters] == ["lone", "kind-b", "kind-a", "shop"]
+    with pytest.raises(InvalidInputError, match="several fit"):
+        await clusters.choose(["lone", "shop"])
 
 
 async def test_with_nothing_configured_the_error_names_what_to_give() -> None:
