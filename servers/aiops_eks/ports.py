@@ -20,7 +20,7 @@ from aiops_eks.models.answers import (
 from aiops_shared.aws import EksCluster
 from aiops_shared.guardrails.permits import Permit
 from aiops_shared.kube.choosing import Choice
-from aiops_shared.kube.models import ClusterInfo, Kind, LogLine, ObjectPage, TablePage
+from aiops_shared.kube.models import ClusterInfo, DescribedRow, Kind, LogLine, ObjectPage, TablePage
 
 Obj = dict[str, Any]
 
@@ -58,6 +58,12 @@ class Kube(Protocol):
         self, kind: str, namespace: str = "", *, selector: str = "", fields: str = "", at_most: int = 20_000
     ) -> AsyncIterator[Obj]:
         """All objects, page by page; relists once from scratch after a 410."""
+        ...
+
+    def every_row(
+        self, kind: str, namespace: str = "", *, at_most: int = 20_000
+    ) -> AsyncIterator[DescribedRow]:
+        """Every object as metadata and Table cells, page by page."""
         ...
 
     async def table(

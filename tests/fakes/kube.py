@@ -21,7 +21,7 @@ from aiops_shared.errors import (
 )
 from aiops_shared.kube import names
 from aiops_shared.kube.choosing import Choice, Chosen
-from aiops_shared.kube.models import ClusterInfo, Kind, LogLine, ObjectPage, TablePage
+from aiops_shared.kube.models import ClusterInfo, DescribedRow, Kind, LogLine, ObjectPage, TablePage
 from aiops_shared.results import Cell
 
 Obj = dict[str, Any]
@@ -182,6 +182,16 @@ class FakeKube:
         rows = tuple(printer(obj) for obj in chosen[start : start + limit])
         more = str(start + limit) if len(chosen) > start + limit else ""
         return TablePage(columns=columns, rows=rows, cursor=more)
+
+    async def every_row(
+        self, kind: str, namespace: str = "", *, at_most: int = 20_000
+    ) -> AsyncIterator[DescribedRow]:
+        found = await self.kind(kind)
+        self._ask("rows", found, namespace)
+        columns, printer = PRINTERS.get(found.kind, (("Name", "Age"), _print_any))
+        for obj in self._of(found, namespace)[:at_most]:
+            cells = dict(zip((column.lower() for column in columns), printer(obj), strict=True))
+            yield DescribedRow(obj["metadata"], cells)
 
     async def logs(
         self,

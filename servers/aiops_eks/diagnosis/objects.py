@@ -153,6 +153,8 @@ class Pod:
     restart_policy: str = "Always"
     node_selector: Mapping[str, str] = field(default_factory=dict)
     node_affinity: tuple[tuple[LabelRule, ...], ...] = ()  # required terms; one of them must hold
+    service_account: str = ""
+    whole: bool = True  # False: well by its Table row, so only that and its metadata were read
 
     @property
     def ref(self) -> Ref:

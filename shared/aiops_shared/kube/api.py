@@ -21,7 +21,7 @@ from aiops_shared.kube import listing, logs, names
 from aiops_shared.kube.connection import Ask, Connection
 from aiops_shared.kube.discovery import Discovery
 from aiops_shared.kube.listing import Query
-from aiops_shared.kube.models import Kind, LogLine, ObjectPage, TablePage
+from aiops_shared.kube.models import DescribedRow, Kind, LogLine, ObjectPage, TablePage
 from aiops_shared.kube.nearest import nearest
 from aiops_shared.kube.shapes import identity, mapping, whole
 from aiops_shared.kube.watching import Watching
@@ -144,6 +144,29 @@ class KubeApi(Writing, Watching):
         page = await listing.begun_anew_once(query, read)
         await self._require_namespace(query, empty=not page.rows)
         return page
+
+    async def every_row(
+        self, kind: str, namespace: str = "", *, at_most: int = 20_000
+    ) -> AsyncIterator[DescribedRow]:
+        """Every object as metadata and Table cells, page by page; after a 410 the list is read once more,
+        without duplicates. Raises AnswerTooLargeError after `at_most` rows when there are more.
+        """
+        query = await self._query(kind, namespace, "", "", PAGE, "")
+        seen: set[str] = set()
+        endless = listing.Endless(query.thing)
+        while True:
+            page = await listing.begun_anew_once(query, partial(listing.described, self._connection))
+            before = len(seen)
+            for row in page.rows:
+                if (key := identity({"metadata": row.metadata})) not in seen:
+                    if len(seen) >= at_most:
+                        raise AnswerTooLargeError(query.thing, f"more than {at_most} objects", "narrow it")
+                    seen.add(key)
+                    yield row
+            if not page.cursor:
+                return
+            endless.page(new=len(seen) - before)
+            query = replace(query, cursor=page.cursor)
 
     async def logs(
         self,

@@ -19,7 +19,7 @@ from aiops_shared.http.answers import deadline
 from aiops_shared.kube import names
 from aiops_shared.kube.connection import JSON, Ask, Connection
 from aiops_shared.kube.gathering import gather
-from aiops_shared.kube.models import Kind, ObjectPage, TablePage
+from aiops_shared.kube.models import DescribedRow, Kind, ObjectPage, RowPage, TablePage
 from aiops_shared.kube.shapes import Obj, mapping, meta, rows, text, whole
 from aiops_shared.results import Cell
 
@@ -31,7 +31,7 @@ MAX_BARREN = 200  # pages in a row that bring nothing new: such a list does not 
 _SPREAD = "n1."  # cursors over all namespaces start so; Kubernetes' own tokens hold no dot
 _AGAIN = "r1."  # cursors of a list that was begun anew start so
 
-Page = TypeVar("Page", ObjectPage, TablePage)
+Page = TypeVar("Page", ObjectPage, TablePage, RowPage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +111,24 @@ async def table(connection: Connection, query: Query, timeout_s: float) -> Table
         return await _spread(connection, query)
 
 
-async def _page(connection: Connection, query: Query, accept: str) -> dict[str, Any]:
-    params = query.params() | ({"includeObject": "None"} if accept == TABLE else {})
+async def described(connection: Connection, query: Query) -> RowPage:
+    """One page of the Table with each object's metadata: namespace, labels and owners at a part of the cost
+    of whole objects, over all namespaces at once. Raises UpstreamError where the API serves no Table.
+    """
+    answer = await _page(connection, query, TABLE, include="Metadata")
+    if answer.get("kind") != "Table":
+        raise UpstreamError(query.thing, "answered with no Table")
+    columns = [text(column.get("name")).lower() for column in rows(answer, "columnDefinitions")]
+    lines = tuple(
+        DescribedRow(meta(mapping(row.get("object"))), dict(zip(columns, _cells(row), strict=False)))
+        for row in rows(answer, "rows")
+    )
+    cursor, remaining = _position(answer)
+    return RowPage.model_construct(rows=lines, cursor=cursor, remaining=remaining, relisted=False)
+
+
+async def _page(connection: Connection, query: Query, accept: str, include: str = "None") -> dict[str, Any]:
+    params = query.params() | ({"includeObject": include} if accept == TABLE else {})
     try:
         answer = await connection.json(Ask(query.thing, query.path, params=params, accept=accept))
     except InvalidInputError as error:

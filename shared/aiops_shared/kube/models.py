@@ -1,5 +1,6 @@
 """What the Kubernetes adapter hands out: plain, frozen, without any client's types."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -47,6 +48,23 @@ class TablePage(Frozen):
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    cursor: str = ""
+    remaining: int | None = None
+    relisted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedRow:
+    """One object as its metadata and its Table cells, by lower-case column."""
+
+    metadata: dict[str, Any]
+    cells: dict[str, Cell]
+
+
+class RowPage(Frozen):
+    """One page of described rows; `cursor` is empty on the last, `relisted` as in a TablePage."""
+
+    rows: tuple[DescribedRow, ...]
     cursor: str = ""
     remaining: int | None = None
     relisted: bool = False
