@@ -14,8 +14,9 @@ from aiops_eks.clients.gathering import gathered
 from aiops_eks.diagnosis import reading
 from aiops_eks.diagnosis.case import Case, broken_containers, is_stuck
 from aiops_eks.diagnosis.facts import Facts
+from aiops_eks.diagnosis.further.aws import SYSTEM, PluginLog, without_sandbox
 from aiops_eks.diagnosis.objects import LogTail, Lookup, Ref, Usage
-from aiops_eks.models.fields import part
+from aiops_eks.models.fields import name_of, part
 from aiops_eks.ports import Kube, SensitiveReads
 from aiops_shared.errors import AiopsError, KindUnknownError
 from aiops_shared.kube.nearest import nearest
@@ -29,6 +30,8 @@ MOST_USAGE = 5_000
 LOG_LINES = 200  # a usage text may follow the line that says why
 LOG_BYTES = 64_000
 METRICS = "pods.metrics.k8s.io"
+PLUGIN, PLUGIN_LABEL = "aws-node", "k8s-app=aws-node"  # the Amazon VPC CNI; its agent is a DaemonSet
+PLUGIN_NODES = 3  # nodes without addresses say the same
 NO_LOGS = (
     "pod logs were not read (AIOPS_SENSITIVE_READS is off): they would say why a program ended by itself and "
     "which setting it asked for"
@@ -42,6 +45,7 @@ class _Found:
     lookups: list[Lookup] = field(default_factory=list)
     logs: list[LogTail] = field(default_factory=list)
     usage: list[Usage] = field(default_factory=list)
+    plugin: list[PluginLog] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
     came: list[str] = field(default_factory=list)
 
@@ -64,6 +68,9 @@ class Details:
         asked: dict[str, Callable[[], Awaitable[None]]] = {
             "references": partial(self._lookups, [*broken, *stuck], found)
         }
+        if (nodes := sorted({pod.node for pod in without_sandbox(facts)})) and self.sensitive.allowed:
+            await self.sensitive.allow(f"logs of the network plugin on {len(nodes)} nodes")
+            asked["logs of the network plugin"] = partial(self._plugin_logs, nodes[:PLUGIN_NODES], found)
         if hungry := sorted({case.pod.namespace for case in broken if _died_of_memory(case)}):
             asked["memory in use"] = partial(self._usage, hungry, found)
         if broken and self.sensitive.allowed:
@@ -78,6 +85,7 @@ class Details:
             lookups=tuple(found.lookups),
             logs=tuple(found.logs),
             usage=tuple(found.usage),
+            others={**facts.others, PluginLog: tuple(found.plugin)} if found.plugin else facts.others,
             gaps=(*facts.gaps, *found.gaps),
         )
 
@@ -108,6 +116,23 @@ class Details:
         )
         texts = tuple(self.redact(line.text) for line in lines)
         return LogTail(case.pod.ref, container.name, previous or container.ended is not None, texts)
+
+    async def _plugin_logs(self, nodes: Sequence[str], found: _Found) -> None:
+        """What the network plugin's agent says on these nodes; one that is not there says nothing."""
+        answers = await gathered([partial(self._plugin_log, node) for node in nodes])
+        failed = [each for each in answers if isinstance(each, AiopsError)]
+        if failed:
+            found.gaps.append(f"logs of {PLUGIN} on {len(failed)} nodes: {failed[0].wire()[:160]}")
+        found.plugin.extend(each for each in answers if isinstance(each, PluginLog))
+
+    async def _plugin_log(self, node: str) -> PluginLog | None:
+        fields = f"spec.nodeName={node}"
+        page = await self.kube.list("Pod", SYSTEM, selector=PLUGIN_LABEL, fields=fields, limit=5)
+        if not page.items:
+            return None
+        name = name_of(page.items[0])
+        lines = await self.kube.logs(SYSTEM, name, container=PLUGIN, tail=LOG_LINES, limit_bytes=LOG_BYTES)
+        return PluginLog(Ref("Pod", SYSTEM, name), node, tuple(self.redact(line.text) for line in lines))
 
     # memory
 

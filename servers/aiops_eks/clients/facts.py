@@ -14,6 +14,7 @@ import anyio
 
 from aiops_eks.clients.details import Details
 from aiops_eks.clients.further import Further
+from aiops_eks.clients.further_aws import Brought, FurtherAws
 from aiops_eks.clients.gathering import gathered
 from aiops_eks.diagnosis import reading
 from aiops_eks.diagnosis.changes import revision
@@ -69,8 +70,23 @@ class FactsReader:
         shelf = await _listed(kube, namespace)
         facts = self._facts(kube.cluster, namespace, shelf, await self.clock.now())
         further = Further(kube, self.redact)
-        facts = await self._details(kube).of(await further.of(facts), target)
-        return Gathered(await further.of(facts), target)
+        cloud = FurtherAws(self.clusters, ask.cluster, self.redact)
+        facts = await self._beside(kube, cloud, await further.of(facts), target)
+        facts = await further.of(facts)
+        return Gathered(_with(facts, await cloud.of(facts)), target)
+
+    async def _beside(self, kube: Kube, cloud: FurtherAws, facts: Facts, target: Ref | None) -> Facts:
+        """The details and AWS at the same time: neither waits for the other."""
+        brought = Brought()
+
+        async def ask_aws() -> None:
+            nonlocal brought
+            brought = await cloud.of(facts)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask_aws)
+            detailed = await self._details(kube).of(facts, target)
+        return _with(detailed, brought)
 
     async def live(self, ask: Ask) -> Obj:
         """One object as its owner would write it. Raises NotFoundError with the nearest names."""
@@ -121,6 +137,12 @@ class FactsReader:
     def _event(self, obj: Obj) -> Event:
         event = reading.event(obj)
         return replace(event, message=self.redact(event.message))
+
+
+def _with(facts: Facts, brought: Brought) -> Facts:
+    """The facts with what AWS says beside them."""
+    others = {**facts.others, **brought.others}
+    return replace(facts, others=others, gaps=(*facts.gaps, *brought.gaps))
 
 
 async def _target(kube: Kube, ask: Ask) -> Ref | None:

@@ -48,6 +48,7 @@ class Told:
     since: datetime | None = (
         None  # when it began, where that is known: nothing is explained by what came later
     )
+    shared: Ref | None = None  # the one lack behind it: several findings of this code with it are one, at it
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def judge(facts: Facts) -> tuple[Judgement, ...]:
     """All causes at work, the worst first; the order of the facts changes nothing."""
     facts = facts.ordered()
     told = [*_by_case(facts), *_by_world(facts)]
-    causes = _collapsed(t for t in told if not t.explained_by)
+    causes = _by_shared_lack(_collapsed(t for t in told if not t.explained_by))
     causes = _with_symptoms(causes, [t for t in told if t.explained_by])
     causes = [_with_change(facts, one) for one in causes]
     weighed = [replace(j, severity=_severity(facts, j)) for j in causes]
@@ -104,6 +104,31 @@ def _joined(known: Judgement, told: Told) -> Judgement:
         hurts=_unique(known.hurts, told.hurts),
         evidence=better.evidence,
         agree=max(known.agree, told.agree) + (len(known.hurts) == 1),
+    )
+
+
+def _by_shared_lack(causes: Sequence[Judgement]) -> list[Judgement]:
+    """Findings of one code with one lack behind them (a taint, a registry) are one, at what they share.
+
+    A lack that strikes one alone stays where its rule put it: at what a person would change.
+    """
+    groups: dict[tuple[str, Ref], list[Judgement]] = {}
+    for one in causes:
+        groups.setdefault((one.first.cause.code, one.first.shared or one.first.at), []).append(one)
+    return [_one_lack(group) for group in groups.values()]
+
+
+def _one_lack(group: Sequence[Judgement]) -> Judgement:
+    best = max(group, key=lambda one: one.first.agree - one.first.doubt)
+    if len(group) == 1 or best.first.shared is None:
+        return best
+    return replace(
+        best,
+        first=replace(best.first, at=best.first.shared),
+        subjects=_unique((), [ref for one in group for ref in one.subjects]),
+        hurts=_unique((), [ref for one in group for ref in one.hurts]),
+        symptoms=_unique((), [one.first.at for one in group if one.first.at not in one.subjects]),
+        agree=max(one.agree for one in group) + 1,
     )
 
 

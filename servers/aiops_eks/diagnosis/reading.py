@@ -112,6 +112,7 @@ def pod(obj: Obj) -> Pod:
         restart_policy=text(spec, "restartPolicy") or "Always",
         node_selector=strings(spec, "nodeSelector"),
         node_affinity=tuple(_affinity_terms(spec)),
+        service_account=text(spec, "serviceAccountName"),
     )
 
 

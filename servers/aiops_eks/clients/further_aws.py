@@ -1,0 +1,226 @@
+"""Asks AWS what explains a diagnosis: subnets when pods get no address, node groups when nodes are missing.
+
+Called by `facts.py` beside the details, and once more behind them: a log or the first answers may make a
+source
+worth its calls. A healthy cluster costs DescribeCluster with its version's support, ListInsights (only
+those that
+do not pass) and its add-ons; one namespace without trouble costs nothing. What fails is a gap, and a
+cluster whose
+AWS side is not known has one gap for all of it.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import anyio
+
+from aiops_eks.clients.gathering import gathered
+from aiops_eks.diagnosis.facts import Facts
+from aiops_eks.diagnosis.further import aws
+from aiops_eks.diagnosis.objects import Ref
+from aiops_eks.models.fields import Obj, part, text, words
+from aiops_eks.ports import Clusters
+from aiops_shared.aws import EksCluster
+from aiops_shared.errors import AiopsError
+
+WITHIN_S = 12.0
+MOST = 100  # of one kind: node groups, profiles, insights
+MOST_ADDONS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What AWS answered, to be laid beside the other facts."""
+
+    others: Mapping[type[Any], tuple[Any, ...]] = field(default_factory=dict)
+    gaps: tuple[str, ...] = ()
+
+
+@dataclass
+class Asked:
+    """AWS asked about one cluster; what several sources need is asked once."""
+
+    eks: EksCluster
+    redact: Callable[[str], str]
+    facts: Facts
+    _lock: anyio.Lock = field(default_factory=anyio.Lock)
+    _described: Obj | None = None
+
+    async def described(self) -> Obj:
+        """DescribeCluster's `cluster`."""
+        async with self._lock:
+            if self._described is None:
+                self._described = self.clean(await self.eks.describe())
+        return self._described
+
+    async def call(self, service: str, operation: str, key: str, **parameters: Any) -> Obj:
+        """What stands under `key` in an operation's answer, redacted."""
+        return part(self.clean(await self.eks.call(service, operation, **parameters)), key)
+
+    async def every(self, service: str, operation: str, key: str, **parameters: Any) -> list[Any]:
+        """The items of all pages, redacted."""
+        found = await self.eks.every(service, operation, key, at_most=MOST, **parameters)
+        return [self.clean(one) for one in found.items]
+
+    async def each(self, names: Iterable[Any], operation: str, key: str, word: str) -> list[Obj]:
+        """Every object of a list of names, described at the same time. Raises the first error there is."""
+        calls = [
+            partial(self.call, "eks", operation, key, **{"clusterName": self.eks.name, word: str(name)})
+            for name in names
+        ]
+        answers = await gathered(calls)
+        failed = [one for one in answers if isinstance(one, AiopsError)]
+        if failed and len(failed) == len(answers):
+            raise failed[0]
+        return [one for one in answers if not isinstance(one, AiopsError)]
+
+    def clean(self, value: Any) -> Any:
+        """With every text redacted."""
+        if isinstance(value, str):
+            return self.redact(value)
+        if isinstance(value, Mapping):
+            return {key: self.clean(one) for key, one in value.items()}
+        return [self.clean(one) for one in value] if isinstance(value, list) else value
+
+
+@dataclass
+class FurtherAws:
+    """The AWS side of one diagnosis."""
+
+    clusters: Clusters
+    cluster: str | None
+    redact: Callable[[str], str]
+    asked: set[type[Any]] = field(default_factory=set)  # a source is asked once, whatever came of it
+    _side: Asked | None = None
+    _none: bool = False
+
+    async def of(self, facts: Facts) -> Brought:
+        """What is worth asking now and was not asked yet."""
+        wanted = [one for one in aws.AWS if one.type not in self.asked and one.when(facts)]
+        if not wanted or self._none:
+            return Brought()
+        self.asked.update(one.type for one in wanted)
+        found: dict[type[Any], tuple[Any, ...]] = {}
+        gaps: list[str] = []
+        try:
+            side = await self._aws(facts)
+        except AiopsError as problem:
+            self._none = True
+            return Brought(gaps=(f"AWS: {problem.wire()[:200]}",))
+        with anyio.move_on_after(WITHIN_S) as deadline:
+            await gathered([partial(_ask, one, side, found, gaps) for one in wanted])
+        if deadline.cancelled_caught:
+            late = [one.what for one in wanted if one.type not in found]
+            gaps.extend(f"AWS: {what}: no answer within {WITHIN_S:.0f} s" for what in late)
+        return Brought(found, tuple(gaps))
+
+    async def _aws(self, facts: Facts) -> Asked:
+        if self._side is None:
+            self._side = Asked(await self.clusters.eks(self.cluster), self.redact, facts)
+        self._side.facts = facts
+        return self._side
+
+
+async def _ask(
+    one: aws.AwsKind, side: Asked, found: dict[type[Any], tuple[Any, ...]], gaps: list[str]
+) -> None:
+    try:
+        found[one.type] = tuple(await _READ[one.type](side, gaps))
+    except AiopsError as problem:
+        gaps.append(f"AWS: {one.what}: {problem.wire()[:200]}")
+
+
+async def _or_gap(what: str, ask: Awaitable[Any], gaps: list[str], otherwise: Any) -> Any:
+    """What `ask` brings; a half of a source that fails is a gap of its own."""
+    try:
+        return await ask
+    except AiopsError as problem:
+        gaps.append(f"AWS: {what}: {problem.wire()[:200]}")
+        return otherwise
+
+
+async def _cluster(side: Asked, gaps: list[str]) -> list[aws.AwsCluster]:
+    told = await side.described()
+    version = text(told, "version")
+    ask = side.eks.call("eks", "describe_cluster_versions", clusterVersions=[version])
+    versions = await _or_gap("eks DescribeClusterVersions", ask, gaps, {}) if version else {}
+    return [aws.cluster(side.eks.name, told, versions)]
+
+
+async def _insights(side: Asked, gaps: list[str]) -> list[aws.AwsInsight]:
+    del gaps
+    bad = {"statuses": ["ERROR", "WARNING"]}
+    rows = await side.every("eks", "list_insights", "insights", clusterName=side.eks.name, filter=bad)
+    return [aws.insight(row) for row in rows]
+
+
+async def _addons(side: Asked, gaps: list[str]) -> list[aws.AwsAddon]:
+    names = await side.every("eks", "list_addons", "addons", clusterName=side.eks.name)
+    rows = await side.each(names[:MOST_ADDONS], "describe_addon", "addon", "addonName")
+    if len(rows) < len(names):
+        gaps.append(f"AWS: eks DescribeAddon: {len(names) - len(rows)} of {len(names)} did not answer")
+    return [aws.addon(row) for row in rows]
+
+
+async def _node_groups(side: Asked, gaps: list[str]) -> list[aws.AwsNodeGroup]:
+    names = await side.every("eks", "list_nodegroups", "nodegroups", clusterName=side.eks.name)
+    rows = await side.each(names, "describe_nodegroup", "nodegroup", "nodegroupName")
+    if len(rows) < len(names):
+        gaps.append(f"AWS: eks DescribeNodegroup: {len(names) - len(rows)} of {len(names)} did not answer")
+    return [aws.node_group(row) for row in rows]
+
+
+async def _subnets(side: Asked, gaps: list[str]) -> list[aws.AwsSubnet]:
+    """The cluster's subnets, and those that the network plugin may use beside them."""
+    ids = set(words(await side.described(), "resourcesVpcConfig", "subnetIds"))
+    ids |= {each for group in side.facts.all(aws.AwsNodeGroup) for each in group.subnets}
+    rows = await side.every("ec2", "describe_subnets", "Subnets", SubnetIds=sorted(ids)) if ids else []
+    del gaps
+    return [aws.subnet(row, None) for row in rows]
+
+
+async def _instance_types(side: Asked, gaps: list[str]) -> list[aws.AwsInstanceType]:
+    del gaps
+    nodes = {pod.node for pod in aws.without_sandbox(side.facts)}
+    kinds = {n.labels.get(aws.INSTANCE_TYPE, "") for n in side.facts.nodes if n.name in nodes} - {""}
+    if not kinds:
+        return []
+    types = sorted(kinds)[:MOST]
+    rows = await side.every("ec2", "describe_instance_types", "InstanceTypes", InstanceTypes=types)
+    return [aws.instance_type(row) for row in rows]
+
+
+async def _fargate(side: Asked, gaps: list[str]) -> list[aws.AwsFargateProfile]:
+    del gaps
+    names = await side.every("eks", "list_fargate_profiles", "fargateProfileNames", clusterName=side.eks.name)
+    rows = await side.each(names, "describe_fargate_profile", "fargateProfile", "fargateProfileName")
+    return [aws.fargate_profile(row) for row in rows]
+
+
+async def _associations(side: Asked, gaps: list[str]) -> list[aws.AwsAssociation]:
+    del gaps
+    rows = await side.every(
+        "eks", "list_pod_identity_associations", "associations", clusterName=side.eks.name
+    )
+    return [aws.association(row) for row in rows]
+
+
+async def _access(side: Asked, gaps: list[str]) -> list[aws.AwsAccess]:
+    del gaps
+    rows = await side.every("eks", "list_access_entries", "accessEntries", clusterName=side.eks.name)
+    return [aws.AwsAccess(Ref("AccessEntry", "", str(row))) for row in rows]
+
+
+_READ: Mapping[type[Any], Callable[[Asked, list[str]], Awaitable[Iterable[Any]]]] = {
+    aws.AwsCluster: _cluster,
+    aws.AwsInsight: _insights,
+    aws.AwsAddon: _addons,
+    aws.AwsNodeGroup: _node_groups,
+    aws.AwsSubnet: _subnets,
+    aws.AwsInstanceType: _instance_types,
+    aws.AwsFargateProfile: _fargate,
+    aws.AwsAssociation: _associations,
+    aws.AwsAccess: _access,
+}

@@ -1,0 +1,357 @@
+"""What AWS says about the cluster: the frozen facts, when each is worth a call, and how an answer is read.
+
+`clients/further_aws.py` asks; rules say `facts.all(AwsSubnet)`. An answer of AWS is somebody else's text
+too: a
+missing or misshapen field reads as absent (T14), messages are redacted before they come here.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from aiops_eks.diagnosis.case import STARTING, is_stuck
+from aiops_eks.diagnosis.facts import Facts
+from aiops_eks.diagnosis.objects import Pod, Ref
+from aiops_eks.models.fields import Obj, count, items, part, text, words
+
+SYSTEM = "kube-system"
+ZONE = "topology.kubernetes.io/zone"
+INSTANCE_TYPE = "node.kubernetes.io/instance-type"
+NODE_GROUP = "eks.amazonaws.com/nodegroup"
+SHORT_OF_ADDRESSES = frozenset({"InsufficientFreeAddresses"})
+NOT_JOINED = frozenset({"NodeCreationFailure", "AccessDenied"})
+# How a program's SDK says that AWS did not take it for whom it should be, or did not let it.
+AWS_REFUSED = re.compile(
+    r"AssumeRoleWithWebIdentity|OpenIDConnect provider|InvalidIdentityToken|169\.254\.170\.23"
+    r"|AssumeRoleForPodIdentity|permissions to assume the associated role"
+    r"|is not authorized to perform: [a-z0-9-]+:[A-Za-z*]+",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """A health issue, in AWS's words: its code is of a fixed set, its message anybody's text."""
+
+    code: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AwsCluster:
+    """What DescribeCluster says, with the ends of support of its version where those were told."""
+
+    ref: Ref
+    version: str = ""
+    status: str = ""
+    issues: tuple[Issue, ...] = ()
+    public: bool = True
+    private: bool = True
+    public_from: tuple[str, ...] = ()
+    extended_support: bool = False
+    standard_ends: datetime | None = None
+    extended_ends: datetime | None = None
+    issuer: str = ""  # of the cluster's OIDC tokens
+
+
+@dataclass(frozen=True, slots=True)
+class AwsSubnet:
+    """A subnet where nodes or pods may get addresses. `free_blocks`: whole free /28; None: not known."""
+
+    ref: Ref
+    zone: str = ""
+    cidr: str = ""
+    free: int = 0
+    free_blocks: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AwsAddon:
+    """An installed EKS add-on."""
+
+    ref: Ref
+    version: str = ""
+    status: str = ""
+    issues: tuple[Issue, ...] = ()
+    changed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AwsNodeGroup:
+    """A managed node group."""
+
+    ref: Ref
+    status: str = ""
+    issues: tuple[Issue, ...] = ()
+    desired: int = 0
+    release: str = ""
+    ami_type: str = ""
+    role: str = ""
+    subnets: tuple[str, ...] = ()
+    instance_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AwsInsight:
+    """A cluster insight that does not pass."""
+
+    ref: Ref
+    title: str = ""
+    category: str = ""
+    status: str = ""
+    reason: str = ""
+    target: str = ""  # the Kubernetes version it speaks of
+
+
+@dataclass(frozen=True, slots=True)
+class AwsInstanceType:
+    """How many addresses a machine can hold."""
+
+    ref: Ref
+    interfaces: int = 0
+    addresses_each: int = 0
+    nitro: bool = True  # prefix delegation needs it
+
+    @property
+    def most_pods(self) -> int:
+        """Pods with an address of their own, without prefixes (AL2 `eni-max-pods.txt`'s formula)."""
+        return self.interfaces * (self.addresses_each - 1) + 2
+
+
+@dataclass(frozen=True, slots=True)
+class AwsFargateProfile:
+    """A Fargate profile: pods of these namespaces with these labels run there."""
+
+    ref: Ref
+    status: str = ""
+    selectors: tuple[tuple[str, Mapping[str, str]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AwsAssociation:
+    """A Pod Identity association: which role a ServiceAccount is given."""
+
+    ref: Ref  # of the ServiceAccount
+
+
+@dataclass(frozen=True, slots=True)
+class AwsAccess:
+    """An access entry: an IAM principal that the cluster lets in."""
+
+    ref: Ref
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSize:
+    """How much of the control plane's database is in use, in bytes."""
+
+    ref: Ref
+    used_bytes: int
+    quota_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PluginLog:
+    """What the network plugin's agent said on one node of late."""
+
+    ref: Ref  # its pod
+    node: str
+    lines: tuple[str, ...] = field(default=())
+
+
+# When a source is worth a call
+
+
+def whole(facts: Facts) -> bool:
+    """The whole cluster is asked about, or what EKS keeps in it."""
+    return facts.namespace in {"", SYSTEM}
+
+
+def without_sandbox(facts: Facts) -> tuple[Pod, ...]:
+    """Pods that have a node and no network there, long enough to be asked about."""
+    return tuple(pod for pod in facts.pods if has_no_sandbox(facts, pod))
+
+
+def has_no_sandbox(facts: Facts, pod: Pod) -> bool:
+    """Whether a pod was placed and no container of it was ever made."""
+    waits = bool(pod.node) and pod.phase == "Pending" and not pod.host_network
+    made = any(c.running_since or c.ended or c.last for c in pod.containers)
+    fresh = all(c.waiting_reason in STARTING for c in pod.containers)
+    return waits and fresh and not made and pod.deleted_at is None and is_stuck(facts, pod)
+
+
+def nodes_missing(facts: Facts) -> bool:
+    """Pods wait for a node, a node is away, or EKS says that the group or cluster is not well."""
+    waiting = any(not pod.node and pod.phase == "Pending" and is_stuck(facts, pod) for pod in facts.pods)
+    away = any((ready := node.condition("Ready")) is None or ready.status != "True" for node in facts.nodes)
+    return waiting or away or (whole(facts) and bool(facts.nodes) and _managed(facts))
+
+
+def _managed(facts: Facts) -> bool:
+    return any(NODE_GROUP in node.labels for node in facts.nodes)
+
+
+def _asks_network(facts: Facts) -> bool:
+    short = any(i.code in SHORT_OF_ADDRESSES for one in _with_issues(facts) for i in one.issues)
+    return short or bool(without_sandbox(facts))
+
+
+def _with_issues(facts: Facts) -> Iterable[AwsCluster | AwsNodeGroup]:
+    return (*facts.all(AwsCluster), *facts.all(AwsNodeGroup))
+
+
+def _node_not_created(facts: Facts) -> bool:
+    return any(i.code in NOT_JOINED for one in facts.all(AwsNodeGroup) for i in one.issues)
+
+
+def wants_fargate(pod: Pod) -> bool:
+    """Whether a pod asks for Fargate by the label that its nodes bear."""
+    return pod.node_selector.get("eks.amazonaws.com/compute-type") == "fargate"
+
+
+def _fargate(facts: Facts) -> bool:
+    return any(not pod.node and wants_fargate(pod) for pod in facts.pods)
+
+
+def _identity(facts: Facts) -> bool:
+    return any(AWS_REFUSED.search(line) for tail in facts.logs for line in tail.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class AwsKind:
+    """One source: what it is called in a gap, and when it is worth its calls."""
+
+    type: type[Any]
+    what: str
+    when: Callable[[Facts], bool]
+
+
+AWS: tuple[AwsKind, ...] = (
+    AwsKind(AwsCluster, "eks DescribeCluster", lambda facts: whole(facts) or _asks_network(facts)),
+    AwsKind(AwsInsight, "eks ListInsights", whole),
+    AwsKind(AwsAddon, "eks add-ons", whole),
+    AwsKind(AwsNodeGroup, "eks node groups", nodes_missing),
+    AwsKind(AwsSubnet, "ec2 subnets", _asks_network),
+    AwsKind(AwsInstanceType, "ec2 DescribeInstanceTypes", lambda facts: bool(without_sandbox(facts))),
+    AwsKind(AwsFargateProfile, "eks Fargate profiles", _fargate),
+    AwsKind(AwsAssociation, "eks Pod Identity associations", _identity),
+    AwsKind(AwsAccess, "eks access entries", _node_not_created),
+)
+
+
+# How an answer is read
+
+
+def cluster(name: str, told: Obj, versions: Obj) -> AwsCluster:
+    """DescribeCluster's `cluster`, and DescribeClusterVersions."""
+    network, version = part(told, "resourcesVpcConfig"), text(told, "version")
+    rows = items(versions, "clusterVersions")
+    support = next((row for row in rows if text(row, "clusterVersion") == version), {})
+    return AwsCluster(
+        ref=Ref("Cluster", "", name),
+        version=version,
+        status=text(told, "status"),
+        issues=issues(part(told, "health")),
+        public=network.get("endpointPublicAccess") is not False,
+        private=network.get("endpointPrivateAccess") is True,
+        public_from=tuple(words(network, "publicAccessCidrs")),
+        extended_support=text(told, "upgradePolicy", "supportType") != "STANDARD",
+        standard_ends=when(support, "endOfStandardSupportDate"),
+        extended_ends=when(support, "endOfExtendedSupportDate"),
+        issuer=text(told, "identity", "oidc", "issuer"),
+    )
+
+
+def issues(health: Obj) -> tuple[Issue, ...]:
+    """The issues of a `health`."""
+    return tuple(Issue(text(one, "code"), text(one, "message")) for one in items(health, "issues"))
+
+
+def when(obj: Obj, key: str) -> datetime | None:
+    """A time as botocore gives it, UTC."""
+    value = obj.get(key)
+    if not isinstance(value, datetime):
+        return None
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def addon(told: Obj) -> AwsAddon:
+    """DescribeAddon's `addon`."""
+    return AwsAddon(
+        ref=Ref("Addon", "", text(told, "addonName")),
+        version=text(told, "addonVersion"),
+        status=text(told, "status"),
+        issues=issues(part(told, "health")),
+        changed_at=when(told, "modifiedAt"),
+    )
+
+
+def node_group(told: Obj) -> AwsNodeGroup:
+    """DescribeNodegroup's `nodegroup`."""
+    return AwsNodeGroup(
+        ref=Ref("Nodegroup", "", text(told, "nodegroupName")),
+        status=text(told, "status"),
+        issues=issues(part(told, "health")),
+        desired=count(told, "scalingConfig", "desiredSize"),
+        release=text(told, "releaseVersion"),
+        ami_type=text(told, "amiType"),
+        role=text(told, "nodeRole"),
+        subnets=tuple(words(told, "subnets")),
+        instance_types=tuple(words(told, "instanceTypes")),
+    )
+
+
+def insight(told: Obj) -> AwsInsight:
+    """One row of ListInsights."""
+    return AwsInsight(
+        ref=Ref("Insight", "", text(told, "id")),
+        title=text(told, "name"),
+        category=text(told, "category"),
+        status=text(told, "insightStatus", "status"),
+        reason=text(told, "insightStatus", "reason"),
+        target=text(told, "kubernetesVersion"),
+    )
+
+
+def subnet(told: Obj, free_blocks: int | None) -> AwsSubnet:
+    """One row of DescribeSubnets."""
+    return AwsSubnet(
+        ref=Ref("Subnet", "", text(told, "SubnetId")),
+        zone=text(told, "AvailabilityZone"),
+        cidr=text(told, "CidrBlock"),
+        free=count(told, "AvailableIpAddressCount"),
+        free_blocks=free_blocks,
+    )
+
+
+def instance_type(told: Obj) -> AwsInstanceType:
+    """One row of DescribeInstanceTypes."""
+    network = part(told, "NetworkInfo")
+    return AwsInstanceType(
+        ref=Ref("InstanceType", "", text(told, "InstanceType")),
+        interfaces=count(network, "MaximumNetworkInterfaces"),
+        addresses_each=count(network, "Ipv4AddressesPerInterface"),
+        nitro=text(told, "Hypervisor") != "xen",
+    )
+
+
+def fargate_profile(told: Obj) -> AwsFargateProfile:
+    """DescribeFargateProfile's `fargateProfile`."""
+    return AwsFargateProfile(
+        ref=Ref("FargateProfile", "", text(told, "fargateProfileName")),
+        status=text(told, "status"),
+        selectors=tuple(
+            (text(one, "namespace"), {key: text(one, "labels", key) for key in part(one, "labels")})
+            for one in items(told, "selectors")
+        ),
+    )
+
+
+def association(told: Obj) -> AwsAssociation:
+    """One row of ListPodIdentityAssociations."""
+    return AwsAssociation(Ref("ServiceAccount", text(told, "namespace"), text(told, "serviceAccount")))
+
+
+__all__ = ["AWS", "AwsKind", "Ref"]
