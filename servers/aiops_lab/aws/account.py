@@ -8,7 +8,7 @@ cluster goes through `in_world`, which runs it in the lab's loop. Importing this
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 ACCOUNT_ID = "111122223333"
 REGION = "us-east-1"
@@ -170,6 +170,18 @@ RESET = (
 Area = TypeVar("Area")
 
 
+class Hosts(Protocol):
+    """The machines behind the nodes, as SSM reaches them; used inside `in_world` only."""
+
+    def instances(self) -> dict[str, tuple[str, str]]:
+        """EC2 instance -> (its node, its address)."""
+        ...
+
+    def run(self, instance: str, script: str, ended: Callable[[int, str], None]) -> None:
+        """Start a script; `ended` gets its exit code and output, and is never called for one that hangs."""
+        ...
+
+
 @dataclass(slots=True)
 class Account:
     """The account's state. `endpoint` and `ca_pem` are the Kubernetes simulator's, known once it listens.
@@ -193,6 +205,7 @@ class Account:
     areas: dict[type[Any], Any] = field(default_factory=dict)
     now: Callable[[], datetime] = field(default=lambda: datetime(2026, 1, 1, tzinfo=UTC), repr=False)
     in_world: Callable[[Callable[[], Any]], Any] = field(default=lambda act: act(), repr=False)
+    hosts: "Hosts | None" = field(default=None, repr=False)  # the machines behind the nodes, for SSM
 
     def area(self, kind: type[Area]) -> Area:
         """The state of one service that keeps its own (SSM commands, roles), made on first use."""

@@ -9,6 +9,7 @@ from aiops_lab.aws.ec2 import ec2_operations
 from aiops_lab.aws.eks import eks_operations
 from aiops_lab.aws.overlay import Operations
 from aiops_lab.aws.principals import Directory
+from aiops_lab.aws.ssm import ssm_operations
 from aiops_lab.aws.sts import sts_operations
 
 
@@ -18,4 +19,5 @@ def operations(account: Account, directory: Directory) -> Operations:
         **eks_operations(account, directory),
         **sts_operations(directory),
         **ec2_operations(account),
+        **ssm_operations(account),
     }

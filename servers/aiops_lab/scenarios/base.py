@@ -8,7 +8,7 @@ it.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
 from aiops_lab.aws.account import Account
 from aiops_lab.kube.admission.webhooks import WebhookAnswer
@@ -81,6 +81,12 @@ class Stage(Protocol):
     def let_driver(self, name: str, *, running: bool = True, **errors: str) -> None:
         """A storage driver runs from now on, or does not, or fails with a `create_error`, `delete_error`
         or `resize_error` in gRPC's words."""
+
+    def fill_disk(self, node: str, **sizes: Any) -> None:
+        """From now on so much stands on a disk: `system`, `unused_images`, `tmp` (bytes), `gc_error`."""
+
+    def write_to_disk(self, namespace: str, app: str, *, local: int = 0, logs: int = 0) -> None:
+        """Each pod of an app holds so many bytes on its node from now on."""
 
     def stamp(self) -> str:
         """The present moment as Kubernetes writes it: for a change that writes a status."""

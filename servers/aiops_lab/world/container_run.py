@@ -248,8 +248,8 @@ class ContainerRun:
         reason = "Completed" if code == 0 else "Error"
         self.later(min(behaviour.stop_s, grace_s), lambda: self.end(code, reason))
 
-    def end(self, code: int, reason: str) -> None:
-        """The process is gone."""
+    def end(self, code: int, reason: str, message: str = "") -> None:
+        """The process is gone; `message` is what it left as its termination message."""
         self.cancel()
         if self.current is None or not self.running:
             return
@@ -263,6 +263,7 @@ class ContainerRun:
                 "finishedAt": stamp(now),
                 "containerID": self.current.container_id,
             }
+            | ({"message": message} if message else {})
         }
         self.ready = self.started = False
         self.home.changed()

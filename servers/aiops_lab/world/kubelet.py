@@ -10,11 +10,13 @@ from datetime import datetime, timedelta
 from aiops_lab.scenarios.images import Image, PullError
 from aiops_lab.world.cluster import Cluster, Controller
 from aiops_lab.world.container_run import ContainerRun, Record
+from aiops_lab.world.events import Said
 from aiops_lab.world.objects import Key, Obj, being_deleted, condition, key_of, meta
 from aiops_lab.world.pod_run import PodRun
 from aiops_lab.world.volumes import attached_elsewhere, claims_of
 
 MOST_LINES = 5000  # containerd rotates; nobody reads further back than this
+CRITICAL = 2_000_000_000  # pkg/kubelet/types IsCriticalPod
 NODE_CPU_M, NODE_MEMORY_BYTES = 140, 1_150 * 2**20  # kubelet, containerd and the system itself
 
 
@@ -64,10 +66,28 @@ class Kubelets(Controller):
         node = pod["spec"].get("nodeName")
         if being_deleted(pod) and not node:
             self.cluster.remove(pod, grace_s=0)
-        elif node and self.cluster.cache.get("Node", "", node) is not None:
+        elif node and (found := self.cluster.cache.get("Node", "", node)) is not None:
+            if self._turned_away(pod, found):
+                return
             self.runs[key_of(pod)] = PodRun(self, pod)
             if being_deleted(pod):
                 self._follow(pod, self.runs[key_of(pod)])
+
+    def _turned_away(self, pod: Obj, node: Obj) -> bool:
+        """A node short of disk takes critical pods only (pkg/kubelet/eviction, Admit)."""
+        if (pod.get("status") or {}).get("reason") == "Evicted":
+            return True
+        short = condition(node, "DiskPressure")
+        if short is None or short["status"] != "True" or (pod["spec"].get("priority") or 0) >= CRITICAL:
+            return False
+        told = {"phase": "Failed", "reason": "Evicted", "message": "The node had condition: [DiskPressure]. "}
+        self.cluster.say(
+            Said(pod, "Evicted", told["message"], "kubelet", warning=True, host=meta(node)["name"])
+        )
+        self.cluster.write_status(
+            pod, {**(pod.get("status") or {}), **told, "startTime": self.cluster.stamp()}
+        )
+        return True
 
     def _follow(self, pod: Obj, run: PodRun) -> None:
         node = self.cluster.cache.get("Node", "", run.node_name)

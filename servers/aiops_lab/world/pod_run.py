@@ -11,7 +11,7 @@ from aiops_lab.world.cluster import Cluster
 from aiops_lab.world.container_run import ContainerRun
 from aiops_lab.world.environment import MountError, check_volumes
 from aiops_lab.world.events import Said
-from aiops_lab.world.objects import Obj, being_deleted, key_of, merge_conditions, meta
+from aiops_lab.world.objects import Obj, being_deleted, key_of, merge_conditions, meta, stamp
 
 SANDBOX_S = 0.5
 FIRST_MOUNT_RETRY_S, LONGEST_MOUNT_RETRY_S = 0.5, 122.0  # pkg/volume/util: exponential, 2m2s at most
@@ -62,6 +62,7 @@ class PodRun:
         self._mount_failures = 0
         self._dirty = self.terminating = self.gone = False
         self.node_down = False
+        self.evicted: tuple[str, str] | None = None  # reason and words of the kubelet that threw it out
         self.cluster.clock.call_later(0, self.mount)
         self.changed()
 
@@ -105,7 +106,7 @@ class PodRun:
 
     def mount(self) -> None:
         """Set up the volumes, again until it works."""
-        if self.gone or self.terminating:
+        if self.gone or self.terminating or self.evicted:
             return
         if (refused := self._refused()) is not None:
             self.say(*refused, warning=True)
@@ -124,7 +125,7 @@ class PodRun:
         return self.node.refusal(self.pod)
 
     def _sandbox_ready(self) -> None:
-        if self.gone or self.terminating:
+        if self.gone or self.terminating or self.evicted:
             return
         self.address = self.node.address(self.pod)
         self.begin_next()
@@ -157,6 +158,16 @@ class PodRun:
             else:
                 container.cancel()
         self._finish_if_stopped()
+
+    def evict(self, words: str, reason: str = "Evicted") -> None:
+        """The kubelet throws the pod out: everything ends now and nothing starts again (evictPod)."""
+        self.evicted = reason, words
+        for container in self.containers:
+            container.cancel()
+            if container.running:
+                container.end(137, "Error")
+            container.cancel()
+        self.changed()
 
     def _finish_if_stopped(self) -> None:
         if not any(container.running for container in self.containers):
@@ -191,7 +202,7 @@ class PodRun:
         status = {
             "phase": self.phase(),
             "conditions": [
-                *_foreign(old),
+                *(_thrown_out(self.evicted[1], now) if self.evicted else _foreign(old)),
                 *merge_conditions(old.get("conditions") or (), self._conditions(), now),
             ],
             "hostIP": self.node.host_address(self.node_name),
@@ -204,10 +215,14 @@ class PodRun:
             status["initContainerStatuses"] = [each.status() for each in self.inits]
         if self.address:
             status |= {"podIP": self.address, "podIPs": [{"ip": self.address}]}
+        if self.evicted:
+            status |= {"reason": self.evicted[0], "message": self.evicted[1]}
         return status
 
     def phase(self) -> str:
         """The phase, by the kubelet's rules (`pkg/kubelet/kubelet_pods.go`, getPhase)."""
+        if self.evicted:
+            return "Failed"
         if any(init.done and init.state["terminated"]["exitCode"] != 0 for init in self.inits):
             return "Failed"
         if not all(init.done for init in self.inits):
@@ -239,6 +254,12 @@ class PodRun:
             _condition("ContainersReady", not unready, reason, words),
             _condition("PodScheduled", True),
         ]
+
+
+def _thrown_out(words: str, now: datetime) -> list[Obj]:
+    """What the eviction manager adds to the pod (eviction_manager.go)."""
+    made = {"type": "DisruptionTarget", "status": "True", "reason": "TerminationByKubelet"}
+    return [{**made, "message": words, "lastProbeTime": None, "lastTransitionTime": stamp(now)}]
 
 
 def _foreign(old: Obj) -> list[Obj]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
+from typing import Any
 
 from aiops_lab.aws.account import Account
 from aiops_lab.clock import VirtualClock
@@ -25,6 +26,7 @@ from aiops_lab.world.cluster import Cluster, Controller
 from aiops_lab.world.cronjobs import CronJobs
 from aiops_lab.world.daemonsets import DaemonSets
 from aiops_lab.world.deployments import Deployments
+from aiops_lab.world.disks import Disks
 from aiops_lab.world.disruption import DisruptionBudgets
 from aiops_lab.world.endpoints import Endpoints
 from aiops_lab.world.events import Said
@@ -69,6 +71,8 @@ class World:
         self.cluster = Cluster(store, clock, Cache())
         self.kubelets = Kubelets(self.cluster)
         self.nodes = Nodes(self.cluster)
+        self.disks = Disks(self.cluster, self.nodes, self.kubelets)
+        self.aws.hosts = self.disks
         self.cronjobs = CronJobs(self.cluster)
         self.drivers = Drivers()
         self.autoscalers = Autoscalers(self.cluster, self.kubelets)
@@ -79,6 +83,7 @@ class World:
             TaintEvictions(self.cluster),
             Scheduler(self.cluster),
             self.kubelets,
+            self.disks,
             ReplicaSets(self.cluster),
             Deployments(self.cluster),
             StatefulSets(self.cluster),
@@ -272,6 +277,14 @@ class World:
     def set_driver(self, name: str, driver: Driver) -> None:
         """Stop a CSI driver, let it fail, or install one; forgotten with the next load."""
         self.drivers.known[name] = driver
+
+    def fill_disk(self, node: str, **sizes: Any) -> None:
+        """From now on so much stands on a node's disk: `system`, `unused_images`, `tmp`, in bytes."""
+        self.disks.fill(node, **sizes)
+
+    def write_to_disk(self, namespace: str, app: str, *, local: int = 0, logs: int = 0) -> None:
+        """Each pod of an app holds so many bytes on its node from now on."""
+        self.disks.write(namespace, app, local=local, logs=logs)
 
     def stamp(self) -> str:
         """The present moment as Kubernetes writes it: for a change that writes a status."""
