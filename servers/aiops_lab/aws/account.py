@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
+from aiops_lab.aws.addon_catalogue import CATALOGUE, CatalogueAddon
+
 ACCOUNT_ID = "111122223333"
 REGION = "us-east-1"
 CLUSTER = "my-cluster"
@@ -19,37 +21,17 @@ VPC_ID = "vpc-0lab"
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """A subnet; EC2 keeps five addresses of each for itself."""
+    """A subnet; which of its addresses are taken stands in `vpc.Vpc`."""
 
     subnet_id: str
     cidr: str
     zone: str
-    available_ips: int = 251
+    tags: tuple[tuple[str, str], ...] = ()
 
     @property
     def arn(self) -> str:
         """The subnet's ARN."""
         return f"arn:aws:ec2:{REGION}:{ACCOUNT_ID}:subnet/{self.subnet_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class AddonRelease:
-    """One version of an add-on; `kubernetes`: where it runs, `default_for`: where it is offered first."""
-
-    version: str
-    kubernetes: tuple[str, ...]
-    default_for: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogueAddon:
-    """An add-on that EKS offers."""
-
-    name: str
-    kind: str
-    releases: tuple[AddonRelease, ...]
-    publisher: str = "eks"
-    needs_iam: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +42,21 @@ class InstalledAddon:
     version: str
     status: str = "ACTIVE"
     issues: tuple[tuple[str, str], ...] = ()
+    configuration: str = ""  # as given: JSON or YAML
+    role_arn: str = ""
+    pod_identities: tuple[str, ...] = ()  # ARNs of its associations
+    created_at: datetime | None = None  # the cluster's own age when absent
+    modified_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsedApi:
+    """A deprecated API in use; `callers` are user agents with their requests in 30 days."""
+
+    usage: str
+    replaced_with: str
+    stops_in: str
+    callers: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +70,9 @@ class Insight:
     status: str = "PASSING"
     reason: str = ""
     recommendation: str = ""
+    kubernetes: str = ""  # the version it looks ahead to; the cluster's own when empty
+    resources: tuple[tuple[str, str], ...] = ()  # Kubernetes URI and status
+    deprecations: tuple["UsedApi", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,40 +87,12 @@ class Nodegroup:
     capacity_type: str = "ON_DEMAND"
     status: str = "ACTIVE"
     labels: tuple[tuple[str, str], ...] = ()
+    issues: tuple[tuple[str, str, tuple[str, ...]], ...] = ()  # EKS's code, its message, resource ids
+    kubernetes: str = ""  # the cluster's own when empty
+    release: str = ""
+    ami_type: str = "AL2023_x86_64_STANDARD"
+    auto_repair: bool = False
 
-
-def _releases(*versions: str) -> tuple[AddonRelease, ...]:
-    newest, *older = versions
-    return (
-        AddonRelease(newest, ("1.35", "1.34"), default_for=("1.35",)),
-        *(AddonRelease(version, ("1.34", "1.33"), default_for=("1.34",)) for version in older),
-    )
-
-
-# Names and kinds are EKS's; the version numbers are the fixture's own.
-CATALOGUE = (
-    CatalogueAddon(
-        "vpc-cni", "networking", _releases("v1.20.4-eksbuild.2", "v1.19.0-eksbuild.1"), needs_iam=True
-    ),
-    CatalogueAddon("coredns", "networking", _releases("v1.12.4-eksbuild.1", "v1.12.1-eksbuild.2")),
-    CatalogueAddon("kube-proxy", "networking", _releases("v1.35.0-eksbuild.2", "v1.34.1-eksbuild.2")),
-    CatalogueAddon(
-        "aws-ebs-csi-driver", "storage", _releases("v1.52.1-eksbuild.1", "v1.45.0-eksbuild.2"), needs_iam=True
-    ),
-    CatalogueAddon("eks-pod-identity-agent", "security", _releases("v1.3.9-eksbuild.3", "v1.3.4-eksbuild.1")),
-    CatalogueAddon(
-        "metrics-server",
-        "observability",
-        _releases("v0.8.0-eksbuild.3", "v0.7.2-eksbuild.4"),
-        publisher="kubernetes-sigs",
-    ),
-    CatalogueAddon(
-        "amazon-cloudwatch-observability",
-        "observability",
-        _releases("v4.6.0-eksbuild.1", "v4.3.1-eksbuild.1"),
-        needs_iam=True,
-    ),
-)
 
 INSTALLED = (
     InstalledAddon("vpc-cni", "v1.20.4-eksbuild.2"),

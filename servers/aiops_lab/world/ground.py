@@ -24,6 +24,14 @@ from aiops_lab.world.site import Site
 ENVIRONMENTS = {"production": "prod", "staging": "staging", "dev": "dev"}
 SYSTEM = "kube-system"
 _ECR = "602401143452.dkr.ecr.us-east-1.amazonaws.com/eks"
+# The add-on's own defaults, with its log on stdout, where a cluster's log agent finds it.
+_CNI_ENV = {
+    "AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG": "false",
+    "AWS_VPC_K8S_CNI_LOG_FILE": "stdout",
+    "ENABLE_PREFIX_DELEGATION": "false",
+    "WARM_ENI_TARGET": "1",
+    "WARM_PREFIX_TARGET": "1",
+}
 _EVERYWHERE = [{"operator": "Exists"}]
 
 
@@ -115,9 +123,10 @@ def _talking(name: str, word: str, memory_mi: float) -> Any:
 
 def _daemon(name: str, image: str, cpu: str) -> Obj:
     labels = {"app": name, "k8s-app": name}
-    main = {"name": name, "image": image, "resources": {"requests": {"cpu": cpu}}}
+    main: Obj = {"name": name, "image": image, "resources": {"requests": {"cpu": cpu}}}
     if name == "aws-node":
         main["readinessProbe"] = {"exec": {"command": ["/app/grpc-health-probe"]}, "periodSeconds": 10}
+        main["env"] = [{"name": key, "value": value} for key, value in _CNI_ENV.items()]
     pod = template(
         labels,
         [main],

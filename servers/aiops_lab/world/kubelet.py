@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from aiops_lab.scenarios.images import Image, PullError
 from aiops_lab.world.cluster import Cluster, Controller
+from aiops_lab.world.cni import Cni
 from aiops_lab.world.container_run import ContainerRun, Record
 from aiops_lab.world.events import Said
 from aiops_lab.world.objects import Key, Obj, being_deleted, condition, key_of, meta
@@ -26,11 +27,11 @@ class Kubelets(Controller):
     kind = "Pod"
     watches = ("Node",)
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, cni: Cni) -> None:
         super().__init__(cluster)
+        self._cni = cni
         self.runs: dict[Key, PodRun] = {}
         self._images: defaultdict[str, dict[str, Image]] = defaultdict(dict)
-        self._addresses: defaultdict[str, set[str]] = defaultdict(set)
         self.refused: dict[Key, tuple[str, str]] = {}  # by claim: the event's reason and words
 
     def reset(self) -> None:
@@ -40,7 +41,6 @@ class Kubelets(Controller):
             run.drop()
         self.runs.clear()
         self._images.clear()
-        self._addresses.clear()
         self.refused.clear()
 
     def keys_for(self, change: str, obj: Obj) -> list[Key]:
@@ -103,8 +103,7 @@ class Kubelets(Controller):
     def _drop(self, run: PodRun) -> None:
         run.drop()
         del self.runs[run.key]
-        if run.address:
-            self._addresses[run.node_name].discard(run.address)
+        self.free(run.node_name, run.key)
 
     # what pods ask of their node
 
@@ -140,19 +139,15 @@ class Kubelets(Controller):
                 return str(address["address"])
         return ""
 
-    def address(self, pod: Obj) -> str:
-        """A free address for a pod in its node's subnet; the node's own for host network."""
-        node = pod["spec"]["nodeName"]
-        host = self.host_address(node)
+    def address(self, pod: Obj) -> str | None:
+        """An address for a pod, None when the CNI has none; the node's own for host network."""
         if pod["spec"].get("hostNetwork"):
-            return host
-        subnet = host.rpartition(".")[0]
-        used = set().union(*self._addresses.values())
-        last = next(
-            each for each in range(10, 100_000) if f"{subnet}.{each}" not in used and each not in _HOSTS
-        )
-        self._addresses[node].add(f"{subnet}.{last}")
-        return f"{subnet}.{last}"
+            return self.host_address(pod["spec"]["nodeName"])
+        return self._cni.ask(pod)
+
+    def free(self, node: str, key: Key) -> None:
+        """The pod's sandbox is gone, and with it its claim to an address."""
+        self._cni.release(node, key)
 
     # logs and usage
 
@@ -161,7 +156,13 @@ class Kubelets(Controller):
     ) -> list[tuple[datetime, str]] | None:
         """What a container wrote, oldest first; None when there is no such run."""
         record = self._record(namespace, pod, container, previous=previous)
-        return None if record is None else written(record, self.cluster.clock.now())
+        if record is None:
+            return None
+        said = self._cni.lines(self.runs[namespace, pod].pod) if namespace == "kube-system" else []
+        end = record.ended_at or self.cluster.clock.now()
+        own = [each for each in said if record.started_at <= each[0] <= end]
+        found = written(record, self.cluster.clock.now())
+        return sorted([*found, *own], key=lambda each: each[0]) if own else found
 
     def _record(self, namespace: str, pod: str, container: str, *, previous: bool) -> Record | None:
         run = self.runs.get((namespace, pod))
@@ -190,9 +191,6 @@ class Kubelets(Controller):
                     used = usage(each, now)
                     cpu, memory = cpu + used[0], memory + used[1]
         return cpu, memory
-
-
-_HOSTS = range(40, 60)  # last octets of the nodes themselves
 
 
 def _is_down(node: Obj) -> bool:

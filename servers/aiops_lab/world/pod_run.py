@@ -3,17 +3,23 @@
 Kept by the kubelet, one per bound pod; writes the pod's status whenever something in it moved.
 """
 
+import hashlib
 from datetime import datetime
 from typing import Protocol
 
 from aiops_lab.scenarios.images import Image
 from aiops_lab.world.cluster import Cluster
+from aiops_lab.world.cni import NO_ADDRESS
 from aiops_lab.world.container_run import ContainerRun
 from aiops_lab.world.environment import MountError, check_volumes
 from aiops_lab.world.events import Said
-from aiops_lab.world.objects import Obj, being_deleted, key_of, merge_conditions, meta, stamp
+from aiops_lab.world.objects import Key, Obj, being_deleted, key_of, merge_conditions, meta, stamp
 
 SANDBOX_S = 0.5
+_NO_NETWORK = (
+    "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "
+    '"{}": plugin type="aws-cni" name="aws-cni" failed (add): {}'
+)
 FIRST_MOUNT_RETRY_S, LONGEST_MOUNT_RETRY_S = 0.5, 122.0  # pkg/volume/util: exponential, 2m2s at most
 
 
@@ -30,8 +36,12 @@ class Node(Protocol):
         """The node holds it from now on."""
         ...
 
-    def address(self, pod: Obj) -> str:
-        """A free address for a pod."""
+    def address(self, pod: Obj) -> str | None:
+        """An address for a pod; None when there is none."""
+        ...
+
+    def free(self, node: str, key: Key) -> None:
+        """The pod needs its address no more."""
         ...
 
     def host_address(self, node: str) -> str:
@@ -59,7 +69,7 @@ class PodRun:
             main.state = {"waiting": {"reason": "PodInitializing"}}
         self.started_at = self.cluster.stamp()
         self.address: str | None = None
-        self._mount_failures = 0
+        self._mount_failures = self._sandboxes = 0
         self._dirty = self.terminating = self.gone = False
         self.node_down = False
         self.evicted: tuple[str, str] | None = None  # reason and words of the kubelet that threw it out
@@ -128,7 +138,17 @@ class PodRun:
         if self.gone or self.terminating or self.evicted:
             return
         self.address = self.node.address(self.pod)
-        self.begin_next()
+        if self.address is None:
+            self._fail_sandbox()
+        else:
+            self.begin_next()
+
+    def _fail_sandbox(self) -> None:
+        """containerd's words for the CNI's; the pod worker tries again in 10 to 15 s (pod_workers.go)."""
+        self._sandboxes += 1
+        sandbox = hashlib.sha256(f"{self.uid}/{self._sandboxes}".encode()).hexdigest()
+        self.say("FailedCreatePodSandBox", _NO_NETWORK.format(sandbox, NO_ADDRESS), warning=True)
+        self.cluster.clock.call_later(10 + self._sandboxes * 7 % 6, self._sandbox_ready)
 
     def begin_next(self) -> None:
         """Start the first init container that is not done, or all containers."""
@@ -193,8 +213,12 @@ class PodRun:
 
     def _flush(self) -> None:
         self._dirty = False
-        if not self.gone:
-            self.cluster.write_status(self.pod, self.status(self.cluster.clock.now()))
+        if self.gone:
+            return
+        status = self.status(self.cluster.clock.now())
+        if status["phase"] in ("Succeeded", "Failed"):  # its sandbox is stopped; status keeps the address
+            self.node.free(self.node_name, self.key)
+        self.cluster.write_status(self.pod, status)
 
     def status(self, now: datetime) -> Obj:
         """The PodStatus."""

@@ -23,6 +23,7 @@ from aiops_lab.scenarios.names import Names, cast
 from aiops_lab.world.autoscaling import Autoscalers
 from aiops_lab.world.cache import Cache
 from aiops_lab.world.cluster import Cluster, Controller
+from aiops_lab.world.cni import Cni
 from aiops_lab.world.cronjobs import CronJobs
 from aiops_lab.world.daemonsets import DaemonSets
 from aiops_lab.world.deployments import Deployments
@@ -69,7 +70,8 @@ class World:
         self.store, self.clock, self.seed = store, clock, seed
         self.aws = Account(started_at=clock.now(), now=clock.now)
         self.cluster = Cluster(store, clock, Cache())
-        self.kubelets = Kubelets(self.cluster)
+        self.cni = Cni(self.cluster, self.aws)
+        self.kubelets = Kubelets(self.cluster, self.cni)
         self.nodes = Nodes(self.cluster)
         self.disks = Disks(self.cluster, self.nodes, self.kubelets)
         self.aws.hosts = self.disks
@@ -80,6 +82,7 @@ class World:
             Namespaces(self.cluster),
             Quotas(self.cluster),
             self.nodes,
+            self.cni,
             TaintEvictions(self.cluster),
             Scheduler(self.cluster),
             self.kubelets,

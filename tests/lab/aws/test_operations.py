@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from aiops_lab.aws.account import Nodegroup
+from aiops_lab.aws.vpc import Vpc
 from tests.lab.aws.conftest import T0, RunningAws
 
 
@@ -161,7 +162,7 @@ def test_subnets_count_their_free_addresses(aws: RunningAws) -> None:
         "subnet-0bbb": 251,
         "subnet-0ccc": 251,
     }
-    aws.account.subnets["subnet-0bbb"] = replace(aws.account.subnets["subnet-0bbb"], available_ips=0)
+    aws.account.area(Vpc).crowd(aws.account.subnets["subnet-0bbb"], free=0)
     (full,) = ec2.describe_subnets(SubnetIds=["subnet-0bbb"])["Subnets"]
     assert (full["AvailableIpAddressCount"], full["AvailabilityZone"]) == (0, "us-east-1b")
     zone = [{"Name": "availability-zone", "Values": ["us-east-1c"]}]
