@@ -19,6 +19,7 @@ from aiops_eks.clients.events import EventReader
 from aiops_eks.clients.hands import Hands
 from aiops_eks.clients.inventory import InventoryReader
 from aiops_eks.clients.logs import LogReader
+from aiops_eks.clients.node_surroundings import NodeSurroundings
 from aiops_eks.clients.surroundings import KubeSurroundings
 from aiops_eks.diagnosis.result import Ask
 from aiops_eks.models.answers import ClusterAsk, ClusterView
@@ -28,6 +29,7 @@ from aiops_eks.tools.diagnose import DiagnoseTools
 from aiops_eks.tools.events import EventTools
 from aiops_eks.tools.logs import LogTools
 from aiops_eks.tools.manifests import ManifestTools
+from aiops_eks.tools.node_plans import NodeDesk, NodePlanTools
 from aiops_eks.tools.plans import PlanTools
 from aiops_eks.tools.resources import ResourceTools
 from aiops_shared.app import build, log_to_stderr, trace_to
@@ -39,6 +41,7 @@ from aiops_shared.aws.clients import AwsClients
 from aiops_shared.clock import Clock
 from aiops_shared.guardrails import Caller
 from aiops_shared.guardrails.facade import Guardrails
+from aiops_shared.guardrails.ports import Effects
 from aiops_shared.guardrails.redacting import redact
 from aiops_shared.http.world_clock import make_clock
 from aiops_shared.kube.clusters import ClusterDirectory
@@ -109,7 +112,14 @@ class Wiring:
     async def _effects(self, cluster: str) -> Hands:
         """Every hand of one cluster; those that few plans need are made when a target asks for them."""
         kube = await self.clusters.open(cluster)
-        return Hands(KubeEffects(kube, self.surroundings), others={})
+        plain = KubeEffects(kube, self.surroundings)
+
+        def nodes() -> Effects:
+            from aiops_eks.clients.node_effects import NodeEffects
+
+            return NodeEffects(kube, NodeSurroundings(self.clusters, self.clock), plain)
+
+        return Hands(plain, others={"v1/Node": nodes})
 
     @asynccontextmanager
     async def running(self, _: FastMCP) -> AsyncIterator[dict[str, Any]]:
@@ -131,6 +141,7 @@ def make(settings: Settings) -> FastMCP:
     facts = LazyFacts(clusters, clock, recorder)
     inventory = InventoryReader(clusters, clock, recorder)
     desk = PlanDesk(parts.surroundings, parts.guard, clock, settings.policy.plan_ttl_s)
+    nodes = NodeSurroundings(clusters, clock)
     tools = [
         *ClusterTools(inventory, LazyViews(clusters, clock)).tools(),
         *ResourceTools(inventory, DossierReader(clusters, clock, recorder)).tools(),
@@ -139,6 +150,7 @@ def make(settings: Settings) -> FastMCP:
         *DiagnoseTools(facts).tools(),
         *ManifestTools(facts).tools(),
         *PlanTools(desk, parts.guard).tools(),
+        *NodePlanTools(NodeDesk(nodes, parts.guard, clock, settings.policy.plan_ttl_s)).tools(),
     ]
     server = build(
         "eks", tools, settings=settings, instructions=INSTRUCTIONS, calls=recorder, lifespan=parts.running

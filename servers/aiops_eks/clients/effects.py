@@ -61,6 +61,8 @@ class KubeEffects:
         if step.verb == "evict":
             await self._evict(ref, uid_of(current), permit)
             return None
+        if step.verb != "delete":
+            raise ActionRefusedError(str(ref), f"the Kubernetes hand knows no step {step.verb}", "plan again")
         await self.kube.delete(
             kind_word(ref), ref.namespace, ref.name, uid=uid_of(current), dry_run=False, permit=permit
         )

@@ -8,22 +8,50 @@ use. Groups that nobody claims belong to the Kubernetes API.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from aiops_shared.guardrails.models import Facts, GateCheck, GateResult, Json, ObjectRef, Plan, Step
+from aiops_shared.errors import ActionRefusedError
+from aiops_shared.guardrails.models import (
+    Facts,
+    GateCheck,
+    GateResult,
+    Json,
+    ObjectRef,
+    Part,
+    Plan,
+    Round,
+    Step,
+)
 from aiops_shared.guardrails.permits import Permit
-from aiops_shared.guardrails.ports import Effects
+from aiops_shared.guardrails.ports import Effects, Sweeper
 
 
 @dataclass(frozen=True)
 class Hands:
-    """Fulfils `Effects` by handing on. `others`: API group -> the adapter that carries it."""
+    """Fulfils `Effects` and `Sweeper` by handing on.
+
+    `others`: an API group, or `group/version/Kind` of one kind (`v1/Node`), -> the adapter that carries it.
+    """
 
     kubernetes: Effects
     others: Mapping[str, Callable[[], Effects]]
 
     def of(self, ref: ObjectRef) -> Effects:
         """The adapter of a target."""
-        made = self.others.get(ref.group)
+        made = self.others.get(f"{ref.api_version}/{ref.kind}") or self.others.get(ref.group)
         return made() if made else self.kubernetes
+
+    async def parts(self, ref: ObjectRef, step: Step) -> Round:
+        """What is left of a target's parts. Raises ActionRefusedError when its adapter knows none."""
+        return await self._sweeper(ref).parts(ref, step)
+
+    async def carry_part(self, ref: ObjectRef, step: Step, part: Part, permit: Permit) -> str:
+        """Take one part away; why not yet, or nothing."""
+        return await self._sweeper(ref).carry_part(ref, step, part, permit)
+
+    def _sweeper(self, ref: ObjectRef) -> Sweeper:
+        found = self.of(ref)
+        if not isinstance(found, Sweeper):
+            raise ActionRefusedError(str(ref), "has no parts that could be taken away", "plan again")
+        return found
 
     async def read(self, ref: ObjectRef) -> Json | None:
         """The object now, or None when it is gone."""

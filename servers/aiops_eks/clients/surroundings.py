@@ -243,15 +243,15 @@ class KubeSurroundings:
     async def dry_run(self, draft: Draft, around: Around) -> DryRun:
         """The first step as a server-side dry run: real admission, real validation, nothing stored."""
         kube = await self.clusters.open(draft.ref.cluster)
-        return await _tried(lambda: _dry(kube, draft.steps[0], around))
+        return await tried(lambda: _dry(kube, draft.steps[0], around))
 
     async def dry_apply(self, manifest: Obj, around: Around) -> DryRun:
         """The server-side apply of a manifest, dry."""
         kube = await self.clusters.open(around.ref.cluster)
-        return await _tried(lambda: kube.apply(manifest, dry_run=True))
+        return await tried(lambda: kube.apply(manifest, dry_run=True))
 
 
-async def _tried(ask: Callable[[], Awaitable[Obj | None]]) -> DryRun:
+async def tried(ask: Callable[[], Awaitable[Obj | None]]) -> DryRun:
     """A dry run; where it is not allowed, or a webhook does not take part, only the schema is known (D14)."""
     try:
         with remarks.heard() as said:
@@ -266,7 +266,7 @@ async def _tried(ask: Callable[[], Awaitable[Obj | None]]) -> DryRun:
         return DryRun(validation="schema_only", missing=(one_line(problem.reason, 300),))
 
 
-async def _dry_write(kube: KubeReadWrite, step: Step, obj: Obj, ref: ObjectRef) -> Obj:
+async def dry_write(kube: KubeReadWrite, step: Step, obj: Obj, ref: ObjectRef) -> Obj:
     """Status moves every few seconds, and the resourceVersion with it: a dry run that met that looks again.
 
     Raises ConflictError when the spec itself moved (D2).
@@ -289,7 +289,7 @@ def _generation(obj: Obj) -> Any:
 async def _dry(kube: KubeReadWrite, step: Step, around: Around) -> Obj | None:
     ref = around.ref
     if step.verb == "write" and around.obj is not None:
-        return await _dry_write(kube, step, around.obj, ref)
+        return await dry_write(kube, step, around.obj, ref)
     if step.verb == "create":
         return await kube.create(step.body, dry_run=True)
     if step.verb == "delete":

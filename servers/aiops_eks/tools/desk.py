@@ -5,6 +5,8 @@ policy, store. Nothing is changed. What policy denies for good is refused here a
 that passes with time (a freeze, a repeat limit) is shown on the plan.
 """
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import anyio.to_thread
@@ -28,7 +30,9 @@ from aiops_shared.results import Evidence, Table
 
 _DIFF_BYTES = 1800
 _SHOWN_VALUE = 160
-_PASSING = frozenset({"freeze", "repeat-limit", "rate-limit", "read-only", "audit-down"})
+_MOST_ROWS = 20
+_WELL = frozenset({"applied", "verified", "undone", "skipped", "pending"})
+PASSING = frozenset({"freeze", "repeat-limit", "rate-limit", "read-only", "audit-down"})
 
 
 def _verdict_text(verdict: Verdict) -> str:
@@ -92,7 +96,7 @@ class PlanDesk:
         facts = measure(draft, around, wanted=wanted)
         request = request_of(draft, facts, self.guard.caller)
         verdict = await self.guard.judge(request, owner_key(around))
-        if verdict.decision == "deny" and verdict.rule not in _PASSING:
+        if verdict.decision == "deny" and verdict.rule not in PASSING:
             raise await self.guard.refuse(request, _with_budgets(verdict, around))
         return facts, verdict
 
@@ -112,7 +116,7 @@ class PlanDesk:
             facts=facts,
             verdict=verdict,
             policy_digest=self.guard.policy_digest,
-            warnings=(*_remarked(found), *(() if dry else _admitted(draft, around, found))),
+            warnings=(*remarked(found), *(() if dry else _admitted(draft, around, found))),
         )
         stamp = Stamp(
             plan_id=new_id("pln_"),
@@ -123,17 +127,16 @@ class PlanDesk:
         )
         plan = plan_of(draft, around, judged, stamp)
         await self.guard.save_plan(plan)
-        return _shown(plan, draft, found)
+        return shown(plan, draft.shows, found)
 
     def status(self, record: ActionRecord) -> ActionStatus:
         """An action's journal as an answer."""
-        rows = tuple((step.target, step.step, step.state, step.says) for step in record.steps)
         return ActionStatus(
             summary=f"{record.state}: {record.says}"[:400],
             action_id=record.action_id,
             plan_id=record.plan_id,
             state=record.state,
-            steps=Table(columns=("target", "step", "state", "says"), rows=rows),
+            steps=Table(columns=("target", "step", "state", "says"), rows=_rows(record)),
             can_undo=record.can_undo,
             approval_id=record.approval_id,
             started_at=record.started_at.isoformat(timespec="seconds"),
@@ -142,6 +145,20 @@ class PlanDesk:
             if record.state in {"running", "undoing"}
             else "",
         )
+
+
+def _rows(record: ActionRecord) -> tuple[tuple[str, str, str, str], ...]:
+    """The journal's rows; of a long one what went well is counted, so that the rest is seen."""
+    if len(record.steps) <= _MOST_ROWS:
+        return tuple((step.target, step.step, step.state, step.says) for step in record.steps)
+    rows: list[tuple[str, str, str, str]] = []
+    folded: Counter[tuple[str, str]] = Counter()
+    for step in record.steps:
+        if step.state in _WELL or len(rows) >= _MOST_ROWS:
+            folded[step.step, step.state] += 1
+        else:
+            rows.append((step.target, step.step, step.state, step.says))
+    return (*rows, *((f"{count} targets", step, state, "") for (step, state), count in folded.items()))
 
 
 def _identity(manifest: Obj) -> tuple[str, str, str]:
@@ -166,7 +183,7 @@ def _with_budgets(verdict: Verdict, around: Around) -> Verdict:
     return verdict.model_copy(update={"advice": f"{said}. {verdict.advice}"})
 
 
-def _remarked(dry: DryRun) -> tuple[str, ...]:
+def remarked(dry: DryRun) -> tuple[str, ...]:
     """What the API server itself warned of: deprecated versions, weak pod security, a webhook's advice."""
     return tuple(f"The API server warns: {said}" for said in dry.remarks)
 
@@ -198,7 +215,8 @@ def _cut_diff(plan: Plan) -> tuple[Table, tuple[str, ...]]:
     return Table(columns=("field", "before", "after"), rows=tuple(rows)), (said,) if left else ()
 
 
-def _shown(plan: Plan, draft: Draft, dry: DryRun) -> PlannedChange:
+def shown(plan: Plan, shows: Mapping[str, str], dry: DryRun) -> PlannedChange:
+    """A stored plan as an answer; `shows` is what to look at beside the diff."""
     verdict = _verdict_text(plan.verdict)
     missing = f": missing {'; '.join(dry.missing)}" if dry.missing else ""
     lost = f"; lost: {', '.join(plan.lost)}" if plan.lost else ""
@@ -213,10 +231,10 @@ def _shown(plan: Plan, draft: Draft, dry: DryRun) -> PlannedChange:
         advice=plan.verdict.advice,
         diff=diff,
         blast_radius=plan.blast_radius.says,
-        rollout=draft.shows.get("rollout", ""),
+        rollout=shows.get("rollout", ""),
         reversible=f"{plan.reversible}{lost}",
         validation=f"{plan.validation}{missing}",
-        shows={key: one_line(text) for key, text in draft.shows.items() if key != "rollout"},
+        shows={key: one_line(text) for key, text in shows.items() if key != "rollout"},
         expires_at=plan.expires_at.isoformat(timespec="seconds"),
         evidence=_evidence(plan),
         warnings=(*plan.warnings, *left_out),

@@ -1,0 +1,105 @@
+"""Plans of changes to nodes: cordon, uncordon, taint, drain, clean_disk. It only reads; execute_plan acts.
+
+One tool for all of them, since they name nodes in the same ways; each action has a room in `planning`.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from fastmcp.tools import Tool
+from pydantic import BeforeValidator, Field
+
+from aiops_eks.models.changes import PlannedChange
+from aiops_eks.planning import nodes as node_changes
+from aiops_eks.planning.judging import Judged, Stamp
+from aiops_eks.planning.nodes_facts import measure_nodes
+from aiops_eks.planning.nodes_judging import plan_of, request_of
+from aiops_eks.planning.nodes_scene import NodesAround, NodesAsked, NodesDraft, NodeWish
+from aiops_eks.tools.desk import PASSING, remarked, shown
+from aiops_eks.tools.plans import Reason
+from aiops_shared.clock import Clock
+from aiops_shared.guardrails.facade import Guardrails
+from aiops_shared.guardrails.ids import new_id
+from aiops_shared.params import PLANS, AnyName, Cluster, ObjectName, Selector, to_list
+
+NodeNames = Annotated[list[ObjectName] | None, BeforeValidator(to_list), Field(description="Node names")]
+Taint = Annotated[
+    str | None,
+    Field(max_length=400, description="taint: key=value:NoSchedule; a - at its end removes it"),
+]
+WaitMinutes = Annotated[
+    int | None, Field(ge=1, le=120, description="drain: wait for budgets, a node; default 10")
+]
+
+
+@dataclass(frozen=True)
+class NodeDesk:
+    """One way from a wish about nodes to a stored, judged plan."""
+
+    surroundings: NodesAround
+    guard: Guardrails
+    clock: Clock
+    plan_ttl_s: int
+
+    async def plan(self, action: str, asked: NodesAsked, wish: NodeWish, reason: str) -> PlannedChange:
+        """cordon, uncordon, taint, drain. Raises what policy denies for good, audited."""
+        asked.check()
+        node_changes.check_fits(action, wish)
+        moves = action == "drain"
+        nodes = await self.surroundings.around(asked, moves=moves)
+        draft: NodesDraft = node_changes.draft(action, nodes, wish)
+        facts = measure_nodes(nodes, action, draft.reversible)
+        request = request_of(draft, facts, self.guard.caller)
+        verdict = await self.guard.judge(request, draft.targets[0].owner)
+        if verdict.decision == "deny" and verdict.rule not in PASSING:
+            raise await self.guard.refuse(request, verdict)
+        dry = await self.surroundings.dry_run(draft, nodes)
+        judged = Judged(
+            dry=dry,
+            facts=facts,
+            verdict=verdict,
+            policy_digest=self.guard.policy_digest,
+            warnings=remarked(dry),
+        )
+        stamp = Stamp(
+            plan_id=new_id("pln_"),
+            caller=self.guard.caller,
+            at=self.clock.safe_now(),
+            ttl_s=self.plan_ttl_s,
+            reason=reason,
+        )
+        plan = plan_of(draft, nodes, judged, stamp)
+        await self.guard.save_plan(plan)
+        return shown(plan, draft.shows, dry)
+
+
+@dataclass(frozen=True)
+class NodePlanTools:
+    """The tool; `desk` plans what the Kubernetes API does."""
+
+    desk: NodeDesk
+
+    async def plan_node_change(
+        self,
+        action: Literal["cordon", "uncordon", "taint", "drain"],
+        names: NodeNames = None,
+        selector: Selector = None,
+        nodepool: AnyName = None,
+        taint: Taint = None,
+        wait_minutes: WaitMinutes = None,
+        cluster: Cluster = None,
+        reason: Reason = None,
+    ) -> PlannedChange:
+        """Plan to cordon, uncordon, taint or drain nodes, by names, label selector or nodepool.
+
+        Changes nothing. Shows which pods move, which budget blocks now and what is lost.
+        """
+        asked = NodesAsked(
+            cluster=cluster, names=tuple(names or ()), selector=selector or "", pool=nodepool or ""
+        )
+        wish = NodeWish(taint=taint or "", wait_s=wait_minutes * 60.0 if wait_minutes else None)
+        return await self.desk.plan(action, asked, wish, reason or "")
+
+    def tools(self) -> list[Tool]:
+        """The tools of this module."""
+        return [Tool.from_function(self.plan_node_change, annotations=PLANS, tags={"plan"})]
