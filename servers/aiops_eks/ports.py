@@ -17,8 +17,10 @@ from aiops_eks.models.answers import (
     ResourceList,
     ResourceView,
 )
+from aiops_eks.models.change_rows import ChangeAsk, ChangeList
 from aiops_shared.aws import EksCluster
 from aiops_shared.guardrails.permits import Permit
+from aiops_shared.kube.changes.records import Span, Told
 from aiops_shared.kube.choosing import Choice
 from aiops_shared.kube.models import ClusterInfo, DescribedRow, Kind, LogLine, ObjectPage, TablePage
 
@@ -35,6 +37,10 @@ class Kube(Protocol):
 
     async def kind(self, word: str) -> Kind:
         """Find a kind by kind, plural, short name or `plural.group`; KindUnknownError names the nearest."""
+        ...
+
+    async def kinds(self) -> tuple[Kind, ...]:
+        """Every kind that the cluster serves."""
         ...
 
     async def get(self, kind: str, namespace: str, name: str) -> Obj:
@@ -221,4 +227,20 @@ class Journal(Protocol):
 
     async def events(self, ask: EventAsk) -> EventList:
         """Events, equal ones counted together, warnings first."""
+        ...
+
+
+class Changes(Protocol):
+    """What changed in a cluster."""
+
+    async def changes(self, ask: ChangeAsk) -> ChangeList:
+        """One timeline of all sources, newest first."""
+        ...
+
+
+class ChangeJournal(Protocol):
+    """What `eks-aiops forward` kept of a cluster."""
+
+    async def changes(self, cluster: str, span: Span) -> Told:
+        """The kept changes of the span; a gap where none were kept."""
         ...

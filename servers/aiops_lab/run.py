@@ -37,6 +37,7 @@ from aiops_lab.control import control_app
 from aiops_lab.export import aws_environment, kubeconfig, write_private
 from aiops_lab.identity import LabAuthenticator
 from aiops_lab.kube.app import build_app
+from aiops_lab.kube.auditing import AuditLog
 from aiops_lab.kube.errors import ApiError
 from aiops_lab.kube.faults import Fault, Faults
 from aiops_lab.kube.requests import RequestLog
@@ -95,11 +96,11 @@ class Lab:
         self.store = Store(self.clock.now, [*BUILT_IN, *LAB_CRDS], seed=seed)
         grant(self.store)
         self.world = World(self.store, self.clock, seed)
-        self.requests = RequestLog()
         self.faults = Faults(seed)
         self.aws_faults = AwsFaults()
         self.directory = Directory(wall)
         self.account = self.world.aws
+        self.requests = RequestLog(heard=lambda *seen: self.account.area(AuditLog).take(*seen))
         self.aws_url = self.kube_url = self.url = ""
         self._closing = ExitStack()
         self._ready, self._stop = anyio.Event(), anyio.Event()

@@ -130,6 +130,10 @@ class FakeKube:
                 return kind
         raise KindUnknownError(f"kind {word}", "the cluster serves no such kind", "nearest: Pod")
 
+    async def kinds(self) -> tuple[Kind, ...]:
+        self.requests.append("discovery")
+        return KINDS
+
     async def get(self, kind: str, namespace: str, name: str) -> Obj:
         names.object_name(kind, name)
         found = await self.kind(kind)

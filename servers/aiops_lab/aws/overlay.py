@@ -45,6 +45,7 @@ class Call:
     caller: AccessKey
     region: str
     params: Mapping[str, Any]
+    user_agent: str = ""
 
 
 Operation = Callable[[Call], Mapping[str, Any]]
@@ -131,7 +132,8 @@ class Overlay:
         seen.service, seen.region = signature.service.lower(), signature.region
         seen.matched = self._match(seen.service, environ)
         seen.caller = verify(message, signature, self._directory)
-        call = Call(seen.caller, seen.region, _parse(seen.matched) if seen.matched else {})
+        params = _parse(seen.matched) if seen.matched else {}
+        call = Call(seen.caller, seen.region, params, environ.get("HTTP_USER_AGENT", "")[:256])
         if (broken := self._misbehave(seen, call)) is not None:
             return broken
         operation = self._operations.get((seen.service, seen.operation))

@@ -5,11 +5,13 @@ Called by `aiops_lab.run`. A room is a module with `<room>_operations(account)` 
 """
 
 from aiops_lab.aws.account import Account
+from aiops_lab.aws.cloudtrail import cloudtrail_operations, recorded
 from aiops_lab.aws.ec2 import ec2_operations
 from aiops_lab.aws.ec2_instances import ec2_instance_operations
 from aiops_lab.aws.eks import eks_operations
 from aiops_lab.aws.eks_addons import eks_addon_operations
 from aiops_lab.aws.eks_lifecycle import eks_lifecycle_operations
+from aiops_lab.aws.logs import logs_operations
 from aiops_lab.aws.overlay import Operations
 from aiops_lab.aws.principals import Directory
 from aiops_lab.aws.ssm import ssm_operations
@@ -17,8 +19,8 @@ from aiops_lab.aws.sts import sts_operations
 
 
 def operations(account: Account, directory: Directory) -> Operations:
-    """The operations of all services, bound to one account."""
-    return {
+    """The operations of all services, bound to one account; what changes something is on CloudTrail."""
+    served = {
         **eks_operations(account, directory),
         **eks_addon_operations(account),
         **eks_lifecycle_operations(account),
@@ -26,4 +28,7 @@ def operations(account: Account, directory: Directory) -> Operations:
         **ec2_operations(account),
         **ssm_operations(account),
         **ec2_instance_operations(account),
+        **logs_operations(account),
+        **cloudtrail_operations(account),
     }
+    return recorded(account, served)

@@ -210,7 +210,9 @@ class _Api:
                 user_agent=request.headers.get("user-agent", "")[:256],
                 body_sha256=hashlib.sha256(noted.body).hexdigest() if noted.body else "",
                 impersonator=noted.impersonator,
-            )
+            ),
+            noted.body,
+            target.resource.group if target else "",
         )
 
 

@@ -1,6 +1,7 @@
 """The simulator's own account of what it was asked: tests count effects here, not in our audit."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,8 +38,11 @@ class LoggedRequest:
 class RequestLog:
     """The last requests, oldest first; `total` counts those forgotten too."""
 
-    def __init__(self, capacity: int = 20_000) -> None:
+    def __init__(
+        self, capacity: int = 20_000, heard: Callable[[LoggedRequest, bytes, str], None] | None = None
+    ) -> None:
         self._entries: deque[LoggedRequest] = deque(maxlen=capacity)
+        self._heard = heard  # gets each request with its body and API group: the audit log
         self.total = 0
 
     @property
@@ -46,10 +50,12 @@ class RequestLog:
         """What is remembered."""
         return list(self._entries)
 
-    def append(self, entry: LoggedRequest) -> None:
+    def append(self, entry: LoggedRequest, body: bytes = b"", group: str = "") -> None:
         """Remember one more, forgetting the oldest where the log is full."""
         self._entries.append(entry)
         self.total += 1
+        if self._heard is not None:
+            self._heard(entry, body, group)
 
     def writes(self) -> list[LoggedRequest]:
         """Mutating requests that were no dry run, refused ones too: somebody tried."""

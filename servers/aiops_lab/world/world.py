@@ -14,6 +14,7 @@ from typing import Any
 from aiops_lab.aws.account import Account
 from aiops_lab.clock import VirtualClock
 from aiops_lab.kube.admission.webhooks import WebhookAnswer
+from aiops_lab.kube.auditing import AuditLog
 from aiops_lab.kube.store import Store
 from aiops_lab.kube.wire import clone
 from aiops_lab.scenarios import SCENARIOS
@@ -50,12 +51,15 @@ PAST = timedelta(days=30)
 REMEMBERED_S = 4200.0  # events older than this are gone by T0: not even written
 WATCHED_S = 900.0  # autoscalers that wake a quarter of an hour before T0 have settled by then
 _ANOTHER_CAST, _MOST_CASTS = 1000, 20
+EDITOR = "platform-team"  # who does what a story leaves nameless
+_KUBECTL = "kubectl/v1.35.0 (linux/amd64) kubernetes/0000000"
+AGENTS = {"kubectl": _KUBECTL, "kubectl-edit": _KUBECTL, "kubectl-client-side-apply": _KUBECTL}
 _STEP_S, _IDLE_S, _QUIET_S = 0.5, 900.0, 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeRecord:
-    """One change somebody made, as an audit log would tell it (the log itself comes with a later issue)."""
+    """One change somebody made, as the audit log tells it too."""
 
     at: datetime
     user: str
@@ -194,7 +198,19 @@ class World:
     def put(self, *objects: Obj, by: str = "kubectl-client-side-apply") -> None:
         """Create objects now."""
         for obj in objects:
-            self.store.create(obj, manager=by)
+            self._audit("create", self.store.create(obj, manager=by), EDITOR, by)
+
+    def _audit(self, verb: str, obj: Obj, user: str, agent: str) -> None:
+        """What somebody did in the story, in the control plane's audit log."""
+        resource = self.store.registry.of(obj)
+        ref = {
+            "resource": resource.plural,
+            "apiGroup": resource.group,
+            "namespace": meta(obj).get("namespace", ""),
+            "name": meta(obj)["name"],
+        }
+        told = {"verb": verb, "user": user, "agent": AGENTS.get(agent, agent)}
+        self.aws.area(AuditLog).add(self.clock.now(), ref, told)
 
     def put_at(self, before_s: float, *objects: Obj, by: str = "kubectl-client-side-apply") -> None:
         """Create objects at T0 minus `before_s`."""
@@ -208,9 +224,12 @@ class World:
         def act() -> None:
             found = self.store.get(kind, namespace, name)
             if found is not None:
-                known = clone(found).get("status")
+                before = clone(found)
+                known = before.get("status")
                 change(found)
                 self.store.update(found, manager="kubectl-edit")
+                if {**found, "status": known} != {**before, "status": known}:
+                    self._audit("update", found, EDITOR, "kubectl-edit")
                 if found.get("status") != known:  # has its own endpoint, as on a real server
                     self.store.set_status(kind, namespace, name, found["status"])
 
@@ -223,6 +242,7 @@ class World:
             found = self.store.get(kind, namespace, name)
             if found is not None:
                 self.changes.append(ChangeRecord(self.clock.now(), user, "delete", found))
+                self._audit("delete", found, user, "kubectl")
                 self.store.delete(kind, namespace, name)
 
         self.at(before_s, act)

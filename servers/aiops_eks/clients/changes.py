@@ -1,0 +1,160 @@
+"""What changed in a cluster, newest first: the shared timeline as an answer of bounded size.
+
+Called by the tool `list_changes` through `ports.Changes`. The sources and the joining live in
+`aiops_shared.kube.changes`, since other servers read them too (D24).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from aiops_eks.clients.namespaces import require_namespace
+from aiops_eks.clients.paging import cursor_at, digest, offset_of
+from aiops_eks.clients.wording import counted, cut
+from aiops_eks.models.change_rows import ChangeAsk, ChangeList
+from aiops_eks.models.fields import ago
+from aiops_eks.ports import ChangeJournal, Clusters, Kube
+from aiops_shared.aws import EksCluster
+from aiops_shared.clock import Clock
+from aiops_shared.errors import AiopsError, InvalidInputError
+from aiops_shared.kube.changes.aws import AWS_KINDS
+from aiops_shared.kube.changes.records import Change, Span, Timeline
+from aiops_shared.kube.changes.timeline import Sources, read_changes
+from aiops_shared.kube.models import Kind
+from aiops_shared.params import since_to_datetime
+from aiops_shared.results import Cell, Evidence, Table
+
+LONGEST = timedelta(days=90)  # CloudTrail's event history; every other source is shorter
+DEFAULT_ROWS = 30
+ROW_CHARS, MOST_CHARS = 3_000, 28_000
+WHAT_CHARS, CLIENT_CHARS, GAP_CHARS = 220, 48, 420
+COLUMNS = ("at", "verb", "object", "by", "client", "what", "sources")
+
+
+@dataclass(frozen=True)
+class ChangeReader:
+    """Fulfils `ports.Changes`."""
+
+    clusters: Clusters
+    clock: Clock
+    redact: Callable[[str], str]
+    journal: ChangeJournal | None = None
+
+    async def changes(self, ask: ChangeAsk) -> ChangeList:
+        """The timeline. Raises InvalidInputError before any request, KindUnknownError, NotFoundError."""
+        now = await self.clock.now()
+        since, until = _span(ask, now)
+        question = digest(ask.cluster, ask.namespace, ask.kind, ask.name, ask.since, ask.until)
+        offset = offset_of(ask.cursor, question)
+        kube = await self.clusters.open(ask.cluster)
+        kind = await _kind(kube, ask.kind)
+        namespace = ask.namespace if kind is None or kind.namespaced else ""
+        word = kind.kind if kind else _aws_kind(ask.kind)
+        span = Span(since, until, namespace, word, ask.name, kind.plural if kind else "")
+        eks, why = await self._aws_side(ask.cluster)
+        timeline = await read_changes(Sources(kube, self.redact, eks, why, self.journal), span)
+        if not timeline.changes:
+            await require_namespace(kube, namespace)
+        return _answer(ask, kube.cluster, timeline, offset, question, now)
+
+    async def _aws_side(self, cluster: str | None) -> tuple[EksCluster | None, str]:
+        """AWS, or why it is not asked. What fails there never takes the Kubernetes side with it."""
+        try:
+            return await self.clusters.eks(cluster), ""
+        except AiopsError as error:
+            return None, error.wire()
+
+
+def _span(ask: ChangeAsk, now: datetime) -> tuple[datetime, datetime]:
+    since = since_to_datetime(ask.since, now)
+    until = since_to_datetime(ask.until, now) if ask.until else now
+    if ask.name and not ask.kind:
+        raise InvalidInputError("kind", "is needed with name", "give kind and name, or neither")
+    if since >= until:
+        raise InvalidInputError("since", "is not before until", "give an earlier since")
+    if since < now - LONGEST:
+        raise InvalidInputError("since", "is more than 90 days back", "no source knows older changes")
+    return since, until
+
+
+def _aws_kind(word: str) -> str:
+    return next((kind for kind in AWS_KINDS if kind.lower() == word.lower()), "")
+
+
+async def _kind(kube: Kube, word: str) -> Kind | None:
+    """The kind asked about; None for none, and for what AWS alone knows (Addon, Nodegroup)."""
+    if not word or _aws_kind(word):
+        return None
+    return await kube.kind(word)
+
+
+def _answer(
+    ask: ChangeAsk, cluster: str, timeline: Timeline, offset: int, question: str, now: datetime
+) -> ChangeList:
+    page = _fitting(timeline.changes[offset : offset + ask.limit])
+    end = offset + len(page)
+    more = end < len(timeline.changes)
+    return ChangeList(
+        summary=_said(ask, cluster, timeline, now),
+        total=len(timeline.changes),
+        changes=Table(columns=COLUMNS, rows=tuple(map(_row, page))),
+        evidence=tuple(
+            Evidence(source=one.source, query=cut(one.asked, 900), says=one.says)
+            for one in timeline.told
+            if one.asked and one.source in {"audit", "cloudtrail", "journal"}
+        ),
+        warnings=tuple(f"coverage_gap: {cut(str(gap), GAP_CHARS)}" for gap in timeline.gaps),
+        hint="" if page else _empty(ask),
+        truncated=more,
+        next_cursor=cursor_at(end, question) if more else "",
+        untrusted=("changes",),
+    )
+
+
+def _row(change: Change) -> tuple[Cell, ...]:
+    place = "/".join(part for part in (change.namespace, change.name) if part)
+    early = f" (or up to {ago(change.within_s)} earlier)" if change.within_s else ""
+    return (
+        change.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        change.verb,
+        f"{change.kind} {place}".strip(),
+        change.user or None,
+        cut(change.client, CLIENT_CHARS) or None,
+        (cut("; ".join(change.what), WHAT_CHARS) + early).strip() or None,
+        ",".join(change.sources),
+    )
+
+
+def _fitting(changes: Sequence[Change]) -> list[Change]:
+    """As many as a default answer takes; a page asked to be longer takes more."""
+    left = ROW_CHARS if len(changes) <= DEFAULT_ROWS else MOST_CHARS
+    for at, change in enumerate(changes):
+        left -= 30 + sum(len(str(cell or "")) for cell in _row(change))
+        if left < 0 and at:
+            return list(changes[:at])
+    return list(changes)
+
+
+def _said(ask: ChangeAsk, cluster: str, timeline: Timeline, now: datetime) -> str:
+    """Kinds and verbs only: names and agents are somebody else's text."""
+    where = f"{cluster}/{ask.namespace}" if ask.namespace else cluster
+    about = f" of {ask.kind}{f' {ask.name}' if ask.name else ''}" if ask.kind else ""
+    if not timeline.changes:
+        return cut(f"No changes{about} in {where} since {ask.since} in the sources that answered.")
+    newest = timeline.changes[0]
+    kinds = dict.fromkeys(f"{change.verb} {change.kind}" for change in timeline.changes)
+    shown = ", ".join(list(kinds)[:6])
+    named = sum(1 for change in timeline.changes if change.user)
+    last = ago((now - newest.at).total_seconds())
+    gaps = f" {counted(len(timeline.gaps), 'coverage gap')}." if timeline.gaps else ""
+    return cut(
+        f"{counted(len(timeline.changes), 'change')}{about} in {where} since {ask.since}, newest {last} ago;"
+        f" {named} with a known user: {shown}.{gaps}"
+    )
+
+
+def _empty(ask: ChangeAsk) -> str:
+    return (
+        f"Searched since {ask.since}. Nothing changed, or the source that knows it is a coverage gap (see"
+        " warnings), or it is older: give an earlier since."
+    )
