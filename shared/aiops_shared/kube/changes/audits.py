@@ -33,7 +33,7 @@ def audit_changes(records: Iterable[Obj], kinds: dict[str, str], redact: Redact)
         ref = mapping(record.get("objectRef"))
         at = moment(record.get("requestReceivedTimestamp")) or moment(record.get("stageTimestamp"))
         resource = text(ref.get("resource"))
-        if at is None or not resource:
+        if at is None or not resource or _is_dry_run(record):
             continue
         user = text(mapping(record.get("user")).get("username"))
         yield Change(
@@ -47,6 +47,13 @@ def audit_changes(records: Iterable[Obj], kinds: dict[str, str], redact: Redact)
             client=short(record.get("userAgent") or ""),
             sources=("audit",),
         )
+
+
+def _is_dry_run(record: Obj) -> bool:
+    """A dry run is authorised and logged like the real request; a delete may ask for it in its body."""
+    body = mapping(record.get("requestObject"))
+    options = mapping(body.get("deleteOptions")) or body
+    return "dryRun=All" in text(record.get("requestURI")) or options.get("dryRun") == ["All"]
 
 
 def _name(record: Obj, ref: Obj) -> str:

@@ -48,9 +48,7 @@ async def audit(eks: EksCluster, span: Span, kinds: Mapping[str, str], redact: R
     except AiopsError as error:
         return Told("audit", gaps=(_why(eks, "audit", error),))
     changes = tuple(audit_changes(found.records, dict(kinds), redact))
-    gaps = (
-        () if found.whole else ("only the newest records were read; shorten since..until or name an object",)
-    )
+    gaps = (found.cut,) if found.cut else ()
     says = f"{len(found.records)} writes; {found.bytes_scanned / MEGABYTE:.1f} MB scanned (billed per GB)"
     return Told("audit", changes, gaps, f"Logs Insights on /aws/eks/{eks.name}/cluster: {found.query}", says)
 
