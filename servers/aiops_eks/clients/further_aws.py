@@ -10,16 +10,19 @@ AWS side is not known has one gap for all of it.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 
+from aiops_eks.clients import aws_shapes as shapes
+from aiops_eks.clients.aws_addons import AwsAddons, gap
 from aiops_eks.clients.gathering import gathered
 from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.further import aws
 from aiops_eks.diagnosis.objects import Ref
+from aiops_eks.models.aws_addons import Issue, Read, Support
 from aiops_eks.models.fields import Obj, part, text, words
 from aiops_eks.ports import Clusters
 from aiops_shared.aws import EksCluster
@@ -27,7 +30,7 @@ from aiops_shared.errors import AiopsError
 
 WITHIN_S = 12.0
 MOST = 100  # of one kind: node groups, profiles, insights
-MOST_ADDONS = 40
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,15 @@ class Asked:
     facts: Facts
     _lock: anyio.Lock = field(default_factory=anyio.Lock)
     _described: Obj | None = None
+
+    @property
+    def addons(self) -> AwsAddons:
+        """What EKS itself says, by name."""
+        return AwsAddons(self.eks)
+
+    def issue(self, one: Issue) -> Issue:
+        """A health issue with its words redacted."""
+        return replace(one, message=self.redact(one.message))
 
     async def described(self) -> Obj:
         """DescribeCluster's `cluster`."""
@@ -129,53 +141,58 @@ async def _ask(
     try:
         found[one.type] = tuple(await _READ[one.type](side, gaps))
     except AiopsError as problem:
-        gaps.append(f"AWS: {one.what}: {problem.wire()[:200]}")
+        gaps.append(f"AWS: {gap(one.what, problem)}")
+    except _UnreadError:
+        return
 
 
-async def _or_gap(what: str, ask: Awaitable[Any], gaps: list[str], otherwise: Any) -> Any:
-    """What `ask` brings; a half of a source that fails is a gap of its own."""
-    try:
-        return await ask
-    except AiopsError as problem:
-        gaps.append(f"AWS: {what}: {problem.wire()[:200]}")
-        return otherwise
+def _kept(read: Read[Item], gaps: list[str]) -> tuple[Item, ...]:
+    """What a source gave. Raises UnreadError when not even its names came."""
+    gaps.extend(f"AWS: {gap}" for gap in read.gaps)
+    if not read.known:
+        raise _UnreadError
+    return read.items
+
+
+class _UnreadError(Exception):
+    """Its gap is said already: the source stays unread, and nothing is concluded from its absence."""
 
 
 async def _cluster(side: Asked, gaps: list[str]) -> list[aws.AwsCluster]:
     told = await side.described()
     version = text(told, "version")
-    ask = side.eks.call("eks", "describe_cluster_versions", clusterVersions=[version])
-    versions = await _or_gap("eks DescribeClusterVersions", ask, gaps, {}) if version else {}
-    return [aws.cluster(side.eks.name, told, versions)]
+    support: tuple[Support, ...] = ()
+    if version:
+        read = await side.addons.support(version)
+        gaps.extend(f"AWS: {gap}" for gap in read.gaps)
+        support = read.items
+    issues = tuple(side.issue(one) for one in shapes.issues(told))
+    return [aws.cluster(side.eks.name, told, issues, support[0] if support else None)]
 
 
 async def _insights(side: Asked, gaps: list[str]) -> list[aws.AwsInsight]:
-    del gaps
-    bad = {"statuses": ["ERROR", "WARNING"]}
-    rows = await side.every("eks", "list_insights", "insights", clusterName=side.eks.name, filter=bad)
-    return [aws.insight(row) for row in rows]
+    found = _kept(await side.addons.insights(), gaps)
+    return [
+        aws.AwsInsight(replace(one, reason=side.redact(one.reason), name=side.redact(one.name)))
+        for one in found
+        if one.status in {"ERROR", "WARNING"}
+    ]
 
 
 async def _addons(side: Asked, gaps: list[str]) -> list[aws.AwsAddon]:
-    names = await side.every("eks", "list_addons", "addons", clusterName=side.eks.name)
-    rows = await side.each(names[:MOST_ADDONS], "describe_addon", "addon", "addonName")
-    if len(rows) < len(names):
-        gaps.append(f"AWS: eks DescribeAddon: {len(names) - len(rows)} of {len(names)} did not answer")
-    return [aws.addon(row) for row in rows]
+    found = _kept(await side.addons.installed(), gaps)
+    return [aws.AwsAddon(replace(one, issues=tuple(map(side.issue, one.issues)))) for one in found]
 
 
 async def _node_groups(side: Asked, gaps: list[str]) -> list[aws.AwsNodeGroup]:
-    names = await side.every("eks", "list_nodegroups", "nodegroups", clusterName=side.eks.name)
-    rows = await side.each(names, "describe_nodegroup", "nodegroup", "nodegroupName")
-    if len(rows) < len(names):
-        gaps.append(f"AWS: eks DescribeNodegroup: {len(names) - len(rows)} of {len(names)} did not answer")
-    return [aws.node_group(row) for row in rows]
+    found = _kept(await side.addons.node_groups(), gaps)
+    return [aws.AwsNodeGroup(replace(one, issues=tuple(map(side.issue, one.issues)))) for one in found]
 
 
 async def _subnets(side: Asked, gaps: list[str]) -> list[aws.AwsSubnet]:
     """The cluster's subnets, and those that the network plugin may use beside them."""
     ids = set(words(await side.described(), "resourcesVpcConfig", "subnetIds"))
-    ids |= {each for group in side.facts.all(aws.AwsNodeGroup) for each in group.subnets}
+    ids |= {each for group in side.facts.all(aws.AwsNodeGroup) for each in group.told.subnets}
     rows = await side.every("ec2", "describe_subnets", "Subnets", SubnetIds=sorted(ids)) if ids else []
     del gaps
     return [aws.subnet(row, None) for row in rows]

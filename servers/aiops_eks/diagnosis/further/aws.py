@@ -6,14 +6,15 @@ missing or misshapen field reads as absent (T14), messages are redacted before t
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from aiops_eks.diagnosis.case import STARTING, is_stuck
 from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.objects import Pod, Ref
+from aiops_eks.models.aws_addons import Insight, InstalledAddon, Issue, NodeGroup, Support
 from aiops_eks.models.fields import Obj, count, items, part, text, words
 
 SYSTEM = "kube-system"
@@ -28,14 +29,6 @@ AWS_REFUSED = re.compile(
     r"|AssumeRoleForPodIdentity|permissions to assume the associated role"
     r"|is not authorized to perform: [a-z0-9-]+:[A-Za-z*]+",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Issue:
-    """A health issue, in AWS's words: its code is of a fixed set, its message anybody's text."""
-
-    code: str
-    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,38 +63,36 @@ class AwsSubnet:
 class AwsAddon:
     """An installed EKS add-on."""
 
-    ref: Ref
-    version: str = ""
-    status: str = ""
-    issues: tuple[Issue, ...] = ()
-    changed_at: datetime | None = None
+    told: InstalledAddon
+
+    @property
+    def ref(self) -> Ref:
+        """The add-on by name."""
+        return Ref("Addon", "", self.told.name)
 
 
 @dataclass(frozen=True, slots=True)
 class AwsNodeGroup:
     """A managed node group."""
 
-    ref: Ref
-    status: str = ""
-    issues: tuple[Issue, ...] = ()
-    desired: int = 0
-    release: str = ""
-    ami_type: str = ""
-    role: str = ""
-    subnets: tuple[str, ...] = ()
-    instance_types: tuple[str, ...] = ()
+    told: NodeGroup
+
+    @property
+    def ref(self) -> Ref:
+        """The group by name."""
+        return Ref("Nodegroup", "", self.told.name)
 
 
 @dataclass(frozen=True, slots=True)
 class AwsInsight:
     """A cluster insight that does not pass."""
 
-    ref: Ref
-    title: str = ""
-    category: str = ""
-    status: str = ""
-    reason: str = ""
-    target: str = ""  # the Kubernetes version it speaks of
+    told: Insight
+
+    @property
+    def ref(self) -> Ref:
+        """The insight by its id."""
+        return Ref("Insight", "", self.told.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,16 +185,17 @@ def _managed(facts: Facts) -> bool:
 
 
 def _asks_network(facts: Facts) -> bool:
-    short = any(i.code in SHORT_OF_ADDRESSES for one in _with_issues(facts) for i in one.issues)
+    short = any(i.code in SHORT_OF_ADDRESSES for i in _issues(facts))
     return short or bool(without_sandbox(facts))
 
 
-def _with_issues(facts: Facts) -> Iterable[AwsCluster | AwsNodeGroup]:
-    return (*facts.all(AwsCluster), *facts.all(AwsNodeGroup))
+def _issues(facts: Facts) -> list[Issue]:
+    clusters = [issue for one in facts.all(AwsCluster) for issue in one.issues]
+    return [*clusters, *(issue for one in facts.all(AwsNodeGroup) for issue in one.told.issues)]
 
 
 def _node_not_created(facts: Facts) -> bool:
-    return any(i.code in NOT_JOINED for one in facts.all(AwsNodeGroup) for i in one.issues)
+    return any(i.code in NOT_JOINED for one in facts.all(AwsNodeGroup) for i in one.told.issues)
 
 
 def wants_fargate(pod: Pod) -> bool:
@@ -229,89 +221,36 @@ class AwsKind:
 
 
 AWS: tuple[AwsKind, ...] = (
-    AwsKind(AwsCluster, "eks DescribeCluster", lambda facts: whole(facts) or _asks_network(facts)),
-    AwsKind(AwsInsight, "eks ListInsights", whole),
-    AwsKind(AwsAddon, "eks add-ons", whole),
-    AwsKind(AwsNodeGroup, "eks node groups", nodes_missing),
-    AwsKind(AwsSubnet, "ec2 subnets", _asks_network),
-    AwsKind(AwsInstanceType, "ec2 DescribeInstanceTypes", lambda facts: bool(without_sandbox(facts))),
-    AwsKind(AwsFargateProfile, "eks Fargate profiles", _fargate),
-    AwsKind(AwsAssociation, "eks Pod Identity associations", _identity),
-    AwsKind(AwsAccess, "eks access entries", _node_not_created),
+    AwsKind(AwsCluster, "eks:DescribeCluster", lambda facts: whole(facts) or _asks_network(facts)),
+    AwsKind(AwsInsight, "eks:ListInsights", whole),
+    AwsKind(AwsAddon, "eks:DescribeAddon", whole),
+    AwsKind(AwsNodeGroup, "eks:DescribeNodegroup", nodes_missing),
+    AwsKind(AwsSubnet, "ec2:DescribeSubnets", _asks_network),
+    AwsKind(AwsInstanceType, "ec2:DescribeInstanceTypes", lambda facts: bool(without_sandbox(facts))),
+    AwsKind(AwsFargateProfile, "eks:ListFargateProfiles", _fargate),
+    AwsKind(AwsAssociation, "eks:ListPodIdentityAssociations", _identity),
+    AwsKind(AwsAccess, "eks:ListAccessEntries", _node_not_created),
 )
 
 
 # How an answer is read
 
 
-def cluster(name: str, told: Obj, versions: Obj) -> AwsCluster:
-    """DescribeCluster's `cluster`, and DescribeClusterVersions."""
-    network, version = part(told, "resourcesVpcConfig"), text(told, "version")
-    rows = items(versions, "clusterVersions")
-    support = next((row for row in rows if text(row, "clusterVersion") == version), {})
+def cluster(name: str, told: Obj, issues: tuple[Issue, ...], support: Support | None) -> AwsCluster:
+    """DescribeCluster's `cluster`, its issues, and how long its version is supported."""
+    network = part(told, "resourcesVpcConfig")
     return AwsCluster(
         ref=Ref("Cluster", "", name),
-        version=version,
+        version=text(told, "version"),
         status=text(told, "status"),
-        issues=issues(part(told, "health")),
+        issues=issues,
         public=network.get("endpointPublicAccess") is not False,
         private=network.get("endpointPrivateAccess") is True,
         public_from=tuple(words(network, "publicAccessCidrs")),
         extended_support=text(told, "upgradePolicy", "supportType") != "STANDARD",
-        standard_ends=when(support, "endOfStandardSupportDate"),
-        extended_ends=when(support, "endOfExtendedSupportDate"),
+        standard_ends=support.standard_ends if support else None,
+        extended_ends=support.extended_ends if support else None,
         issuer=text(told, "identity", "oidc", "issuer"),
-    )
-
-
-def issues(health: Obj) -> tuple[Issue, ...]:
-    """The issues of a `health`."""
-    return tuple(Issue(text(one, "code"), text(one, "message")) for one in items(health, "issues"))
-
-
-def when(obj: Obj, key: str) -> datetime | None:
-    """A time as botocore gives it, UTC."""
-    value = obj.get(key)
-    if not isinstance(value, datetime):
-        return None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def addon(told: Obj) -> AwsAddon:
-    """DescribeAddon's `addon`."""
-    return AwsAddon(
-        ref=Ref("Addon", "", text(told, "addonName")),
-        version=text(told, "addonVersion"),
-        status=text(told, "status"),
-        issues=issues(part(told, "health")),
-        changed_at=when(told, "modifiedAt"),
-    )
-
-
-def node_group(told: Obj) -> AwsNodeGroup:
-    """DescribeNodegroup's `nodegroup`."""
-    return AwsNodeGroup(
-        ref=Ref("Nodegroup", "", text(told, "nodegroupName")),
-        status=text(told, "status"),
-        issues=issues(part(told, "health")),
-        desired=count(told, "scalingConfig", "desiredSize"),
-        release=text(told, "releaseVersion"),
-        ami_type=text(told, "amiType"),
-        role=text(told, "nodeRole"),
-        subnets=tuple(words(told, "subnets")),
-        instance_types=tuple(words(told, "instanceTypes")),
-    )
-
-
-def insight(told: Obj) -> AwsInsight:
-    """One row of ListInsights."""
-    return AwsInsight(
-        ref=Ref("Insight", "", text(told, "id")),
-        title=text(told, "name"),
-        category=text(told, "category"),
-        status=text(told, "insightStatus", "status"),
-        reason=text(told, "insightStatus", "reason"),
-        target=text(told, "kubernetesVersion"),
     )
 
 
