@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
-from aiops_eks.clients import facts as gathering
+from aiops_eks.clients import scope_reading as gathering
 from aiops_eks.clients.facts import FactsReader
 from aiops_eks.diagnosis.answering import answer
 from aiops_eks.diagnosis.result import Ask, Diagnosis

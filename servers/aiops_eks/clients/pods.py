@@ -1,32 +1,40 @@
 """Reads a scope's pods for a diagnosis: a small scope whole, a large one by rows and only its suspects whole.
 
-Called by `facts.py`. A Table row with the object's metadata tells labels, owner, node and whether a pod looks
-well, at a fraction of the whole object's bytes (D30 has rows without objects; the metadata saves the fan-out
-over namespaces). Whole are read: what does not look well, and some of what rules compare it with: siblings,
-pods behind a Service that has no endpoints, pods of a node in trouble.
+Called by `scope_reading.py`. A Table row with the object's metadata tells labels, owner, node and whether a
+pod looks well, at a part of the whole object's bytes; its containers are those of its controller's template,
+which is read anyway. So of 5,000 pods only those that do not look well are read whole.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeVar
 
 from aiops_eks.clients.gathering import gathered
 from aiops_eks.diagnosis import reading
-from aiops_eks.diagnosis.objects import Node, Pod, Ref, Service, Workload
+from aiops_eks.diagnosis.objects import Condition, Pod, Ref
 from aiops_eks.models.health import judge_row, seconds_of
 from aiops_eks.ports import Kube, Obj
 from aiops_shared.errors import AiopsError, NotFoundError
 from aiops_shared.kube.models import DescribedRow
 
-K = TypeVar("K", bound=Hashable)
 WHOLE = 500  # a scope of no more pods is read whole: one page
 MOST_PODS = 50_000
 MOST_SUSPECTS = 1_000
-SIBLINGS = 3  # of each owner, Service or node, to compare with
-MOST_COMPARED = 200
 QUIET_S = 3600.0  # a restart longer ago than this is history
+_READY, _DONE = (Condition("Ready", "True"),), (Condition("Ready", "False"),)
+
+
+@dataclass
+class PodsRead:
+    """What came: pods read whole, and those that are well by their row."""
+
+    whole: list[Pod] = field(default_factory=list)
+    well: list[Pod] = field(default_factory=list)
+    gaps: list[str] = field(default_factory=list)
+
+    def all(self, templates: Mapping[Ref, Pod]) -> tuple[Pod, ...]:
+        """Every pod; one known by its row has the containers of its controller's template."""
+        return (*self.whole, *(_by_template(pod, templates.get(pod.parent or pod.ref)) for pod in self.well))
 
 
 @dataclass(frozen=True)
@@ -34,50 +42,35 @@ class PodReader:
     """The pods of one scope. `read` makes a fact of a whole object, its texts redacted."""
 
     kube: Kube
-    now: datetime
     read: Callable[[Obj], Pod]
     whole: int = WHOLE
 
-    async def of(self, namespace: str) -> tuple[tuple[Pod, ...], tuple[str, ...]]:
-        """The pods, and what was left out. Raises `AiopsError`."""
+    async def of(self, namespace: str) -> PodsRead:
+        """The pods. Raises `AiopsError`."""
         page = await self.kube.list("Pod", namespace, limit=self.whole)
         if not page.cursor:
-            return tuple(self.read(obj) for obj in page.items), ()
-        wells: list[Pod] = []
-        suspects: list[Pod] = []
+            return PodsRead([self.read(obj) for obj in page.items])
+        found, suspects = PodsRead(), list[Ref]()
         async for row in self.kube.every_row("Pod", namespace, at_most=MOST_PODS):
-            (wells if _is_well(row) else suspects).append(_of_row(row))
-        found, gaps = await self._read_whole(suspects[:MOST_SUSPECTS])
-        if len(suspects) > MOST_SUSPECTS:
-            left = len(suspects) - MOST_SUSPECTS
-            gaps = (*gaps, f"Pod: {left} more pods do not look well; name a namespace to see them")
-        return (*wells, *found), gaps
+            if _is_well(row):
+                found.well.append(_of_row(row))
+            else:
+                suspects.append(reading.ref_of({"metadata": row.metadata}, "Pod"))
+        await self._read_whole(suspects[:MOST_SUSPECTS], found)
+        if (left := len(suspects) - MOST_SUSPECTS) > 0:
+            found.gaps.append(f"Pod: {left} more do not look well and were not read; name a namespace")
+        return found
 
-    async def compared(
-        self,
-        pods: Sequence[Pod],
-        workloads: Sequence[Workload],
-        services: Sequence[Service],
-        nodes: Sequence[Node],
-    ) -> tuple[tuple[Pod, ...], tuple[str, ...]]:
-        """The pods, those whole that rules compare the suspects with; the whole list where none is light."""
-        light = {pod.ref: pod for pod in pods if not pod.whole}
-        if not light:
-            return tuple(pods), ()
-        chosen = list(dict.fromkeys(_worth_comparing(pods, workloads, services, nodes)))[:MOST_COMPARED]
-        found, gaps = await self._read_whole([light[ref] for ref in chosen if ref in light])
-        read = {pod.ref: pod for pod in found}
-        return tuple(read.get(pod.ref, pod) for pod in pods), gaps
-
-    async def _read_whole(self, pods: Sequence[Pod]) -> tuple[tuple[Pod, ...], tuple[str, ...]]:
-        answers = await gathered([partial(self._one, pod) for pod in pods])
+    async def _read_whole(self, suspects: Sequence[Ref], found: PodsRead) -> None:
+        answers = await gathered([partial(self._one, ref) for ref in suspects])
+        found.whole += [each for each in answers if isinstance(each, Pod)]
         failed = [each for each in answers if isinstance(each, AiopsError)]
-        gaps = (f"Pod: {len(failed)} pods not read: {failed[0].wire()[:160]}",) if failed else ()
-        return tuple(each for each in answers if isinstance(each, Pod)), gaps
+        if failed:
+            found.gaps.append(f"Pod: {len(failed)} pods not read: {failed[0].wire()[:160]}")
 
-    async def _one(self, pod: Pod) -> Pod | None:
+    async def _one(self, ref: Ref) -> Pod | None:
         try:
-            return self.read(await self.kube.get("Pod", pod.namespace, pod.name))
+            return self.read(await self.kube.get("Pod", ref.namespace, ref.name))
         except NotFoundError:
             return None  # it went meanwhile
 
@@ -92,52 +85,33 @@ def _is_well(row: DescribedRow) -> bool:
 
 
 def _of_row(row: DescribedRow) -> Pod:
-    """A pod as its row tells it; the rest of its fields is unknown."""
-    done = str(row.cells.get("status")) in {"Completed", "Succeeded"}
-    node = str(row.cells.get("node") or "")
-    known: Obj = {
-        "metadata": row.metadata,
-        "spec": {"nodeName": "" if node == "<none>" else node},
-        "status": {
-            "phase": "Succeeded" if done else "Running",
-            "conditions": [{"type": "Ready", "status": "False" if done else "True"}],
-        },
-    }
-    return replace(reading.pod(known), whole=False)
+    """A pod as metadata and row tell it."""
+    node, done = str(row.cells.get("node") or ""), str(row.cells.get("status")) in {"Completed", "Succeeded"}
+    return replace(
+        reading.pod({"metadata": row.metadata}),
+        phase="Succeeded" if done else "Running",
+        node="" if node == "<none>" else node,
+        conditions=_DONE if done else _READY,
+        whole=False,
+    )
 
 
-def _worth_comparing(
-    pods: Sequence[Pod], workloads: Sequence[Workload], services: Sequence[Service], nodes: Sequence[Node]
-) -> Iterable[Ref]:
-    """Some light pods beside each thing that is not well."""
-    by_parent = _grouped(pods, lambda pod: pod.parent)
-    troubled = {pod.parent for pod in pods if pod.whole and pod.parent is not None}
-    troubled |= {one.ref for one in workloads if one.ready < one.desired}
-    for parent in sorted(troubled):
-        yield from _first(by_parent.get(parent, ()))
-    by_space = _grouped(pods, lambda pod: pod.namespace)
-    for service in services:
-        if service.selector and service.ready_addresses == 0:
-            near = by_space.get(service.ref.namespace, ())
-            yield from _first(pod for pod in near if service.selector.items() <= pod.labels.items())
-    by_node = _grouped(pods, lambda pod: pod.node)
-    for node in nodes:
-        if node.cordoned or node.deleted_at or _in_trouble(node):
-            yield from _first(by_node.get(node.name, ()))
-
-
-def _in_trouble(node: Node) -> bool:
-    """Not ready, or with any other condition that a well node does not have."""
-    return any((one.type == "Ready") != (one.status == "True") for one in node.conditions)
-
-
-def _first(pods: Iterable[Pod]) -> Iterable[Ref]:
-    light = (pod.ref for pod in pods if not pod.whole)
-    return [ref for ref, _ in zip(light, range(SIBLINGS), strict=False)]
-
-
-def _grouped(pods: Iterable[Pod], by: Callable[[Pod], K]) -> Mapping[K, list[Pod]]:
-    found: dict[K, list[Pod]] = {}
-    for pod in pods:
-        found.setdefault(by(pod), []).append(pod)
-    return found
+def _by_template(pod: Pod, template: Pod | None) -> Pod:
+    """With what its controller wrote into it; the pod's own words (labels, name, node) stay its own."""
+    if template is None:
+        return pod
+    running = pod.phase == "Running"
+    started = pod.created_at if running else None
+    return replace(
+        pod,
+        containers=tuple(replace(one, ready=running, running_since=started) for one in template.containers),
+        needs=template.needs,
+        claims=template.claims,
+        claim_of=template.claim_of,
+        host_network=template.host_network,
+        pull_secrets=template.pull_secrets,
+        restart_policy=template.restart_policy,
+        node_selector=template.node_selector,
+        node_affinity=template.node_affinity,
+        service_account=template.service_account,
+    )

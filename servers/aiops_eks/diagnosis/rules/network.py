@@ -181,7 +181,7 @@ def _is_for(service: Service, workload: Workload) -> bool:
 
 
 def _ports(service: Service, pods: Sequence[Pod]) -> Iterator[Told]:
-    ready = [p for p in pods if p.ready]
+    ready = [p for p in pods if p.ready and p.containers]
     names = {name for p in ready for c in p.containers for name, _ in c.ports}
     for port in service.ports:
         if not ready or calls.is_number(port.target) or not port.target or port.target in names:
