@@ -69,6 +69,9 @@ class Stage(Protocol):
     def pause_cron_jobs_at(self, before_s: float, for_s: float) -> None:
         """Let schedules pass by from that moment on, and for so long, as while their controller is down."""
 
+    def serve_pool(self, before_s: float, pool: Obj) -> None:
+        """From that moment Karpenter keeps this NodePool: it replaces nodes, and pending pods bring one."""
+
     def answer_webhooks(self, namespace: str, service: str, answer: WebhookAnswer) -> None:
         """Let the program behind a webhook's Service fail, refuse or allow."""
 

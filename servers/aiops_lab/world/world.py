@@ -41,6 +41,7 @@ from aiops_lab.world.namespaces import Namespaces
 from aiops_lab.world.nodes import Nodes
 from aiops_lab.world.objects import Obj, meta
 from aiops_lab.world.persistent_volumes import Volumes
+from aiops_lab.world.provisioning import Provisioner
 from aiops_lab.world.quotas import Quotas
 from aiops_lab.world.replicas import ReplicaSets
 from aiops_lab.world.scheduling import Scheduler
@@ -82,6 +83,7 @@ class World:
         self.cronjobs = CronJobs(self.cluster)
         self.drivers = Drivers()
         self.autoscalers = Autoscalers(self.cluster, self.kubelets)
+        self.provisioner = Provisioner(self.cluster)
         self.controllers: tuple[Controller, ...] = (
             Namespaces(self.cluster),
             Quotas(self.cluster),
@@ -102,6 +104,7 @@ class World:
             Endpoints(self.cluster),
             DisruptionBudgets(self.cluster),
             self.autoscalers,
+            self.provisioner,
         )
         self.scenario = "healthy"
         self.expected: tuple[Expected, ...] = ()
@@ -280,6 +283,11 @@ class World:
         """Let schedules pass by from that moment on, and for so long, as while their controller is down."""
         self.at(before_s, self.cronjobs.stop)
         self.at(before_s - for_s, self.cronjobs.resume)
+
+    def serve_pool(self, before_s: float, pool: Obj) -> None:
+        """From that moment Karpenter keeps this NodePool: it replaces nodes, and pending pods bring one."""
+        self.put_at(before_s, pool, by="karpenter")
+        self.at(before_s, lambda: self.provisioner.serve(meta(pool)["name"]))
 
     def answer_webhooks(self, namespace: str, service: str, answer: WebhookAnswer) -> None:
         """Let the program behind a webhook's Service fail, refuse or allow; forgotten with the next load."""
