@@ -1,12 +1,9 @@
 """Asks AWS what explains a diagnosis: subnets when pods get no address, node groups when nodes are missing.
 
 Called by `facts.py` beside the details, and once more behind them: a log or the first answers may make a
-source
-worth its calls. A healthy cluster costs DescribeCluster with its version's support, ListInsights (only
-those that
-do not pass) and its add-ons; one namespace without trouble costs nothing. What fails is a gap, and a
-cluster whose
-AWS side is not known has one gap for all of it.
+source worth its calls. A healthy cluster costs DescribeCluster with its version's support, ListInsights (only
+those that do not pass) and its add-ons; one namespace without trouble costs nothing. What fails is a gap, and
+a cluster whose AWS side is not known has one gap for all of it.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping

@@ -1,8 +1,7 @@
 """What AWS says about the cluster: the frozen facts, when each is worth a call, and how an answer is read.
 
-`clients/further_aws.py` asks; rules say `facts.all(AwsSubnet)`. An answer of AWS is somebody else's text
-too: a
-missing or misshapen field reads as absent (T14), messages are redacted before they come here.
+`clients/further_aws.py` asks; rules say `facts.all(AwsSubnet)`. An answer of AWS is somebody else's text too:
+a missing or misshapen field reads as absent (T14), messages are redacted before they come here.
 """
 
 import re

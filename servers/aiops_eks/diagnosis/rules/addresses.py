@@ -1,8 +1,7 @@
 """Pods that get no address: the subnet is empty, it has no whole /28 left, or the node may hold no more.
 
-The event is the same for all three. What tells them apart are the subnets' figures, the plugin's own log
-and how
-many pods the machine can hold; without them the answer is POD_IP_UNAVAILABLE, and says less. Called by
+The event is the same for all three. What tells them apart are the subnets' figures, the plugin's own log and
+how many pods the machine can hold; without them the answer is POD_IP_UNAVAILABLE, and says less. Called by
 `sandbox.py`.
 Sources: amazon-vpc-cni-k8s `pkg/ipamd/ipamd.go`, `cmd/routed-eni-cni-plugin`,
 https://docs.aws.amazon.com/eks/latest/userguide/cni-increase-ip-addresses.html

@@ -1,9 +1,8 @@
 """Pods that no node takes.
 
-The scheduler reports per node the first filter that refused it. Filters run in a fixed order, so a
-node refused by a later one fitted all the earlier: the latest filter named is the nearest to a fit and
-gives the code. Sources: `pkg/scheduler/framework` (texts), `pkg/scheduler/apis/config/v1/default_plugins.go`
-(order).
+The scheduler reports per node the first filter that refused it. Filters run in a fixed order, so a node
+refused by a later one fitted all the earlier: the latest filter named is the nearest to a fit and gives the
+code. Sources: `pkg/scheduler/framework` (texts), `pkg/scheduler/apis/config/v1/default_plugins.go` (order).
 """
 
 import re
@@ -11,8 +10,10 @@ from collections.abc import Mapping, Sequence
 
 from aiops_eks.diagnosis.case import Case
 from aiops_eks.diagnosis.findings import CaseRule, Cause, Told
+from aiops_eks.diagnosis.further.aws import AwsNodeGroup
 from aiops_eks.diagnosis.objects import LabelRule, Node, Ref
 from aiops_eks.diagnosis.quoting import plain_name, quoted
+from aiops_eks.diagnosis.rules import karpenter_claims
 from aiops_shared.results import Evidence
 
 _SOURCE = "pkg/scheduler/framework/plugins; default_plugins.go"
@@ -36,6 +37,19 @@ INSUFFICIENT_STORAGE = _insufficient(
     "INSUFFICIENT_EPHEMERAL_STORAGE", "ephemeral storage", "Insufficient ephemeral-storage"
 )
 TOO_MANY_PODS = _insufficient("TOO_MANY_PODS", "pod slot", "Too many pods")
+BRANCH_INTERFACES = Cause(
+    "SECURITY_GROUP_PODS_LIMIT",
+    "high",
+    "Pods with a security group of their own need a branch interface, and no fitting node has one left.",
+    "FailedScheduling says `Insufficient vpc.amazonaws.com/pod-eni`. Pods without a SecurityGroupPolicy "
+    "still start "
+    "there.",
+    "https://docs.aws.amazon.com/eks/latest/userguide/security-groups-for-pods.html",
+    "use an instance type with more branch interfaces, add nodes, or take pods out of the "
+    "SecurityGroupPolicy; nodes "
+    "without ENABLE_POD_ENI (plan_addon_change) have none",
+    "subnet-ip-exhaustion",
+)
 NODE_SELECTOR_UNMATCHED = _cause(
     "NODE_SELECTOR_UNMATCHED",
     "No node has the labels that the pod's node selector or affinity asks for.",
@@ -114,6 +128,7 @@ _FILTERS: tuple[tuple[Cause, re.Pattern[str]], ...] = tuple(
                 r"aws\.amazon\.com/neuron"
             ),
         ),
+        (BRANCH_INTERFACES, r"Insufficient vpc\.amazonaws\.com/pod-eni"),
         (INSUFFICIENT_CPU, r"Insufficient cpu"),
         (INSUFFICIENT_MEMORY, r"Insufficient memory"),
         (
@@ -147,6 +162,16 @@ _UNWELL = tuple(
 _CLAIM = re.compile(r"persistentvolumeclaim \"([a-z0-9.-]{1,253})\" not found")
 
 
+# What another node would bring.
+_ROOM = (
+    INSUFFICIENT_CPU,
+    INSUFFICIENT_MEMORY,
+    INSUFFICIENT_GPU,
+    INSUFFICIENT_STORAGE,
+    TOO_MANY_PODS,
+    NODE_SELECTOR_UNMATCHED,
+    BRANCH_INTERFACES,
+)
 OTHERS = "Failed to schedule pod"  # Karpenter speaks in its own words, with the scheduler's reason
 
 
@@ -215,7 +240,8 @@ def unschedulable(case: Case) -> Told | None:
         evidence=(*evidence, *(case.event_evidence(e) for e in own[:1])),
         agree=bool(own) + bool(said) + (cause is not UNSCHEDULABLE),
         ruled_out=("container, image and configuration: no node was ever chosen",),
-        explained_by=(place,) if cause is PVC_UNBOUND else _troubled(case, cause),
+        explained_by=(place,) if cause is PVC_UNBOUND else (*_troubled(case, cause), *_awaited(case, cause)),
+        shared=_shared(case, cause),
     )
 
 
@@ -224,6 +250,24 @@ def _troubled(case: Case, cause: Cause) -> tuple[Ref, ...]:
     if cause is not TAINT_NOT_TOLERATED:
         return ()
     return tuple(node.ref for node in _selected(case) if any(t.startswith(_UNWELL) for t in node.taints))
+
+
+def _awaited(case: Case, cause: Cause) -> tuple[Ref, ...]:
+    """Who should bring a node with room, and does not get on."""
+    if cause not in _ROOM:
+        return ()
+    groups = [group.ref for group in case.facts.all(AwsNodeGroup) if group.told.issues]
+    return (*groups, *(claim.ref for claim in karpenter_claims.refs(case.facts)))
+
+
+def _shared(case: Case, cause: Cause) -> Ref | None:
+    """The node whose taint or cordon keeps this pod and others away, where all that fit have it."""
+    nodes = sorted(_selected(case) or case.facts.nodes, key=lambda node: node.name)
+    if cause is NODES_CORDONED:
+        return next((node.ref for node in nodes if node.cordoned), None)
+    if cause is TAINT_NOT_TOLERATED:
+        return next((node.ref for node in nodes if node.taints and not node.cordoned), None)
+    return None
 
 
 def _place(case: Case, cause: Cause, words: str) -> Ref:
