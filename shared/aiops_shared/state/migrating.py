@@ -26,7 +26,40 @@ class Migration:
     statements: tuple[str, ...]
 
 
-MIGRATIONS: tuple[Migration, ...] = ()
+_CHANGES = """CREATE TABLE journal_changes (
+    cluster VARCHAR(256) NOT NULL, uid VARCHAR(64) NOT NULL, version VARCHAR(64) NOT NULL,
+    verb VARCHAR(16) NOT NULL, kind VARCHAR(128) NOT NULL, namespace VARCHAR(256) NOT NULL,
+    name VARCHAR(256) NOT NULL, at BIGINT NOT NULL, within_s INTEGER NOT NULL, client VARCHAR(256) NOT NULL,
+    what TEXT NOT NULL, digest_before VARCHAR(64) NOT NULL, digest_after VARCHAR(64) NOT NULL,
+    PRIMARY KEY (cluster, uid, version, verb))"""
+_OBJECTS = """CREATE TABLE journal_objects (
+    cluster VARCHAR(256) NOT NULL, uid VARCHAR(64) NOT NULL, kind VARCHAR(128) NOT NULL,
+    namespace VARCHAR(256) NOT NULL, name VARCHAR(256) NOT NULL, version VARCHAR(64) NOT NULL,
+    view TEXT NOT NULL, digest VARCHAR(64) NOT NULL, PRIMARY KEY (cluster, uid))"""
+_EVENTS = """CREATE TABLE journal_events (
+    cluster VARCHAR(256) NOT NULL, uid VARCHAR(64) NOT NULL, kind VARCHAR(128) NOT NULL,
+    namespace VARCHAR(256) NOT NULL, name VARCHAR(256) NOT NULL, reason VARCHAR(256) NOT NULL,
+    message TEXT NOT NULL, count INTEGER NOT NULL, first_at BIGINT NOT NULL, last_at BIGINT NOT NULL,
+    PRIMARY KEY (cluster, uid))"""
+_WATCHES = """CREATE TABLE journal_watches (
+    cluster VARCHAR(256) NOT NULL, kind VARCHAR(128) NOT NULL, since_at BIGINT NOT NULL,
+    seen_at BIGINT NOT NULL, PRIMARY KEY (cluster, kind))"""
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(
+        2,
+        "the watch journal of `eks-aiops forward`",
+        (
+            _CHANGES,
+            "CREATE INDEX journal_changes_at ON journal_changes (cluster, at)",
+            _OBJECTS,
+            "CREATE INDEX journal_objects_kind ON journal_objects (cluster, kind)",
+            _EVENTS,
+            "CREATE INDEX journal_events_at ON journal_events (cluster, last_at)",
+            _WATCHES,
+        ),
+    ),
+)
 
 
 def latest(migrations: Sequence[Migration] = MIGRATIONS) -> int:

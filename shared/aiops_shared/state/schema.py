@@ -231,3 +231,65 @@ leases = Table(
     Column("fence", BigInteger, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
 )
+
+# The watch journal (D25), schema 2: what `eks-aiops forward` saw of a cluster, kept 7 days. Times are world
+# time. No value of a Secret is ever here, and every text is redacted before it is written.
+journal_changes = Table(
+    "journal_changes",
+    metadata,
+    Column("cluster", String(256), primary_key=True),
+    Column("uid", String(64), primary_key=True),
+    Column("version", String(64), primary_key=True),  # resourceVersion after it; the last one of a delete
+    Column("verb", String(16), primary_key=True),
+    Column("kind", String(128), nullable=False),
+    Column("namespace", String(256), nullable=False),
+    Column("name", String(256), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("within_s", Integer, nullable=False),  # it may have happened so long before `at`
+    Column("client", String(256), nullable=False),
+    Column("what", Text, nullable=False),
+    Column("digest_before", String(64), nullable=False),
+    Column("digest_after", String(64), nullable=False),
+    Index("journal_changes_at", "cluster", "at"),
+)
+
+# How each object stood when it was last seen: a restart tells from it what happened meanwhile.
+journal_objects = Table(
+    "journal_objects",
+    metadata,
+    Column("cluster", String(256), primary_key=True),
+    Column("uid", String(64), primary_key=True),
+    Column("kind", String(128), nullable=False),
+    Column("namespace", String(256), nullable=False),
+    Column("name", String(256), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("view", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Index("journal_objects_kind", "cluster", "kind"),
+)
+
+journal_events = Table(
+    "journal_events",
+    metadata,
+    Column("cluster", String(256), primary_key=True),
+    Column("uid", String(64), primary_key=True),
+    Column("kind", String(128), nullable=False),
+    Column("namespace", String(256), nullable=False),
+    Column("name", String(256), nullable=False),
+    Column("reason", String(256), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("first_at", UtcTime, nullable=False),
+    Column("last_at", UtcTime, nullable=False),
+    Index("journal_events_at", "cluster", "last_at"),
+)
+
+# From when on, and until when, a kind of a cluster was watched.
+journal_watches = Table(
+    "journal_watches",
+    metadata,
+    Column("cluster", String(256), primary_key=True),
+    Column("kind", String(128), primary_key=True),
+    Column("since_at", UtcTime, nullable=False),
+    Column("seen_at", UtcTime, nullable=False),
+)
