@@ -20,6 +20,7 @@ from aiops_eks.clients.hands import Hands
 from aiops_eks.clients.inventory import InventoryReader
 from aiops_eks.clients.logs import LogReader
 from aiops_eks.clients.node_surroundings import NodeSurroundings
+from aiops_eks.clients.scan_rules import RuleFiles
 from aiops_eks.clients.surroundings import KubeSurroundings
 from aiops_eks.diagnosis.result import Ask
 from aiops_eks.models.answers import ClusterAsk, ClusterView
@@ -49,6 +50,7 @@ from aiops_shared.settings import Settings
 
 if TYPE_CHECKING:
     from aiops_eks.clients.facts import FactsReader
+    from aiops_eks.clients.trial_runs import Trial
     from aiops_eks.diagnosis.scope import Gathered
 
 INSTRUCTIONS = (
@@ -92,6 +94,21 @@ class LazyViews:
         from aiops_eks.clients.cluster_reading import ClusterReader
 
         return await ClusterReader(self.clusters, self.clock, redact).describe(ask)
+
+
+@dataclass(frozen=True)
+class LazyTrials:
+    """Dry runs of manifests, loaded by the first scan that asks for one (D31)."""
+
+    clusters: ClusterDirectory
+
+    async def tried(
+        self, cluster: str | None, namespace: str, objects: tuple[dict[str, Any], ...]
+    ) -> "Trial":
+        """What the API server says of some objects."""
+        from aiops_eks.clients.trial_runs import TrialRuns
+
+        return await TrialRuns(self.clusters).tried(cluster, namespace, objects)
 
 
 @dataclass
@@ -148,7 +165,7 @@ def make(settings: Settings) -> FastMCP:
         *LogTools(LogReader(clusters, clock, recorder, redact)).tools(),
         *EventTools(EventReader(clusters, clock, recorder)).tools(),
         *DiagnoseTools(facts).tools(),
-        *ManifestTools(facts).tools(),
+        *ManifestTools(facts, LazyTrials(clusters), RuleFiles(settings.scan.rules_dir)).tools(),
         *PlanTools(desk, parts.guard).tools(),
         *NodePlanTools(NodeDesk(nodes, parts.guard, clock, settings.policy.plan_ttl_s)).tools(),
     ]

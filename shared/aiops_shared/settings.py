@@ -84,6 +84,18 @@ class PolicySettings(BaseSettings):
     )
 
 
+class ScanSettings(BaseSettings):
+    """What a scan of manifests looks for besides the built-in rules."""
+
+    model_config = _group("AIOPS_SCAN_")
+
+    rules_dir: Path | None = Field(
+        default=None,
+        description="Directory of the organisation's rules, CEL in YAML files (docs/scanning.md); "
+        "a broken rule stops every scan.",
+    )
+
+
 class KubeSettings(BaseSettings):
     """How Kubernetes is reached."""
 
@@ -149,6 +161,7 @@ class Settings(BaseSettings):
 
     state: StateSettings = Field(default_factory=StateSettings)
     policy: PolicySettings = Field(default_factory=PolicySettings)
+    scan: ScanSettings = Field(default_factory=ScanSettings)
     kube: KubeSettings = Field(default_factory=KubeSettings)
     aws: AwsSettings = Field(default_factory=AwsSettings)
     caller: CallerSettings = Field(default_factory=CallerSettings)

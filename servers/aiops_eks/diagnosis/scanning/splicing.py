@@ -1,0 +1,365 @@
+"""Writes changed values into a YAML text so that every line that did not change stays byte for byte.
+
+Called by `patching.py`. A round trip through a YAML writer, ruamel's too, moves indentation, quotes and long
+lines that nobody touched; so the difference of two objects is written at the places that the parser's nodes
+name. The caller parses the result again and compares: what this module cannot write (`CannotSpliceError`),
+or wrote wrongly, is written anew as a whole, which is said.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from aiops_shared.kube.manifests import MERGE, Obj, dump_manifests
+
+
+class CannotSpliceError(Exception):
+    """The change cannot be written in place: shared anchors that part, or a form not met before."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    start: int
+    end: int
+    text: str
+
+
+@dataclass
+class _Splice:
+    """The edits of one document, collected."""
+
+    text: str
+    newline: str
+    edits: list[_Edit] = field(default_factory=list)
+
+    def value(self, node: yaml.Node, before: Any, after: Any) -> None:
+        """Write what differs at one node."""
+        if same_value(before, after):
+            return
+        if isinstance(node, yaml.MappingNode) and isinstance(before, dict) and isinstance(after, dict):
+            self._mapping(node, before, after)
+        elif (
+            isinstance(node, yaml.SequenceNode)
+            and isinstance(before, list)
+            and isinstance(after, list)
+            and before
+            and len(after) >= len(before)
+        ):
+            self._sequence(node, before, after)
+        elif isinstance(node, yaml.ScalarNode) and not isinstance(after, dict | list):
+            self._replace(node, _flow(after, quoted=_is_quoted(node)))
+        else:
+            raise CannotSpliceError
+
+    def _replace(self, node: yaml.Node, new: str) -> None:
+        if isinstance(node, yaml.ScalarNode) and node.style in {"|", ">"}:
+            raise CannotSpliceError
+        blank = node.start_mark.index == node.end_mark.index
+        self.edits.append(_Edit(node.start_mark.index, node.end_mark.index, f" {new}" if blank else new))
+
+    def _mapping(self, node: yaml.MappingNode, before: Obj, after: Obj) -> None:
+        own = {str(key.value): (key, value) for key, value in node.value if key.tag != MERGE}
+        if any(key not in own for key in before if key not in after):
+            raise CannotSpliceError  # a merged key cannot be taken away in place
+        gone = [key for key in own if key not in after]
+        for key, (_, child) in own.items():
+            if key in after and not self._fits(child, before[key], after[key]):
+                gone.append(key)
+            elif key in after:
+                self.value(child, before[key], after[key])
+        added = [key for key in after if key not in own and not same_value(before.get(key), after[key])]
+        self._restructure(node, own, after, gone, added)
+
+    @staticmethod
+    def _fits(child: yaml.Node, before: Any, after: Any) -> bool:
+        """Whether a changed value can be written where it stands; else its key is written anew."""
+        if same_value(before, after) or (isinstance(before, dict) and isinstance(after, dict) and before):
+            return True
+        if isinstance(before, list) and isinstance(after, list):
+            return bool(before) and len(after) >= len(before)
+        if isinstance(after, dict | list):
+            return False
+        return isinstance(child, yaml.ScalarNode) and child.style not in {"|", ">"}
+
+    def _restructure(
+        self,
+        node: yaml.MappingNode,
+        own: dict[str, tuple[yaml.Node, yaml.Node]],
+        after: Obj,
+        gone: list[str],
+        added: list[str],
+    ) -> None:
+        if not gone and not added:
+            return
+        if not own or all(key in gone and key not in after for key in own):
+            self._whole(node, after)
+            return
+        if node.flow_style:
+            _FlowPairs(self, node, own).write(after, gone, added)
+        else:
+            _BlockPairs(self, node, own).write(after, gone, added)
+
+    def _whole(self, node: yaml.MappingNode, after: Obj) -> None:
+        """A mapping of which nothing stays."""
+        if any(key.tag == MERGE for key, _ in node.value):
+            raise CannotSpliceError
+        end = node.end_mark.index if node.flow_style else _end(node)
+        self.edits.append(_Edit(node.start_mark.index, end, _flow(after)))
+
+    def _sequence(self, node: yaml.SequenceNode, before: list[Any], after: list[Any]) -> None:
+        for child, old, new in zip(node.value, before, after, strict=False):
+            if not self._fits(child, old, new):
+                raise CannotSpliceError
+            self.value(child, old, new)
+        more = after[len(before) :]
+        if not more:
+            return
+        if node.flow_style:
+            end = node.value[-1].end_mark.index
+            self.edits.append(_Edit(end, end, "".join(f", {_flow(item)}" for item in more)))
+            return
+        dash = self._dash(node)
+        lines = "".join(_indented(_block([item]), dash, self.newline) for item in more)
+        self.insert_line(_end(node.value[-1]), lines)
+
+    def _dash(self, node: yaml.SequenceNode) -> int:
+        """The column of the sequence's dashes: a mapping's key may start on the dash's line."""
+        first: yaml.Node = node.value[0]
+        start = self.text.rfind("\n", 0, first.start_mark.index) + 1
+        dash = self.text.rfind("-", start, first.start_mark.index)
+        if dash < 0 or self.text[start:dash].strip(" "):
+            raise CannotSpliceError  # `- - x`, or the value stands on a line of its own
+        return dash - start
+
+    def insert_line(self, end: int, lines: str, *, least: int = 0) -> None:
+        """Lines after the line that holds `end`; an alias ends where its anchor stands, which is no place."""
+        if end < least:
+            raise CannotSpliceError
+        if self.text[end - 1 : end] == "\n":
+            self.edits.append(_Edit(end, end, lines))
+            return
+        line_end = self.text.find("\n", end)
+        if line_end < 0:
+            at = len(self.text)
+            self.edits.append(_Edit(at, at, self.newline + lines.removesuffix(self.newline)))
+        else:
+            self.edits.append(_Edit(line_end + 1, line_end + 1, lines))
+
+    def done(self) -> str:
+        """The text with every edit. Raises CannotSpliceError when two of them meet."""
+        parts: list[str] = []
+        place = 0
+        for edit in sorted(self.edits, key=lambda one: (one.start, one.end)):
+            if edit.start < place:
+                raise CannotSpliceError
+            parts += [self.text[place : edit.start], edit.text]
+            place = edit.end
+        return "".join([*parts, self.text[place:]])
+
+
+_Own = dict[str, tuple[yaml.Node, yaml.Node]]
+
+
+def _runs(own: _Own, after: Obj, added: list[str]) -> Iterator[tuple[str | None, list[str]]]:
+    """New keys in groups, each with the present key that it follows; None: before all."""
+    before: str | None = None
+    groups: dict[str | None, list[str]] = {}
+    for key in after:
+        if key in added:
+            groups.setdefault(before, []).append(key)
+        elif key in own:
+            before = key
+    yield from groups.items()
+
+
+@dataclass
+class _BlockPairs:
+    """Keys of a block mapping, one a line or more."""
+
+    splice: _Splice
+    node: yaml.MappingNode
+    own: _Own
+
+    def write(self, after: Obj, gone: list[str], added: list[str]) -> None:
+        """Remove, rewrite and add keys."""
+        for key in gone:
+            if key in after:
+                self._rewrite(key, after[key])
+            else:
+                self._remove(key)
+        for previous, keys in _runs(self.own, after, added):
+            lines = {key: after[key] for key in keys}
+            if previous is None:
+                first = self.node.value[0][0].start_mark.index
+                text = _indented(_block(lines), self._column(), self.splice.newline)
+                head = text[self._column() :]
+                self.splice.edits.append(_Edit(first, first, head + " " * self._column()))
+            elif previous in gone and previous not in after:
+                raise CannotSpliceError
+            else:
+                text = _indented(_block(lines), self._column(), self.splice.newline)
+                name, value = self.own[previous]
+                self.splice.insert_line(_end(value), text, least=name.end_mark.index)
+
+    def _column(self) -> int:
+        first: yaml.Node = self.node.value[0][0]
+        start = self.splice.text.rfind("\n", 0, first.start_mark.index) + 1
+        return first.start_mark.index - start
+
+    def _rewrite(self, key: str, value: Any) -> None:
+        """The key's value anew, the rest of its last line (a comment) kept."""
+        name, old = self.own[key]
+        text = _indented(_block({key: value}), self._column(), self.splice.newline)
+        end, tail = _end(old), ""
+        if self.splice.text[end - 1 : end] == "\n" and end > name.end_mark.index:
+            tail = self.splice.newline
+        body = text[self._column() :].removesuffix(self.splice.newline)
+        rest = self.splice.text[end : max(end, self.splice.text.find("\n", end))]
+        if "#" in rest and self.splice.newline in body:
+            body = body.replace(self.splice.newline, f"  {rest.strip()}{self.splice.newline}", 1)
+            end += len(rest.rstrip("\r"))
+        start = name.start_mark.index
+        self.splice.edits.append(_Edit(start, max(end, name.end_mark.index + 1), body + tail))
+
+    def _remove(self, key: str) -> None:
+        name, value = self.own[key]
+        text, start, end = self.splice.text, name.start_mark.index, _end(value)
+        line = text.rfind("\n", 0, start) + 1
+        if text[end - 1 : end] != "\n":
+            found = text.find("\n", end)
+            end = len(text) if found < 0 else found + 1
+        if not text[line:start].strip(" "):
+            self.splice.edits.append(_Edit(line, end, ""))
+            return
+        following = next(
+            (k for k, _ in self.node.value if k.start_mark.index > start), None
+        )  # the first key stands on its dash's line: the next one moves up
+        if following is None or str(following.value) not in self.own:
+            raise CannotSpliceError
+        self.splice.edits.append(_Edit(start, following.start_mark.index, ""))
+
+
+@dataclass
+class _FlowPairs:
+    """Keys of a flow mapping: `{a: 1, b: 2}`, JSON too."""
+
+    splice: _Splice
+    node: yaml.MappingNode
+    own: _Own
+
+    def write(self, after: Obj, gone: list[str], added: list[str]) -> None:
+        """Remove, rewrite and add keys."""
+        for key in gone:
+            if key in after:
+                name, old = self.own[key]
+                start, end = name.end_mark.index, old.end_mark.index
+                colon = self.splice.text.find(":", start)
+                if colon < 0:
+                    raise CannotSpliceError
+                self.splice.edits.append(_Edit(colon + 1, max(end, colon + 1), f" {self._said(after[key])}"))
+            else:
+                self._remove(key)
+        for previous, keys in _runs(self.own, after, added):
+            pairs = [f"{self._name(key)}: {self._said(after[key])}" for key in keys]
+            if previous is None:
+                first = self.node.value[0][0].start_mark.index
+                self.splice.edits.append(_Edit(first, first, "".join(f"{pair}, " for pair in pairs)))
+            elif previous in gone and previous not in after:
+                raise CannotSpliceError
+            else:
+                end = self.own[previous][1].end_mark.index
+                self.splice.edits.append(_Edit(end, end, "".join(f", {pair}" for pair in pairs)))
+
+    @property
+    def _json(self) -> bool:
+        first: Any = self.node.value[0][0]
+        return bool(first.style == '"')
+
+    def _name(self, key: str) -> str:
+        return json.dumps(key, ensure_ascii=False) if self._json else _flow(key)
+
+    def _said(self, value: Any) -> str:
+        return json.dumps(value, ensure_ascii=False) if self._json else _flow(value)
+
+    def _remove(self, key: str) -> None:
+        names = [str(name.value) for name, _ in self.node.value]
+        place = names.index(key)
+        name, value = self.node.value[place]
+        if place + 1 < len(names):
+            start, end = name.start_mark.index, self.node.value[place + 1][0].start_mark.index
+        else:
+            start, end = self.node.value[place - 1][1].end_mark.index, value.end_mark.index
+        self.splice.edits.append(_Edit(start, end, ""))
+
+
+def _block(value: Any) -> str:
+    """A mapping or list as block YAML, each line ended."""
+    return dump_manifests([value])
+
+
+def _indented(text: str, columns: int, newline: str) -> str:
+    pad = " " * columns
+    return "".join(f"{pad}{line}{newline}" for line in text.rstrip("\n").split("\n"))
+
+
+def _flow(value: Any, *, quoted: str = "") -> str:
+    """A value on one line."""
+    if quoted and isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    said: str = yaml.safe_dump(
+        value, default_flow_style=True, width=1_000_000, allow_unicode=True, sort_keys=False
+    )
+    return said.strip().removesuffix("...").strip()
+
+
+def _is_quoted(node: yaml.ScalarNode) -> str:
+    return '"' if node.style in {'"', "'"} else ""
+
+
+def _end(node: yaml.Node) -> int:
+    """Where the last word of a node ends: the parser ends a block collection at the next token."""
+    while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        node = last[1] if isinstance(node, yaml.MappingNode) else last
+    return int(node.end_mark.index)
+
+
+def same_value(one: Any, other: Any) -> bool:
+    """Equal as JSON has it: true is not 1, and the order of keys says nothing."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same_value(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same_value, one, other))
+    return type(one) is type(other) and bool(one == other)
+
+
+def spliced(text: str, node: yaml.Node, before: Obj, after: Obj) -> str:
+    """`text` with `after` in place of `before`. Raises CannotSpliceError; the result is still to be checked.
+
+    Values that an anchor shares are written once when all its users want the same, else refused.
+    """
+    if "*" in text:
+        _agree(node, after, {})
+    splice = _Splice(text, "\r\n" if "\r\n" in text else "\n")
+    splice.value(node, before, after)
+    splice.edits = list(dict.fromkeys(splice.edits))  # an anchor's users ask for the same edit
+    return splice.done()
+
+
+def _agree(node: yaml.Node, after: Any, seen: dict[int, Any]) -> None:
+    """Raise CannotSpliceError when two users of one anchor want different values."""
+    if id(node) in seen:
+        if not same_value(seen[id(node)], after):
+            raise CannotSpliceError
+        return
+    seen[id(node)] = after
+    if isinstance(node, yaml.MappingNode) and isinstance(after, dict):
+        for key, child in node.value:
+            if key.tag != MERGE and str(key.value) in after:
+                _agree(child, after[str(key.value)], seen)
+    elif isinstance(node, yaml.SequenceNode) and isinstance(after, list):
+        for child, item in zip(node.value, after, strict=False):
+            _agree(child, item, seen)
