@@ -15,6 +15,7 @@ import anyio
 
 from aiops_eks.clients import aws_shapes as shapes
 from aiops_eks.clients.aws_addons import AwsAddons, gap
+from aiops_eks.clients.aws_ground import AwsGround
 from aiops_eks.clients.gathering import gathered
 from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.further import aws
@@ -26,7 +27,6 @@ from aiops_shared.aws import EksCluster
 from aiops_shared.errors import AiopsError
 
 WITHIN_S = 12.0
-MOST = 100  # of one kind: node groups, profiles, insights
 Item = TypeVar("Item")
 
 
@@ -53,6 +53,11 @@ class Asked:
         """What EKS itself says, by name."""
         return AwsAddons(self.eks)
 
+    @property
+    def ground(self) -> AwsGround:
+        """The network below the cluster, and who is let in."""
+        return AwsGround(self.eks)
+
     def issue(self, one: Issue) -> Issue:
         """A health issue with its words redacted."""
         return replace(one, message=self.redact(one.message))
@@ -63,27 +68,6 @@ class Asked:
             if self._described is None:
                 self._described = self.clean(await self.eks.describe())
         return self._described
-
-    async def call(self, service: str, operation: str, key: str, **parameters: Any) -> Obj:
-        """What stands under `key` in an operation's answer, redacted."""
-        return part(self.clean(await self.eks.call(service, operation, **parameters)), key)
-
-    async def every(self, service: str, operation: str, key: str, **parameters: Any) -> list[Any]:
-        """The items of all pages, redacted."""
-        found = await self.eks.every(service, operation, key, at_most=MOST, **parameters)
-        return [self.clean(one) for one in found.items]
-
-    async def each(self, names: Iterable[Any], operation: str, key: str, word: str) -> list[Obj]:
-        """Every object of a list of names, described at the same time. Raises the first error there is."""
-        calls = [
-            partial(self.call, "eks", operation, key, **{"clusterName": self.eks.name, word: str(name)})
-            for name in names
-        ]
-        answers = await gathered(calls)
-        failed = [one for one in answers if isinstance(one, AiopsError)]
-        if failed and len(failed) == len(answers):
-            raise failed[0]
-        return [one for one in answers if not isinstance(one, AiopsError)]
 
     def clean(self, value: Any) -> Any:
         """With every text redacted."""
@@ -187,44 +171,38 @@ async def _node_groups(side: Asked, gaps: list[str]) -> list[aws.AwsNodeGroup]:
 
 
 async def _subnets(side: Asked, gaps: list[str]) -> list[aws.AwsSubnet]:
-    """The cluster's subnets, and those that the network plugin may use beside them."""
-    ids = set(words(await side.described(), "resourcesVpcConfig", "subnetIds"))
+    """The subnets of the cluster, of its node groups, and those that the network plugin discovers."""
+    network = part(await side.described(), "resourcesVpcConfig")
+    ids = set(words(network, "subnetIds"))
     ids |= {each for group in side.facts.all(aws.AwsNodeGroup) for each in group.told.subnets}
-    rows = await side.every("ec2", "describe_subnets", "Subnets", SubnetIds=sorted(ids)) if ids else []
-    del gaps
-    return [aws.subnet(row, None) for row in rows]
+    found = _kept(await side.ground.subnets(ids, text(network, "vpcId")), gaps)
+    return [aws.subnet(one) for one in found]
 
 
 async def _instance_types(side: Asked, gaps: list[str]) -> list[aws.AwsInstanceType]:
-    del gaps
     nodes = {pod.node for pod in aws.without_sandbox(side.facts)}
-    kinds = {n.labels.get(aws.INSTANCE_TYPE, "") for n in side.facts.nodes if n.name in nodes} - {""}
-    if not kinds:
-        return []
-    types = sorted(kinds)[:MOST]
-    rows = await side.every("ec2", "describe_instance_types", "InstanceTypes", InstanceTypes=types)
-    return [aws.instance_type(row) for row in rows]
+    kinds = {n.labels.get(aws.INSTANCE_TYPE, "") for n in side.facts.nodes if n.name in nodes}
+    return [aws.AwsInstanceType(one) for one in _kept(await side.ground.type_limits(kinds), gaps)]
 
 
 async def _fargate(side: Asked, gaps: list[str]) -> list[aws.AwsFargateProfile]:
-    del gaps
-    names = await side.every("eks", "list_fargate_profiles", "fargateProfileNames", clusterName=side.eks.name)
-    rows = await side.each(names, "describe_fargate_profile", "fargateProfile", "fargateProfileName")
-    return [aws.fargate_profile(row) for row in rows]
+    return [aws.AwsFargateProfile(one) for one in _kept(await side.ground.fargate_profiles(), gaps)]
 
 
 async def _associations(side: Asked, gaps: list[str]) -> list[aws.AwsAssociation]:
-    del gaps
-    rows = await side.every(
-        "eks", "list_pod_identity_associations", "associations", clusterName=side.eks.name
-    )
-    return [aws.association(row) for row in rows]
+    rows = _kept(await side.ground.associations(side.facts.namespace), gaps)
+    return [aws.AwsAssociation(Ref("ServiceAccount", one.namespace, one.service_account)) for one in rows]
 
 
 async def _access(side: Asked, gaps: list[str]) -> list[aws.AwsAccess]:
+    """Whether the roles of nodes that do not join are let in; one entry that fails leaves the source
+    unread."""
     del gaps
-    rows = await side.every("eks", "list_access_entries", "accessEntries", clusterName=side.eks.name)
-    return [aws.AwsAccess(Ref("AccessEntry", "", str(row))) for row in rows]
+    found: list[aws.AwsAccess] = []
+    for role in aws.roles_not_joined(side.facts):
+        entry = await side.ground.access_entry(role)
+        found.append(aws.AwsAccess(Ref("AccessEntry", "", role), exists=entry is not None))
+    return found
 
 
 _READ: Mapping[type[Any], Callable[[Asked, list[str]], Awaitable[Iterable[Any]]]] = {

@@ -14,7 +14,8 @@ from aiops_eks.diagnosis.case import STARTING, is_stuck
 from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.objects import Pod, Ref
 from aiops_eks.models.aws_addons import Insight, InstalledAddon, Issue, NodeGroup, Support
-from aiops_eks.models.fields import Obj, count, items, part, text, words
+from aiops_eks.models.aws_ground import FargateProfile, SubnetRoom, TypeLimits
+from aiops_eks.models.fields import Obj, part, text, words
 
 SYSTEM = "kube-system"
 ZONE = "topology.kubernetes.io/zone"
@@ -98,39 +99,39 @@ class AwsInsight:
 class AwsInstanceType:
     """How many addresses a machine can hold."""
 
-    ref: Ref
-    interfaces: int = 0
-    addresses_each: int = 0
-    nitro: bool = True  # prefix delegation needs it
+    told: TypeLimits
 
     @property
-    def most_pods(self) -> int:
-        """Pods with an address of their own, without prefixes (AL2 `eni-max-pods.txt`'s formula)."""
-        return self.interfaces * (self.addresses_each - 1) + 2
+    def ref(self) -> Ref:
+        """The type by name."""
+        return Ref("InstanceType", "", self.told.instance_type)
 
 
 @dataclass(frozen=True, slots=True)
 class AwsFargateProfile:
-    """A Fargate profile: pods of these namespaces with these labels run there."""
+    """A Fargate profile: pods of its namespaces with its labels run there."""
 
-    ref: Ref
-    status: str = ""
-    selectors: tuple[tuple[str, Mapping[str, str]], ...] = ()
+    told: FargateProfile
+
+    @property
+    def ref(self) -> Ref:
+        """The profile by name."""
+        return Ref("FargateProfile", "", self.told.name)
 
 
 @dataclass(frozen=True, slots=True)
 class AwsAssociation:
-    """A Pod Identity association: which role a ServiceAccount is given."""
+    """A Pod Identity association: this ServiceAccount is given a role."""
 
-    ref: Ref  # of the ServiceAccount
+    ref: Ref
 
 
 @dataclass(frozen=True, slots=True)
 class AwsAccess:
-    """An access entry: an IAM principal that the cluster lets in."""
+    """Whether the cluster lets an IAM principal in; `ref` is named by its ARN."""
 
     ref: Ref
-    kind: str = ""
+    exists: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,13 @@ def _issues(facts: Facts) -> list[Issue]:
 
 
 def _node_not_created(facts: Facts) -> bool:
-    return any(i.code in NOT_JOINED for one in facts.all(AwsNodeGroup) for i in one.told.issues)
+    return bool(roles_not_joined(facts))
+
+
+def roles_not_joined(facts: Facts) -> list[str]:
+    """The roles of nodes that start and do not join."""
+    groups = [g.told for g in facts.all(AwsNodeGroup) if any(i.code in NOT_JOINED for i in g.told.issues)]
+    return sorted({group.node_role for group in groups if group.node_role})
 
 
 def wants_fargate(pod: Pod) -> bool:
@@ -228,7 +235,7 @@ AWS: tuple[AwsKind, ...] = (
     AwsKind(AwsInstanceType, "ec2:DescribeInstanceTypes", lambda facts: bool(without_sandbox(facts))),
     AwsKind(AwsFargateProfile, "eks:ListFargateProfiles", _fargate),
     AwsKind(AwsAssociation, "eks:ListPodIdentityAssociations", _identity),
-    AwsKind(AwsAccess, "eks:ListAccessEntries", _node_not_created),
+    AwsKind(AwsAccess, "eks:DescribeAccessEntry", _node_not_created),
 )
 
 
@@ -253,43 +260,9 @@ def cluster(name: str, told: Obj, issues: tuple[Issue, ...], support: Support | 
     )
 
 
-def subnet(told: Obj, free_blocks: int | None) -> AwsSubnet:
-    """One row of DescribeSubnets."""
-    return AwsSubnet(
-        ref=Ref("Subnet", "", text(told, "SubnetId")),
-        zone=text(told, "AvailabilityZone"),
-        cidr=text(told, "CidrBlock"),
-        free=count(told, "AvailableIpAddressCount"),
-        free_blocks=free_blocks,
-    )
-
-
-def instance_type(told: Obj) -> AwsInstanceType:
-    """One row of DescribeInstanceTypes."""
-    network = part(told, "NetworkInfo")
-    return AwsInstanceType(
-        ref=Ref("InstanceType", "", text(told, "InstanceType")),
-        interfaces=count(network, "MaximumNetworkInterfaces"),
-        addresses_each=count(network, "Ipv4AddressesPerInterface"),
-        nitro=text(told, "Hypervisor") != "xen",
-    )
-
-
-def fargate_profile(told: Obj) -> AwsFargateProfile:
-    """DescribeFargateProfile's `fargateProfile`."""
-    return AwsFargateProfile(
-        ref=Ref("FargateProfile", "", text(told, "fargateProfileName")),
-        status=text(told, "status"),
-        selectors=tuple(
-            (text(one, "namespace"), {key: text(one, "labels", key) for key in part(one, "labels")})
-            for one in items(told, "selectors")
-        ),
-    )
-
-
-def association(told: Obj) -> AwsAssociation:
-    """One row of ListPodIdentityAssociations."""
-    return AwsAssociation(Ref("ServiceAccount", text(told, "namespace"), text(told, "serviceAccount")))
+def subnet(told: SubnetRoom) -> AwsSubnet:
+    """A subnet with its room."""
+    return AwsSubnet(Ref("Subnet", "", told.id), told.zone, told.cidr, told.free, told.free_blocks)
 
 
 __all__ = ["AWS", "AwsKind", "Ref"]

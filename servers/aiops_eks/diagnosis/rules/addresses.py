@@ -262,11 +262,9 @@ def _full_machine(want: Want) -> AwsInstanceType | None:
         return None
     kind = want.node.labels.get(INSTANCE_TYPE, "")
     limit = next((t for t in want.case.facts.all(AwsInstanceType) if t.ref.name == kind), None)
-    if limit is None or not limit.interfaces:
+    if limit is None or not limit.told.interfaces:
         return None
-    return (
-        limit if _served(want.case, want.node.name) >= limit.interfaces * (limit.addresses_each - 1) else None
-    )
+    return limit if _served(want.case, want.node.name) >= limit.told.addresses_for_pods else None
 
 
 def _served(case: Case, node: str) -> int:
@@ -275,48 +273,51 @@ def _served(case: Case, node: str) -> int:
     return sum(
         1
         for pod in case.facts.pods_on(node)
-        if not pod.host_network and pod.phase in {"Pending", "Running"} and pod.ref not in waiting
+        if _has_address(pod) and pod.phase in {"Pending", "Running"} and pod.ref not in waiting
     )
+
+
+def _has_address(pod: Pod) -> bool:
+    """One of its own; of a pod that is known by its row alone it is likely when no DaemonSet made it."""
+    return not pod.host_network and (pod.whole or pod.parent is None or pod.parent.kind != "DaemonSet")
 
 
 def _node_full(want: Want, node: Node, limit: AwsInstanceType) -> Told:
-    case, kind = want.case, limit.ref.name
-    most = limit.interfaces * (limit.addresses_each - 1)
+    case, kind, most = want.case, limit.ref.name, limit.told.addresses_for_pods
     subnet = max(want.of_node, key=lambda s: s.free)
-    first = limit.nitro and subnet.free_blocks != 0
-    prefix = f"1. prefix delegation (ENABLE_PREFIX_DELEGATION with plan_addon_change): {subnet.ref.name} has "
-    prefix += f"{_blocks(subnet)} free /28; new nodes get the higher max-pods; " if first else ""
-    larger = (
-        "2. a larger instance type, or spread the pods"
-        if first
-        else "1. a larger instance type, or more nodes"
-    )
-    says = (
-        f"{kind}: {limit.interfaces} interfaces with {limit.addresses_each} addresses each, {most} for pods"
-    )
+    figures = f"{subnet.free} free addresses, {_blocks(subnet)} free /28 blocks"
+    each = f"{limit.told.interfaces} interfaces with {limit.told.addresses_each} addresses each"
     return Told(
         cause=NODE_ADDRESSES_EXHAUSTED,
         at=node.ref,
         subject=case.subject,
-        predicate=f"cannot start: node {node.name} holds all {most} pods that an {kind} has addresses for",
-        root_cause=f"Node {node.name} is at the limit of its {limit.interfaces} interfaces ({most} "
-        "addresses for pods), "
-        f"while its subnet {subnet.ref.name} has {subnet.free} free.",
+        predicate=f"cannot start: node {node.name} uses all {most} pod addresses of its type {kind}",
+        root_cause=f"Node {node.name} is at the limit of its interfaces ({each}), while its subnet "
+        f"{subnet.ref.name} has {subnet.free} free addresses.",
         hurts=(case.pod.ref,),
         evidence=(
             *want.evidence[:1],
-            Evidence(source="ec2", query=f"DescribeInstanceTypes {kind}", says=says),
-            Evidence(
-                source="ec2",
-                query=f"DescribeSubnets {subnet.ref.name}",
-                says=f"{subnet.free} free addresses, {_blocks(subnet)} free /28 blocks",
-            ),
+            Evidence(source="ec2", query=f"DescribeInstanceTypes {kind}", says=f"{each}: {most} for pods"),
+            Evidence(source="ec2", query=f"DescribeSubnets {subnet.ref.name}", says=figures),
         ),
         agree=4,
         ruled_out=(f"subnet: {subnet.ref.name} has {subnet.free} free addresses",),
-        next_step=(prefix if first else "") + larger,
+        next_step=_more_for_node(limit, subnet),
         since=want.event.first_at if want.event else None,
         shared=Ref("InstanceType", "", kind),
+    )
+
+
+def _more_for_node(limit: AwsInstanceType, subnet: AwsSubnet) -> str:
+    """Prefixes first where the subnet still has whole blocks for them."""
+    if not limit.told.nitro or subnet.free_blocks == 0:
+        return "1. a larger instance type, or more nodes; 2. spread the pods"
+    most = limit.told.most_pods(prefixes=True)
+    return (
+        "1. prefix delegation: set ENABLE_PREFIX_DELEGATION with plan_addon_change and make the nodes anew "
+        f"({subnet.ref.name} has {_blocks(subnet)} free /28; the type then holds up to {min(most, 250)} "
+        "pods); "
+        "2. a larger instance type, or more nodes"
     )
 
 

@@ -1,4 +1,4 @@
-"""What EKS says of the cluster itself: its health, the end of its support, insights in error, a closed endpoint.
+"""What EKS says of the cluster itself: health, end of support, insights in error, a closed endpoint, etcd.
 
 Sources: the EKS API reference (ClusterIssue, ClusterVersionInformation, Insight),
 https://docs.aws.amazon.com/eks/latest/userguide/cluster-endpoint.html

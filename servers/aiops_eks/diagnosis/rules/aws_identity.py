@@ -1,4 +1,4 @@
-"""Programs that AWS does not take for whom they should be: IRSA, Pod Identity, the node's role, a missing right.
+"""Programs that AWS does not take for whom they should be: IRSA, Pod Identity, the role of the node.
 
 AWS's refusal stands in the program's own last words. Where the fault is depends on who refused: the role's
 trust policy, the account's identity provider, the annotation, the agent of the node, or the role's

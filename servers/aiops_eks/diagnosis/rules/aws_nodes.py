@@ -1,4 +1,4 @@
-"""Node groups that cannot bring nodes, nodes that the cluster does not let in, and machines of different images.
+"""Node groups that bring no nodes, nodes that are not let in, machines of different images, no kube-proxy.
 
 A group that cannot launch explains the pods that wait for room. What EKS calls degraded is quoted; where
 AWS's other figures know more (a subnet without addresses, a role without access entry) the finding stands
@@ -173,7 +173,7 @@ def _not_let_in(facts: Facts, group: AwsNodeGroup, issue: Issue) -> Told | None:
     role = group.told.node_role
     if issue.code not in NOT_JOINED or not role or not facts.was_read(AwsAccess):
         return None
-    if any(entry.ref.name == role for entry in facts.all(AwsAccess)):
+    if not any(entry.ref.name == role and not entry.exists for entry in facts.all(AwsAccess)):
         return None
     return Told(
         cause=NO_ENTRY,
@@ -186,11 +186,7 @@ def _not_let_in(facts: Facts, group: AwsNodeGroup, issue: Issue) -> Told | None:
         hurts=(group.ref,),
         evidence=(
             _said(group, issue),
-            Evidence(
-                source="eks",
-                query="ListAccessEntries",
-                says=f"{len(facts.all(AwsAccess))} entries, none for {plain_name(role)}",
-            ),
+            Evidence(source="eks", query=f"DescribeAccessEntry {plain_name(role)}", says="not found"),
         ),
         agree=3,
     )

@@ -80,15 +80,15 @@ def _unselected(case: Case) -> Told:
 
 def _selects(profile: AwsFargateProfile, pod: Pod) -> bool:
     return any(
-        home == pod.namespace and (not labels or selects(labels, pod.labels))
-        for home, labels in profile.selectors
+        home == pod.namespace and (not labels or selects(dict(labels), pod.labels))
+        for home, labels in profile.told.selectors
     )
 
 
 def _words(profile: AwsFargateProfile) -> str:
     of = [
-        " ".join([plain_name(home), *(f"{plain_name(k)}={plain_name(v)}" for k, v in sorted(labels.items()))])
-        for home, labels in profile.selectors
+        " ".join([plain_name(home), *(f"{plain_name(k)}={plain_name(v)}" for k, v in sorted(labels))])
+        for home, labels in profile.told.selectors
     ]
     return f"{plain_name(profile.ref.name)} selects {', '.join(of) or 'nothing'}"
 

@@ -1,4 +1,4 @@
-"""Workloads that stand in one zone although the cluster has several: no fault yet, one zone away from an outage.
+"""Workloads that stand in one zone of several: no fault yet, and one lost zone away from an outage.
 
 Never urgent: severity info. Small workloads, pinned ones and those with zonal volumes are as they are meant
 to be.
@@ -74,7 +74,9 @@ def _is_settled(facts: Facts, pod: Pod) -> bool:
     pinned = bool(
         pod.node_selector.get(ZONE) or pod.node_selector.get(HOST) or pod.node_affinity or pod.claims
     )
-    return pod.ready and not pinned and pod.deleted_at is None and facts.age_s(pod.created_at) > SETTLED_S
+    return pod.ready and pod.whole and not pinned and pod.deleted_at is None and facts.age_s(pod.created_at)
+    >
+    SETTLED_S
 
 
 def _other_zones(facts: Facts, zone: str) -> list[str]:
