@@ -39,14 +39,20 @@ _FAULT_FIELDS = {one.name: None for one in fields(Fault)}
 
 
 class SteeredLab(Protocol):
-    """What the door needs of the lab; `aiops_lab.run.Lab` fulfils it."""
+    """What the door needs of the lab; `aiops_lab.run.Lab` fulfils it, `aiops_lab.fleet.Fleet` for several."""
 
-    scenario: str
-    seed: int
-    clock: VirtualClock
-    store: Store
-    requests: RequestLog
-    faults: Faults
+    @property
+    def scenario(self) -> str: ...  # noqa: D102
+    @property
+    def seed(self) -> int: ...  # noqa: D102
+    @property
+    def clock(self) -> VirtualClock: ...  # noqa: D102
+    @property
+    def store(self) -> Store: ...  # noqa: D102
+    @property
+    def requests(self) -> RequestLog: ...  # noqa: D102
+    @property
+    def faults(self) -> Faults: ...  # noqa: D102
 
     def scenarios(self) -> list[dict[str, str]]:
         """What can be played: name, fixture, title, shows."""

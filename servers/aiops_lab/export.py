@@ -3,6 +3,7 @@
 import os
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -24,21 +25,44 @@ def aws_environment(key: AccessKey, endpoint: str) -> dict[str, str]:
     }
 
 
-def kubeconfig(cluster: str, server: str, ca_base64: str, user: str, token: str) -> str:
-    """A kubeconfig of one context, named as the cluster."""
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One cluster's API as one identity enters it."""
+
+    context: str
+    server: str
+    ca_base64: str
+    user: str
+    token: str = field(repr=False)
+
+
+def kubeconfig(*doors: Door) -> str:
+    """A kubeconfig of one context a door; the first is the current one."""
     return yaml.safe_dump(
         {
             "apiVersion": "v1",
             "kind": "Config",
-            "current-context": cluster,
+            "current-context": doors[0].context,
             "clusters": [
-                {"name": cluster, "cluster": {"server": server, "certificate-authority-data": ca_base64}}
+                {
+                    "name": one.context,
+                    "cluster": {"server": one.server, "certificate-authority-data": one.ca_base64},
+                }
+                for one in doors
             ],
-            "users": [{"name": user, "user": {"token": token}}],
-            "contexts": [{"name": cluster, "context": {"cluster": cluster, "user": user}}],
+            "users": [{"name": _user(one, doors), "user": {"token": one.token}} for one in doors],
+            "contexts": [
+                {"name": one.context, "context": {"cluster": one.context, "user": _user(one, doors)}}
+                for one in doors
+            ],
         },
         sort_keys=False,
     )
+
+
+def _user(door: Door, doors: tuple[Door, ...]) -> str:
+    """Tokens differ by cluster, so users do too where there are several."""
+    return door.user if len(doors) == 1 else f"{door.user}@{door.context}"
 
 
 def shell_lines(environment: Mapping[str, str]) -> str:

@@ -45,14 +45,18 @@ class LabAuthenticator:
     `sts_host` is the lab's own AWS address, where a client with AWS_ENDPOINT_URL pre-signs its URL.
     """
 
-    def __init__(self, directory: Directory, cluster: str, sts_host: str) -> None:
+    def __init__(self, directory: Directory, cluster: str, sts_host: str, account: str = ACCOUNT_ID) -> None:
+        self._account = account
         self._directory = directory
         self._cluster = cluster
         self._sts_host = sts_host
         self.tokens: Mapping[str, str] = {
-            name: f"lab-token-worth-nothing-{name}-{secrets.token_hex(16)}" for name in directory.principals
+            one.name: f"lab-token-worth-nothing-{one.name}-{secrets.token_hex(16)}"
+            for one in directory.principals.values()
+            if one.account == account
         }
-        self._users = {token: _user(directory.standing(name)) for name, token in self.tokens.items()}
+        own = {one.name: one.key for one in directory.principals.values() if one.account == account}
+        self._users = {token: _user(directory.standing(own[name])) for name, token in self.tokens.items()}
 
     async def identify(self, authorization: str | None, client_cert: object | None) -> UserInfo | None:
         """The caller behind a bearer token, or None (401). Client certificates are not used here."""
@@ -74,7 +78,9 @@ class LabAuthenticator:
             signature = read_signature(message)
             if signature is None or not self._is_fresh(signature) or not _covers_cluster(signature):
                 return None
-            return _user(verify(message, signature, self._directory))
+            key = verify(message, signature, self._directory)
+            # Access entries are the account's own principals: another's token is good, and not let in.
+            return _user(key) if key.principal.account == self._account else None
         except AwsError:
             return None
 
@@ -128,5 +134,5 @@ def _user(key: AccessKey) -> UserInfo:
         username=key.principal.name,
         groups=(*key.principal.groups, "system:authenticated"),
         extra=extra,
-        uid=f"aws-iam-authenticator:{ACCOUNT_ID}:{key.user_id}",
+        uid=f"aws-iam-authenticator:{key.principal.account}:{key.user_id}",
     )

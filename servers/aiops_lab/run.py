@@ -27,14 +27,15 @@ from urllib.parse import urlsplit
 
 import anyio
 
+from aiops_lab.aws.account import ACCOUNT_ID
 from aiops_lab.aws.faults import AwsFault, AwsFaults
 from aiops_lab.aws.overlay import AwsRequest, Overlay
 from aiops_lab.aws.principals import Directory
 from aiops_lab.aws.server import AwsServer
 from aiops_lab.aws.services import operations
 from aiops_lab.clock import VirtualClock
-from aiops_lab.control import control_app
-from aiops_lab.export import aws_environment, kubeconfig, write_private
+from aiops_lab.control import SteeredLab, control_app
+from aiops_lab.export import Door, aws_environment, kubeconfig, write_private
 from aiops_lab.identity import LabAuthenticator
 from aiops_lab.kube.app import build_app
 from aiops_lab.kube.auditing import AuditLog
@@ -55,8 +56,9 @@ IN_WORLD_S = 10.0
 DEFAULT_IDENTITY = "lab-admin"
 
 
-def _in(loop: asyncio.AbstractEventLoop) -> Callable[[Callable[[], Any]], Any]:
-    """How a request thread of AWS does something in the world: in the loop that owns it."""
+def in_loop() -> Callable[[Callable[[], Any]], Any]:
+    """How a request thread of AWS does something in the world: in the loop that owns it, which calls this."""
+    loop = asyncio.get_running_loop()
 
     def act(change: Callable[[], Any]) -> Any:
         async def done() -> Any:
@@ -99,7 +101,7 @@ class Lab:
         self.faults = Faults(seed)
         self.aws_faults = AwsFaults()
         self.directory = Directory(wall)
-        self.account = self.world.aws
+        self.account, self.account_id = self.world.aws, ACCOUNT_ID
         self.requests = RequestLog(heard=lambda *seen: self.account.area(AuditLog).take(*seen))
         self.aws_url = self.kube_url = self.url = ""
         self._closing = ExitStack()
@@ -164,11 +166,13 @@ class Lab:
 
     def _kubeconfig(self, identity: str) -> Path:
         path = self._folder / f"kubeconfig-{identity}.yaml"
-        text = kubeconfig(
-            self.account.cluster, self.kube_url, self._certificates.ca_base64, identity, self.token(identity)
-        )
-        write_private(path, text)
+        write_private(path, kubeconfig(self.door(identity)))
         return path
+
+    def door(self, identity: str, context: str = "") -> Door:
+        """How an identity enters the Kubernetes API."""
+        ca, token = self._certificates.ca_base64, self.token(identity)
+        return Door(context or self.account.cluster, self.kube_url, ca, identity, token)
 
     # what the control door does
 
@@ -229,7 +233,9 @@ class Lab:
         self.url = self._url("http", port_of(control))
         self.account.endpoint, self.account.ca_pem = self.kube_url, self.ca_path.read_bytes()
         sts_host = urlsplit(self.aws_url).netloc
-        self._authenticator = LabAuthenticator(self.directory, self.account.cluster, sts_host)
+        self._authenticator = LabAuthenticator(
+            self.directory, self.account.cluster, sts_host, self.account_id
+        )
         app = build_app(
             self.store,
             logs=self.world,
@@ -240,14 +246,18 @@ class Lab:
             now=self.clock.now,
         )
         tls = (self._certificates.certificate_path, self._certificates.key_path)
-        return {LoopbackServer(app, tls): kube, LoopbackServer(control_app(self)): control}
+        return {LoopbackServer(app, tls): kube, LoopbackServer(control_app(self._steered())): control}
+
+    def _steered(self) -> SteeredLab:
+        """What the control door steers: this lab, or the fleet that it begins."""
+        return self
 
     def _url(self, scheme: str, port: int) -> str:
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{scheme}://{host}:{port}"
 
     def _open_aws(self) -> None:
-        self.account.in_world = _in(asyncio.get_running_loop())
+        self.account.in_world = in_loop()
         self._overlay = Overlay(
             operations(self.account, self.directory), self.directory, self.clock.now, self.aws_faults
         )

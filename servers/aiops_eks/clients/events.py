@@ -5,10 +5,11 @@ event for 60 minutes after it was last written and that cannot be changed (`--ev
 begins earlier, or an object that is older, has a gap (C12).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from aiops_eks.clients.fanout import Fanout, warned
 from aiops_eks.clients.namespaces import require_namespace
 from aiops_eks.clients.paging import cursor_at, digest, offset_of
 from aiops_eks.clients.wording import counted, cut
@@ -52,6 +53,17 @@ async def events_of(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class HeardEvents:
+    """What one cluster's components said."""
+
+    cluster: str
+    kind: str  # as the cluster calls what was asked about; empty for everything
+    groups: tuple[Group, ...]
+    objects: int
+    gaps: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class EventReader:
     """Fulfils `ports.Journal`."""
@@ -69,30 +81,55 @@ class EventReader:
         since = since_to_datetime(ask.since, now)
         if ask.name and not ask.kind:
             raise InvalidInputError("kind", "is needed with name", "give kind and name, or neither")
-        question = digest(ask.cluster, ask.namespace, ask.kind, ask.name, ask.reason, ask.since)
-        offset = offset_of(ask.cursor, question)
+        if not isinstance(ask.cluster, tuple):
+            offset_of(ask.cursor, _question(ask))
         await self.sensitive.allow(f"events in {ask.namespace or 'all namespaces'}")
-        kube = await self.known.open(ask.cluster)
-        kind = (await kube.kind(ask.kind)).kind if ask.kind else ""
-        found = await events_of(kube, ask.namespace, kind, ask.name, since, redact)
-        if not found:
-            await require_namespace(kube, ask.namespace)
-        if ask.reason:
-            found = [each for each in found if each.reason.lower() == ask.reason.lower()]
-        groups = grouped(found)
+        if isinstance(ask.cluster, tuple):
+            return await self._several(ask, ask.cluster, since, now)
+        return await self._one(ask, ask.cluster, since, now)
+
+    async def _one(self, ask: EventAsk, cluster: str | None, since: datetime, now: datetime) -> EventList:
+        question = _question(ask)
+        offset = offset_of(ask.cursor, question)
+        heard = await self.heard(ask, cluster, since, now)
+        groups = heard.groups
         page = _fitting(groups[offset : offset + ask.limit])
         end = offset + len(page)
         return EventList(
             summary=_said(ask, groups, now),
             total=sum(group.count for group in groups),
             events=event_table(page, now),
-            evidence=(_evidence(kube, ask, kind, len(found)),),
-            warnings=tuple(await self._gaps(kube, ask, kind, since, now)),
-            hint="" if page else _empty(ask),
+            evidence=(_evidence(heard, ask),),
+            warnings=tuple(heard.gaps),
+            hint="" if page else nothing_said(ask),
             truncated=end < len(groups),
             next_cursor=cursor_at(end, question) if end < len(groups) else "",
             untrusted=("events",),
         )
+
+    async def _several(
+        self, ask: EventAsk, words: tuple[str, ...], since: datetime, now: datetime
+    ) -> EventList:
+        """The question to the clusters that the words mean; where that is one, it is asked as one."""
+        from aiops_eks.clients.events_several import SeveralEvents
+
+        fanout = Fanout(self.known)
+        choice = await fanout.choose(words)
+        if len(choice.clusters) != 1:
+            return await SeveralEvents(self, fanout).page(ask, choice, since, now)
+        return warned(await self._one(ask, choice.clusters[0].word, since, now), choice.gaps)
+
+    async def heard(self, ask: EventAsk, cluster: str | None, since: datetime, now: datetime) -> HeardEvents:
+        """The events of one cluster, whoever may read them settled before."""
+        kube = await self.known.open(cluster)
+        kind = (await kube.kind(ask.kind)).kind if ask.kind else ""
+        found = await events_of(kube, ask.namespace, kind, ask.name, since, redact)
+        if not found:
+            await require_namespace(kube, ask.namespace)
+        if ask.reason:
+            found = [each for each in found if each.reason.lower() == ask.reason.lower()]
+        gaps = await self._gaps(kube, ask, kind, since, now)
+        return HeardEvents(kube.cluster, kind, tuple(grouped(found)), len(found), tuple(gaps))
 
     async def _gaps(self, kube: Kube, ask: EventAsk, kind: str, since: datetime, now: datetime) -> list[str]:
         kept_from = now - timedelta(seconds=EVENT_TTL_S)
@@ -107,22 +144,31 @@ class EventReader:
         return [GAP.format(since=kept_from)] if born and born < kept_from else []
 
 
-def _fitting(groups: list[Group]) -> list[Group]:
+def _question(ask: EventAsk) -> str:
+    return digest(ask.cluster, ask.namespace, ask.kind, ask.name, ask.reason, ask.since)
+
+
+def _fitting(groups: Sequence[Group]) -> Sequence[Group]:
     """As many as a default answer takes; a page asked to be longer takes more."""
     left = ROW_CHARS if len(groups) <= DEFAULT_ROWS else MOST_CHARS
     for at, group in enumerate(groups):
-        example = group.example
-        left -= ROW_OVERHEAD + len(example.reason) + len(example.kind) + len(example.namespace)
-        left -= len(example.name) + min(len(example.message), MESSAGE_CHARS)
+        left -= group_chars(group)
         if left < 0 and at:
             return groups[:at]
     return groups
 
 
-def _said(ask: EventAsk, groups: list[Group], now: datetime) -> str:
+def group_chars(group: Group) -> int:
+    """About how much of an answer a row takes, characters."""
+    example = group.example
+    names = len(example.reason) + len(example.kind) + len(example.namespace) + len(example.name)
+    return ROW_OVERHEAD + names + min(len(example.message), MESSAGE_CHARS)
+
+
+def _said(ask: EventAsk, groups: Sequence[Group], now: datetime) -> str:
     """No message of an event stands in the summary: it is somebody else's text."""
     where = f"in {ask.namespace}" if ask.namespace else "in all namespaces"
-    about = f" about {ask.kind}{f' {ask.name}' if ask.name else ''}" if ask.kind else ""
+    about = asked_about(ask)
     warnings = [group for group in groups if group.example.type == "Warning"]
     total = counted(sum(group.count for group in groups), "event")
     head = f"{total}{about} {where} since {ask.since}, {len(groups)} different"
@@ -130,28 +176,40 @@ def _said(ask: EventAsk, groups: list[Group], now: datetime) -> str:
         return cut(f"No events{about} {where} since {ask.since}.")
     if not warnings:
         return cut(f"{head}; no warnings.")
-    worst = [_group_said(group, now) for group in warnings[:3]]
+    worst = [group_said(group, now) for group in warnings[:3]]
     return cut(f"{head}; {counted(len(warnings), 'warning')}: {'; '.join(worst)}.")
 
 
-def _group_said(group: Group, now: datetime) -> str:
+def asked_about(ask: EventAsk) -> str:
+    """Whom the events are about, in words."""
+    return f" about {ask.kind}{f' {ask.name}' if ask.name else ''}" if ask.kind else ""
+
+
+def group_said(group: Group, now: datetime) -> str:
+    """Equal events in words of a summary."""
     example = group.example
     last = f", last {ago((now - group.last).total_seconds())} ago" if group.last else ""
     return f"{example.reason} x{group.count} {example.kind} {example.name}{last}"
 
 
-def _evidence(kube: Kube, ask: EventAsk, kind: str, found: int) -> Evidence:
-    where = f"-n {ask.namespace}" if ask.namespace else "-A"
-    fields = f" --field-selector involvedObject.kind={kind}" if kind else ""
-    name = f",involvedObject.name={ask.name}" if ask.name else ""
+def _evidence(heard: HeardEvents, ask: EventAsk) -> Evidence:
     return Evidence(
-        source=f"Kubernetes API of {kube.cluster}",
-        query=f"kubectl get events {where}{fields}{name}",
-        says=f"{counted(found, 'Event object')} in the window",
+        source=f"Kubernetes API of {heard.cluster}",
+        query=as_kubectl(ask, heard.kind),
+        says=f"{counted(heard.objects, 'Event object')} in the window",
     )
 
 
-def _empty(ask: EventAsk) -> str:
+def as_kubectl(ask: EventAsk, kind: str) -> str:
+    """The question as a person would repeat it."""
+    where = f"-n {ask.namespace}" if ask.namespace else "-A"
+    fields = f" --field-selector involvedObject.kind={kind}" if kind else ""
+    name = f",involvedObject.name={ask.name}" if ask.name else ""
+    return f"kubectl get events {where}{fields}{name}"
+
+
+def nothing_said(ask: EventAsk) -> str:
+    """The hint of an answer without events."""
     return (
         f"Searched events since {ask.since}. Nothing happened, or it is older than the 60 minutes that are "
         "kept, or kind, name or reason is not as events spell it (Pod, BackOff, FailedScheduling)."

@@ -4,23 +4,27 @@ A reader hands in what it asks of one cluster. A cluster that fails or is late i
 (`coverage_gap: cluster x: …`); only when none answers the call fails, and says of each why.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import anyio
 
-from aiops_eks.models.several import Heard, Said
+from aiops_eks.models.several import Heard, Said, listed
 from aiops_eks.ports import Clusters
 from aiops_shared.errors import AiopsError, UpstreamError, UpstreamTimeoutError
 from aiops_shared.kube.choosing import Choice, Chosen
+from aiops_shared.results import Answer
 
 T = TypeVar("T")
 AT_ONCE = 8  # clusters asked at the same time
 EACH_S = 20.0  # what one cluster may take
 WITHIN_S = 40.0  # what all may take: below the door's 50 s, so that the others' answers still go out
 MOST_CLUSTERS = 40  # in one call
-MOST_CHARS = 240
+MOST_GAPS, MOST_CHARS = 5, 200  # gaps that are told whole, and how long each
+GAP = "coverage_gap: {}"
+GONE = "coverage_gap: {} of the last page's clusters are no longer known"
+A = TypeVar("A", bound=Answer)
 
 
 @dataclass(frozen=True)
@@ -80,12 +84,28 @@ class Fanout:
                 said.append(Said(chosen.label, chosen.word, outcome))
         if not said:
             raise _all_failed(failed, choice.gaps)
-        gaps = [f"cluster {label}: {error.wire()[:MOST_CHARS]}" for label, error in failed]
-        return Heard(tuple(said), tuple(f"coverage_gap: {gap}" for gap in (*choice.gaps, *gaps)))
+        return Heard(tuple(said), (*(GAP.format(gap) for gap in choice.gaps), *_gaps(failed)))
 
     def _late(self, chosen: Chosen) -> UpstreamTimeoutError:
         hint = "ask it alone, or narrow the call"
         return UpstreamTimeoutError(chosen.label, f"no answer within {self.each_s:g} s", hint)
+
+
+def _gaps(failed: list[tuple[str, AiopsError]]) -> list[str]:
+    """What failed, the first few with why: an answer has little room for what is not known."""
+    told = [
+        GAP.format(f"cluster {label}: {error.wire()[:MOST_CHARS]}") for label, error in failed[:MOST_GAPS]
+    ]
+    rest = [label for label, _ in failed[MOST_GAPS:]]
+    more = GAP.format(f"{len(rest)} more clusters did not answer: {listed(rest, 8)}")
+    return [*told, more] if rest else told
+
+
+def warned(answer: A, gaps: Sequence[str]) -> A:
+    """An answer of one cluster, with what is not known about others that were meant."""
+    if not gaps:
+        return answer
+    return answer.model_copy(update={"warnings": (*answer.warnings, *map(GAP.format, gaps))})
 
 
 def _all_failed(failed: list[tuple[str, AiopsError]], gaps: tuple[str, ...]) -> AiopsError:

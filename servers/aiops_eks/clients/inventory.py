@@ -6,44 +6,29 @@ explains the pods that are not well; of any other list only the suspects on the 
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 
-from aiops_eks.clients.gathering import gathered
+from aiops_eks.clients.fanout import Fanout, warned
 from aiops_eks.clients.inventory_rows import Listed, Reading, Row, kind_word
-from aiops_eks.clients.inventory_suspects import Page, Place, SuspectReader, exact_health
+from aiops_eks.clients.inventory_suspects import Page, Place, SuspectReader
+from aiops_eks.clients.inventory_tables import (
+    DEFAULT_ROWS,
+    explained,
+    fitting,
+    labelled,
+    table_of,
+    worst_said,
+)
 from aiops_eks.clients.namespaces import require_namespace
 from aiops_eks.clients.paging import cursor_at, digest, offset_of
 from aiops_eks.clients.wording import brief, counted, cut
 from aiops_eks.models.answers import ClusterList, ListAsk, ResourceList
-from aiops_eks.models.health import IMPAIRED, UNDERWAY
+from aiops_eks.models.health import IMPAIRED
 from aiops_eks.models.reasons import Reasons
 from aiops_eks.ports import Clusters, Kube, SensitiveReads
 from aiops_shared.clock import Clock
-from aiops_shared.errors import AiopsError, NotFoundError
 from aiops_shared.guardrails.redacting import redact
 from aiops_shared.kube.models import Kind
-from aiops_shared.results import Cell, Evidence, Table
-
-MOST_LOOKED_AT = {False: 30, True: 100}  # suspects read whole, by unhealthy_only
-CELL_CHARS = 160
-DEFAULT_ROWS = 50
-ROW_CHARS, MOST_CHARS = 3_500, 30_000  # of a default page, and of one that was asked to be longer
-
-# kubectl's default columns where the API also sends wide ones; other kinds show the first eight.
-_COLUMNS = {
-    "Pod": ("name", "ready", "restarts", "age"),  # its status is the health
-    "Deployment": ("name", "ready", "up-to-date", "available", "age"),
-    "StatefulSet": ("name", "ready", "age"),
-    "DaemonSet": ("name", "desired", "ready", "up-to-date", "available", "age"),
-    "ReplicaSet": ("name", "desired", "ready", "age"),
-    "Node": ("name", "status", "version", "age"),
-    "Job": ("name", "status", "completions", "duration", "age"),
-    "Service": ("name", "type", "cluster-ip", "external-ip", "port(s)", "age"),
-    "CronJob": ("name", "schedule", "suspend", "active", "last schedule", "age"),
-    "PersistentVolumeClaim": ("name", "status", "capacity", "access modes", "storageclass", "age"),
-    "Secret": ("name", "type", "data", "age"),
-}
-MOST_COLUMNS = 8
+from aiops_shared.results import Evidence, Table
 
 
 @dataclass(frozen=True)
@@ -96,6 +81,8 @@ class InventoryReader:
 
         Raises InvalidInputError for a foreign cursor, before any request.
         """
+        if isinstance(ask.cluster, tuple):
+            return await self._several(ask, ask.cluster)
         question = digest(ask.cluster, ask.kind, ask.namespace, ask.selector, ask.unhealthy_only)
         offset = offset_of(ask.cursor, question)
         kube = await self.known.open(ask.cluster)
@@ -121,6 +108,17 @@ class InventoryReader:
             untrusted=("resources",),
         )
 
+    async def _several(self, ask: ListAsk, words: tuple[str, ...]) -> ResourceList:
+        """The question to the clusters that the words mean; where that is one, it is asked as one."""
+        from aiops_eks.clients.inventory_several import SeveralInventory
+
+        fanout = Fanout(self.known)
+        choice = await fanout.choose(words)
+        if len(choice.clusters) != 1:
+            return await SeveralInventory(self.known, self.clock, self.sensitive, fanout).page(ask, choice)
+        answer = await self.resources(replace(ask, cluster=choice.clusters[0].word))
+        return warned(answer, choice.gaps)
+
     async def _shown(
         self, kube: Kube, kind: Kind, ask: ListAsk, listed: Listed, at: tuple[int, datetime]
     ) -> "_Shown":
@@ -130,12 +128,12 @@ class InventoryReader:
             reader = SuspectReader(kube, kind, now, self.sensitive, Reasons(redact))
             found = await reader.page(listed.rows, Place.at(offset), ask.limit, wide=ask.limit > DEFAULT_ROWS)
             return _Shown.of(found, show_namespace=show_namespace)
-        fitting = _fitting(listed.rows[offset : offset + ask.limit])
-        end = offset + len(fitting)
-        rows, gone = await _explained(kube, kind, fitting, now, ask.unhealthy_only)
+        page = fitting(listed.rows[offset : offset + ask.limit])
+        end = offset + len(page)
+        rows, gone = await explained(kube, kind, page, now, ask.unhealthy_only)
         return _Shown(
             rows,
-            _table(kind, rows, show_namespace=show_namespace),
+            table_of(kind, rows, show_namespace=show_namespace),
             -gone,
             end if end < len(listed.rows) else None,
         )
@@ -171,69 +169,6 @@ def _clusters_said(names: list[str], away: list[str]) -> str:
     return cut(f"{said}; not reachable: {brief(away)}" if away else said)
 
 
-async def _explained(
-    kube: Kube, kind: Kind, page: list[Row], now: datetime, thorough: bool
-) -> tuple[list[Row], int]:
-    """The page with exact reasons for its suspects, ranked again, and how many proved not unhealthy.
-
-    A row whose object cannot be read keeps its Table judgement; one whose object is gone leaves the page.
-    """
-    suspects = [at for at, row in enumerate(page) if row.badness >= UNDERWAY][: MOST_LOOKED_AT[thorough]]
-    looked = await gathered([partial(_looked_at, kube, kind, page[at], now) for at in suspects])
-    exact: dict[int, Row | None] = dict(enumerate(page))
-    exact |= {at: row for at, row in zip(suspects, looked, strict=True) if not isinstance(row, AiopsError)}
-    kept = [row for row in exact.values() if row and (not thorough or row.badness >= IMPAIRED)]
-    gone = _unhealthy(page) - _unhealthy([row for row in exact.values() if row])
-    return sorted(kept, key=lambda row: row.order), gone
-
-
-def _unhealthy(rows: list[Row]) -> int:
-    return sum(row.badness >= IMPAIRED for row in rows)
-
-
-async def _looked_at(kube: Kube, kind: Kind, row: Row, now: datetime) -> Row | None:
-    try:
-        obj = await kube.get(kind_word(kind), row.namespace, row.name)
-    except NotFoundError:
-        return None
-    health = await exact_health(kube, kind, obj, now)
-    return replace(row, health=health) if health else row
-
-
-def _fitting(rows: list[Row]) -> list[Row]:
-    """As many of the worst rows as a default answer takes; a page asked to be longer takes more."""
-    left = ROW_CHARS if len(rows) <= DEFAULT_ROWS else MOST_CHARS
-    for at, row in enumerate(rows):
-        left -= len(row.namespace) + sum(
-            len(str(cell)) + 4 for cell in list(row.cells.values())[:MOST_COLUMNS]
-        )
-        if left < 0 and at:
-            return rows[:at]
-    return rows
-
-
-def _table(kind: Kind, page: list[Row], *, show_namespace: bool) -> Table:
-    given = list(page[0].cells) if page else ["name"]
-    wanted = [name for name in _COLUMNS.get(kind.kind, given[:MOST_COLUMNS]) if name in given]
-    judged = any(row.health for row in page)
-    columns = [*(["namespace"] if show_namespace else []), *wanted, *(["health"] if judged else [])]
-    rows = []
-    for row in page:
-        cells: list[Cell] = [row.namespace] if show_namespace else []
-        cells += [_shown(row.cells.get(name)) for name in wanted]
-        if judged:
-            cells.append(row.health.word if row.health else "")
-        rows.append(tuple(cells))
-    return Table(columns=tuple(columns), rows=tuple(rows))
-
-
-def _shown(cell: Cell) -> Cell:
-    """Numbers as numbers; long texts redacted whole, then cut."""
-    if not isinstance(cell, str):
-        return cell
-    return int(cell) if cell.isdigit() and len(cell) < 10 else cut(redact(cell), CELL_CHARS)
-
-
 def _said(kind: Kind, ask: ListAsk, listed: Listed, page: list[Row], unhealthy: int) -> str:
     where = f"in {ask.namespace}" if ask.namespace and kind.namespaced else ""
     noun = kind.singular or kind.kind.lower()
@@ -243,17 +178,10 @@ def _said(kind: Kind, ask: ListAsk, listed: Listed, page: list[Row], unhealthy: 
     tail = f"; {listed.underway} under way" if listed.underway else ""
     if not unhealthy:
         return cut(f"{head}, all healthy{tail}.")
-    worst = [_worst_said(row, ask) for row in page if row.badness >= IMPAIRED][:3]
+    worst = [worst_said(row, ask) for row in page if row.badness >= IMPAIRED][:3]
     named = f": {'; '.join(worst)}" if worst else ""
     more = f"; {unhealthy - len(worst)} more" if worst and unhealthy > len(worst) else ""
     return cut(f"{head}, {unhealthy} not healthy{named}{more}{tail}.")
-
-
-def _worst_said(row: Row, ask: ListAsk) -> str:
-    place = row.name if ask.namespace or not row.namespace else f"{row.namespace}/{row.name}"
-    health = row.health
-    restarts = f", {counted(health.restarts, 'restart')}" if health and health.restarts else ""
-    return f"{place} {health.word if health else ''}{restarts}"
 
 
 def _evidence(kube: Kube, kind: Kind, ask: ListAsk, rows: int) -> Evidence:
@@ -268,14 +196,10 @@ def _evidence(kube: Kube, kind: Kind, ask: ListAsk, rows: int) -> Evidence:
     )
 
 
-def _labelled(ask: ListAsk) -> str:
-    return f" with labels {ask.selector}" if ask.selector else ""
-
-
 def _empty(kind: Kind, ask: ListAsk, total: int) -> str:
     if ask.unhealthy_only and total:
         return f"{counted(total, kind.singular or kind.kind.lower(), kind.plural)} looked at, none unhealthy."
     if not kind.namespaced:
-        return f"The cluster serves {kind.plural}, but has none{_labelled(ask)}."
+        return f"The cluster serves {kind.plural}, but has none{labelled(ask)}."
     where = f"namespace {ask.namespace}" if ask.namespace else "any namespace that may be read"
-    return f"No {kind.plural}{_labelled(ask)} in {where}. Check the selector and the namespace's name."
+    return f"No {kind.plural}{labelled(ask)} in {where}. Check the selector and the namespace's name."

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from itertools import takewhile
 
 from aiops_eks.clients.gathering import gathered
 from aiops_eks.clients.inventory_rows import Row, kind_word
@@ -105,6 +106,7 @@ class Page:
 
     groups: tuple[Group, ...]
     more: int  # how many more pods are unhealthy than the Table said; negative for fewer
+    begins: Place = Place()  # where the groups begin: further than asked when whole windows proved to be well
     rest: Place | None = None
     warnings: tuple[str, ...] = ()
 
@@ -146,7 +148,7 @@ class SuspectReader:
             rest = Place(place.start, place.shown + len(fitting))
         elif place.start + WINDOW < len(rows):
             rest = Place(place.start + WINDOW)
-        return Page(tuple(fitting), more, rest, warnings)
+        return Page(tuple(fitting), more, place, rest, warnings)
 
     async def _window(self, rows: Sequence[Row]) -> tuple[list[Group], tuple[str, ...], int]:
         looked = await gathered([partial(self._look, row) for row in rows])
@@ -220,18 +222,28 @@ def _caused(group: Group, cause: str | AiopsError | None) -> Group:
     return Group((replace(group.first, cause=cause), *group.pods[1:]))
 
 
-def _fitting(groups: Sequence[Group], room: tuple[int, int]) -> list[Group]:
+@dataclass(slots=True)
+class Room:
+    """What is left of an answer for rows; the first row is always taken."""
+
+    tokens: int
+    size: int  # bytes
+    rows: int = 0
+
+    def takes(self, cells: Sequence[Cell]) -> bool:
+        """Whether one more row fits; one that does takes its room."""
+        self.tokens -= _tokens(cells)
+        self.size -= sum(len(str(cell).encode()) + 3 for cell in cells)
+        if min(self.tokens, self.size) < 0 and self.rows:
+            return False
+        self.rows += 1
+        return True
+
+
+def _fitting(groups: Sequence[Group], size: tuple[int, int]) -> list[Group]:
     """As many as the room holds, at least one."""
-    tokens, size = room
-    kept: list[Group] = []
-    for group in groups:
-        cells = group.cells()
-        tokens -= _tokens(cells)
-        size -= sum(len(str(cell).encode()) + 3 for cell in cells)
-        if min(tokens, size) < 0 and kept:
-            break
-        kept.append(group)
-    return kept
+    room = Room(*size)
+    return list(takewhile(lambda group: room.takes(group.cells()), groups))
 
 
 def _tokens(cells: Sequence[Cell]) -> int:

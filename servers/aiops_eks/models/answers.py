@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from aiops_shared.kube.choosing import Where
 from aiops_shared.results import Answer, Table
 
 Previous = Literal["auto", "yes", "no"]
@@ -17,7 +18,7 @@ class ListAsk:
     """Which objects to list. An absent namespace means all."""
 
     kind: str
-    cluster: str | None = None
+    cluster: Where = None
     namespace: str = ""
     selector: str = ""
     unhealthy_only: bool = False
@@ -41,7 +42,7 @@ class LogAsk:
     """Whose lines to read: exactly one of pod, workload, selector."""
 
     namespace: str
-    cluster: str | None = None
+    cluster: Where = None
     pod: str = ""
     workload: str = ""  # kind/name
     selector: str = ""
@@ -79,7 +80,7 @@ class ClusterAsk:
 class EventAsk:
     """Which events to read. An absent namespace means all."""
 
-    cluster: str | None = None
+    cluster: Where = None
     namespace: str = ""
     kind: str = ""
     name: str = ""

@@ -109,7 +109,12 @@ def line_table(lines: Sequence[LogLine]) -> Table:
     pods, containers = {line.pod for line in lines}, {line.container for line in lines}
     days = {line.at.date() for line in lines if line.at}
     form = "%H:%M:%S" if len(days) < 2 else "%m-%dT%H:%M:%S"
-    extra = [*(["pod"] if len(pods) > 1 else []), *(["container"] if len(containers) > 1 else [])]
+    named = any(line.cluster for line in lines)
+    extra = [
+        *(["cluster"] if named else []),
+        *(["pod"] if len(pods) > 1 else []),
+        *(["container"] if len(containers) > 1 else []),
+    ]
     rows = [
         (line.at.strftime(form) if line.at else "", *(getattr(line, name) for name in extra), line.text)
         for line in lines

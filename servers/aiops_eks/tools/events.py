@@ -11,7 +11,7 @@ from aiops_shared.params import (
     AnyKind,
     AnyName,
     AnyNamespace,
-    Cluster,
+    Clusters,
     Cursor,
     Limit,
     Reason,
@@ -27,7 +27,7 @@ class EventTools:
 
     async def list_events(
         self,
-        cluster: Cluster = None,
+        cluster: Clusters = None,
         namespace: AnyNamespace = None,
         kind: AnyKind = None,
         name: AnyName = None,

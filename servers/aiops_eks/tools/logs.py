@@ -10,7 +10,7 @@ from aiops_eks.models.answers import LogAsk, PodLogs, Previous
 from aiops_eks.ports import Logs
 from aiops_shared.params import (
     READS,
-    Cluster,
+    Clusters,
     Container,
     Detail,
     Grep,
@@ -35,7 +35,7 @@ class LogTools:
         pod: PodName = None,
         workload: Workload = None,
         selector: Selector = None,
-        cluster: Cluster = None,
+        cluster: Clusters = None,
         container: Container = None,
         previous: Annotated[Previous, Field(description="auto: the crashed instance, if any")] = "auto",
         grep: Grep = None,

@@ -12,6 +12,7 @@ from aiops_shared.params import (
     READS,
     AnyNamespace,
     Cluster,
+    Clusters,
     Cursor,
     KindName,
     Limit,
@@ -30,7 +31,7 @@ class ResourceTools:
     async def list_resources(
         self,
         kind: KindName,
-        cluster: Cluster = None,
+        cluster: Clusters = None,
         namespace: AnyNamespace = None,
         selector: Selector = None,
         unhealthy_only: Annotated[

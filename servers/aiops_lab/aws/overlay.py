@@ -63,6 +63,7 @@ class AwsRequest:
     region: str
     status: int
     user_agent: str
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +166,9 @@ class Overlay:
         return _Matched(request, model, uri_params, protocol)
 
     def _through(self, environ: "WSGIEnvironment", seen: _Seen) -> Response:
-        """Ask moto, in the lab's account; what moto does not know becomes a clear error and no web page."""
+        """Ask moto, in the caller's account; what it does not know becomes a clear error and no web page."""
         environ["wsgi.input"].seek(0)
-        environ["HTTP_X_MOTO_ACCOUNT_ID"] = ACCOUNT_ID
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = seen.caller.principal.account if seen.caller else ACCOUNT_ID
         what = f"{seen.service} {seen.operation}"
         unknown = AwsError("NotImplementedByLab", f"{what}: the lab does not simulate it", 501)
         try:
@@ -195,6 +196,7 @@ class Overlay:
                 region=seen.region,
                 status=status,
                 user_agent=user_agent,
+                account=seen.caller.principal.account if seen.caller else "",
             )
         )
 

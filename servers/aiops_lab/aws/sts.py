@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from aiops_lab.aws.account import ACCOUNT_ID
 from aiops_lab.aws.errors import AwsError
 from aiops_lab.aws.overlay import Call, Operations
 from aiops_lab.aws.principals import AccessKey, Directory
@@ -27,7 +26,7 @@ def sts_operations(directory: Directory) -> Operations:
 
 def caller_identity(caller: AccessKey) -> Mapping[str, Any]:
     """What GetCallerIdentity answers for this key."""
-    return {"UserId": caller.user_id, "Account": ACCOUNT_ID, "Arn": caller.caller_arn}
+    return {"UserId": caller.user_id, "Account": caller.principal.account, "Arn": caller.caller_arn}
 
 
 def assume_role(directory: Directory, call: Call) -> Mapping[str, Any]:
@@ -38,7 +37,8 @@ def assume_role(directory: Directory, call: Call) -> Mapping[str, Any]:
         raise AwsError("ValidationError", "roleSessionName must match [\\w+=,.@-]{2,64}")
     if not MIN_SESSION_S <= duration_s <= MAX_SESSION_S:
         raise AwsError("ValidationError", f"durationSeconds must be from {MIN_SESSION_S} to {MAX_SESSION_S}")
-    session = directory.assume(call.caller, str(call.params["RoleArn"]), session_name, duration_s)
+    role_arn, external_id = str(call.params["RoleArn"]), str(call.params.get("ExternalId") or "")
+    session = directory.assume(call.caller, role_arn, session_name, duration_s, external_id)
     return {
         "Credentials": {
             "AccessKeyId": session.access_key_id,

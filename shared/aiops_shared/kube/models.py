@@ -84,6 +84,7 @@ class LogLine(Frozen):
     pod: str
     container: str
     text: str
+    cluster: str = ""  # where several were asked
 
 
 class ClusterInfo(Frozen):
