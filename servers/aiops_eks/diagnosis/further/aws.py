@@ -5,7 +5,7 @@ a missing or misshapen field reads as absent (T14), messages are redacted before
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any

@@ -70,13 +70,10 @@ def _told(facts: Facts, workload: Workload, pods: Sequence[Pod], zones: dict[str
 
 
 def _is_settled(facts: Facts, pod: Pod) -> bool:
-    """Ready for long, and free to stand elsewhere."""
-    pinned = bool(
-        pod.node_selector.get(ZONE) or pod.node_selector.get(HOST) or pod.node_affinity or pod.claims
-    )
-    return pod.ready and pod.whole and not pinned and pod.deleted_at is None and facts.age_s(pod.created_at)
-    >
-    SETTLED_S
+    """Ready for long, and free to stand elsewhere; of a pod known by its row alone that is not known."""
+    named = pod.node_selector.get(ZONE) or pod.node_selector.get(HOST)
+    free = pod.whole and not (named or pod.node_affinity or pod.claims)
+    return pod.ready and free and pod.deleted_at is None and facts.age_s(pod.created_at) > SETTLED_S
 
 
 def _other_zones(facts: Facts, zone: str) -> list[str]:
