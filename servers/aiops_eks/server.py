@@ -7,12 +7,13 @@ the server starts and lists its tools without credentials, cluster or state (dec
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 from fastmcp import FastMCP
 
+from aiops_eks.clients.disk_surroundings import DiskSurroundings
 from aiops_eks.clients.dossiers import DossierReader
 from aiops_eks.clients.effects import KubeEffects
 from aiops_eks.clients.events import EventReader
@@ -27,6 +28,7 @@ from aiops_eks.models.answers import ClusterAsk, ClusterView
 from aiops_eks.tools.clusters import ClusterTools
 from aiops_eks.tools.desk import PlanDesk
 from aiops_eks.tools.diagnose import DiagnoseTools
+from aiops_eks.tools.disk_desk import DiskDesk
 from aiops_eks.tools.events import EventTools
 from aiops_eks.tools.logs import LogTools
 from aiops_eks.tools.manifests import ManifestTools
@@ -136,7 +138,16 @@ class Wiring:
 
             return NodeEffects(kube, NodeSurroundings(self.clusters, self.clock), plain)
 
-        return Hands(plain, others={"v1/Node": nodes})
+        def disks(group: str) -> Effects:
+            from aiops_eks.clients.disk_effects import DiskEffects, PodCommands, SsmCommands
+
+            by_pod = PodCommands(kube, self.settings.nodes.debug_image)
+            by_ssm = SsmCommands(self.clusters, cluster, self.clock)
+            around = NodeSurroundings(self.clusters, self.clock)
+            return DiskEffects(kube, by_ssm if group == "ssm.disk.aiops" else by_pod, around)
+
+        both = {group: partial(disks, group) for group in ("ssm.disk.aiops", "pod.disk.aiops")}
+        return Hands(plain, others={"v1/Node": nodes, **both})
 
     @asynccontextmanager
     async def running(self, _: FastMCP) -> AsyncIterator[dict[str, Any]]:
@@ -159,6 +170,8 @@ def make(settings: Settings) -> FastMCP:
     inventory = InventoryReader(clusters, clock, recorder)
     desk = PlanDesk(parts.surroundings, parts.guard, clock, settings.policy.plan_ttl_s)
     nodes = NodeSurroundings(clusters, clock)
+    disks = DiskSurroundings(clusters, clusters, clock, recorder, settings.nodes.debug_image)
+    ttl_s = settings.policy.plan_ttl_s
     tools = [
         *ClusterTools(inventory, LazyViews(clusters, clock)).tools(),
         *ResourceTools(inventory, DossierReader(clusters, clock, recorder)).tools(),
@@ -167,7 +180,9 @@ def make(settings: Settings) -> FastMCP:
         *DiagnoseTools(facts).tools(),
         *ManifestTools(facts, LazyTrials(clusters), RuleFiles(settings.scan.rules_dir)).tools(),
         *PlanTools(desk, parts.guard).tools(),
-        *NodePlanTools(NodeDesk(nodes, parts.guard, clock, settings.policy.plan_ttl_s)).tools(),
+        *NodePlanTools(
+            NodeDesk(nodes, parts.guard, clock, ttl_s), DiskDesk(nodes, disks, parts.guard, clock, ttl_s)
+        ).tools(),
     ]
     server = build(
         "eks", tools, settings=settings, instructions=INSTRUCTIONS, calls=recorder, lifespan=parts.running

@@ -118,6 +118,19 @@ class AwsSettings(BaseSettings):
     timeout_s: float = Field(default=20.0, gt=0, le=50, description="Deadline of one AWS call.")
 
 
+class NodesSettings(BaseSettings):
+    """How nodes are reached, where SSM does not reach them."""
+
+    model_config = _group("AIOPS_NODES_")
+
+    debug_image: str = Field(
+        default="public.ecr.aws/amazonlinux/amazonlinux:2023-minimal",
+        pattern=r"^[a-z0-9][A-Za-z0-9._:/@-]{0,400}$",
+        description="Image of the pod that cleans a node's disk from namespace aiops-system; it needs "
+        "/bin/sh and chroot. A mirror of your own where nodes reach no public registry.",
+    )
+
+
 class CallerSettings(BaseSettings):
     """Who calls over stdio; over HTTP the token says it."""
 
@@ -164,6 +177,7 @@ class Settings(BaseSettings):
     scan: ScanSettings = Field(default_factory=ScanSettings)
     kube: KubeSettings = Field(default_factory=KubeSettings)
     aws: AwsSettings = Field(default_factory=AwsSettings)
+    nodes: NodesSettings = Field(default_factory=NodesSettings)
     caller: CallerSettings = Field(default_factory=CallerSettings)
     otel: OtelSettings = Field(default_factory=OtelSettings)
 

@@ -72,7 +72,7 @@ class Wish(Frozen):
 class DryRun(Frozen):
     """What the API server says it would do."""
 
-    validation: Literal["server_dry_run", "schema_only"]
+    validation: Literal["server_dry_run", "prechecked", "schema_only"]
     obj: Obj | None = None  # the object as it would be
     missing: tuple[str, ...] = ()  # rights that a server-side dry run would need (D14)
     remarks: tuple[str, ...] = ()  # what the API server warned of (its `Warning` headers)

@@ -244,7 +244,7 @@ def shown(plan: Plan, shows: Mapping[str, str], dry: DryRun) -> PlannedChange:
 
 
 def _evidence(plan: Plan) -> tuple[Evidence, ...]:
-    if plan.validation == "schema_only":
+    if plan.validation != "server_dry_run":
         return ()
     target = plan.targets[0]
     query = f"{target.steps[0].verb} {target.ref} with dryRun=All"

@@ -16,6 +16,7 @@ from aiops_eks.planning.nodes_facts import measure_nodes
 from aiops_eks.planning.nodes_judging import plan_of, request_of
 from aiops_eks.planning.nodes_scene import NodesAround, NodesAsked, NodesDraft, NodeWish
 from aiops_eks.tools.desk import PASSING, remarked, shown
+from aiops_eks.tools.disk_desk import DiskDesk
 from aiops_eks.tools.plans import Reason
 from aiops_shared.clock import Clock
 from aiops_shared.guardrails.facade import Guardrails
@@ -75,13 +76,14 @@ class NodeDesk:
 
 @dataclass(frozen=True)
 class NodePlanTools:
-    """The tool; `desk` plans what the Kubernetes API does."""
+    """The tool; `desk` plans what the Kubernetes API does, `disks` what runs on the nodes themselves."""
 
     desk: NodeDesk
+    disks: DiskDesk
 
     async def plan_node_change(
         self,
-        action: Literal["cordon", "uncordon", "taint", "drain"],
+        action: Literal["cordon", "uncordon", "taint", "drain", "clean_disk"],
         names: NodeNames = None,
         selector: Selector = None,
         nodepool: AnyName = None,
@@ -90,7 +92,7 @@ class NodePlanTools:
         cluster: Cluster = None,
         reason: Reason = None,
     ) -> PlannedChange:
-        """Plan to cordon, uncordon, taint or drain nodes, by names, label selector or nodepool.
+        """Plan to cordon, uncordon, taint, drain nodes or clean their disks, by names, selector or nodepool.
 
         Changes nothing. Shows which pods move, which budget blocks now and what is lost.
         """
@@ -98,6 +100,8 @@ class NodePlanTools:
             cluster=cluster, names=tuple(names or ()), selector=selector or "", pool=nodepool or ""
         )
         wish = NodeWish(taint=taint or "", wait_s=wait_minutes * 60.0 if wait_minutes else None)
+        if action == "clean_disk":
+            return await self.disks.plan(asked, wish, reason or "")
         return await self.desk.plan(action, asked, wish, reason or "")
 
     def tools(self) -> list[Tool]:

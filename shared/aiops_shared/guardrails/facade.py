@@ -7,6 +7,7 @@ imported before the first call that needs it (D31).
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +17,7 @@ from aiops_shared.clock import Clock
 from aiops_shared.errors import ActionRefusedError, ApprovalInvalidError
 from aiops_shared.guardrails.lifetimes import Lifetime
 from aiops_shared.guardrails.models import (
+    ActionName,
     ActionRecord,
     Approval,
     Caller,
@@ -30,6 +32,7 @@ from aiops_shared.settings import Settings
 if TYPE_CHECKING:
     from aiops_shared.guardrails.audit import Audit
     from aiops_shared.guardrails.freezing import Freeze
+    from aiops_shared.guardrails.history import PastAction
     from aiops_shared.guardrails.wiring import Wired
 
 ADOPT_AFTER_S = 2.0  # a server answers its first questions before it looks for orphans
@@ -89,6 +92,17 @@ class Guardrails:
     async def judge(self, request: Request, owner: str = "") -> Verdict:
         """The policy's advice on a change, with limits and freezes as they are now. Refuses nothing."""
         return await self._wired.gate.judge(request, owner)
+
+    async def past(
+        self, action: ActionName, cluster: str, owner: str, back: timedelta
+    ) -> "tuple[PastAction, ...]":
+        """What was done to an owner within that time, as the repeat limit counts it; newest first."""
+        from aiops_shared.guardrails.history import past_actions
+
+        now = await self.clock.now()
+        return await self._wired.store.read(
+            lambda conn: past_actions(conn, action, cluster, owner, now, back)
+        )
 
     async def refuse(self, request: Request, verdict: Verdict) -> ActionRefusedError:
         """The error of a verdict that denies, audited: `raise await guard.refuse(request, verdict)`."""

@@ -227,7 +227,8 @@ class Plan(Frozen):
     requester: Caller
     created_at: datetime  # safety time
     expires_at: datetime  # safety time
-    validation: Literal["server_dry_run", "schema_only"] = "server_dry_run"
+    # prechecked: no dry run exists for it (an AWS call); rights and state were looked at instead.
+    validation: Literal["server_dry_run", "prechecked", "schema_only"] = "server_dry_run"
     reversible: Reversible
     lost: tuple[str, ...] = ()
     blast_radius: BlastRadius

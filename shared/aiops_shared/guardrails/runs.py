@@ -127,6 +127,9 @@ class Run:
         except HaltedError as error:
             await self._loud("undo_failed", f"{why}; the undo was not allowed to write: {error}")
         else:
+            if self.plan.reversible == "none" and lost and self.ctx.undoing == "auto":
+                await self._turn("failed", f"{why}; what was done stays: {', '.join(lost)}")
+                return
             tail = f"; cannot be given back: {', '.join(lost)}" if lost else ""
             await self._undone(f"{why}; all written fields read as before{tail}")
 
