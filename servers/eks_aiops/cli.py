@@ -114,6 +114,37 @@ def approve(
     _run(lambda: approve_at_terminal(approval_id, decline=decline))
 
 
+@app.command()
+def forward(
+    cluster: Annotated[
+        str, typer.Argument(help="Name, account/region/name or ARN; empty: the only one.")
+    ] = "",
+    for_: Annotated[
+        str, typer.Option("--for", metavar="TIME", help="Stop after 90s, 30m, 2h; empty: run on.")
+    ] = "",
+) -> None:
+    """Watch one cluster and keep what changes, with old values, for 7 days.
+
+    Kubernetes forgets events after an hour and old values at once. This command watches workloads,
+    ConfigMaps, HPAs, PDBs, NetworkPolicies, Services, Ingresses, webhooks, nodes and Warning events, and
+    writes each change with its old and new value into the state store (AIOPS_STATE_DIR or
+    AIOPS_STATE_URL), where list_changes, list_events and diagnose find it. It only reads the cluster:
+    rights to list and watch are enough. Values that look like secrets are never kept; of a Secret only
+    the names of its keys are.
+
+    Run it beside the servers, as a service or a Deployment with one replica, with the same settings. It
+    may be stopped and started at any time: what happened meanwhile is found by comparing, and nothing is
+    kept twice.
+    """
+    from eks_aiops.forwarding import duration_s
+    from eks_aiops.forwarding import forward as run
+
+    async def act() -> int:
+        return await run(cluster or None, duration_s(for_) if for_ else None)
+
+    _run(act)
+
+
 audit_app = typer.Typer(
     help="The audit: who did what, under which rule, with which outcome.", no_args_is_help=True
 )

@@ -14,15 +14,12 @@ from aiops_shared.aws.eks_cluster import EksCluster
 from aiops_shared.errors import AiopsError
 from aiops_shared.kube.changes import aws, objects
 from aiops_shared.kube.changes.differences import Redact
+from aiops_shared.kube.changes.journal import NOT_KEPT
 from aiops_shared.kube.changes.merging import merged
 from aiops_shared.kube.changes.records import Change, Gap, Source, Span, Timeline, Told
 from aiops_shared.kube.models import Kind
 
 WITHIN_S = 25.0
-NO_JOURNAL = (
-    "no watch journal of this cluster is kept: run `eks-aiops forward` beside it, which keeps what was"
-    " deleted and old values for 7 days"
-)
 
 
 class Cluster(objects.Lists, Protocol):
@@ -57,6 +54,11 @@ class Sources:
     journal: Journal | None = None
 
 
+def cluster_key(name: str, eks: EksCluster | None) -> str:
+    """How the journal names a cluster: the same name may stand in two accounts."""
+    return eks.full_name if eks is not None else name
+
+
 async def read_changes(sources: Sources, span: Span, *, within_s: float = WITHIN_S) -> Timeline:
     """Everything that the sources know of the span, newest first."""
     asked = _asked(sources, span)
@@ -88,7 +90,7 @@ def _asked(sources: Sources, span: Span) -> dict[Source, Callable[[], Awaitable[
         asked["gitops"] = partial(objects.gitops, kube, span)
         asked["nodes"] = partial(objects.nodes, kube, span)
         if sources.journal is not None:
-            asked["journal"] = partial(sources.journal.changes, kube.cluster, span)
+            asked["journal"] = partial(sources.journal.changes, cluster_key(kube.cluster, eks), span)
     if eks is None:
         return asked
     if span.kind not in aws.AWS_KINDS:
@@ -121,5 +123,5 @@ def _gaps(sources: Sources, span: Span, found: Sequence[Told]) -> list[Gap]:
     if sources.eks is None:
         gaps.append(Gap("audit, cloudtrail, eks", sources.no_eks or "AWS is not known for this cluster"))
     if sources.journal is None and span.kind not in aws.AWS_KINDS:
-        gaps.append(Gap("journal", NO_JOURNAL))
+        gaps.append(Gap("journal", NOT_KEPT))
     return gaps
