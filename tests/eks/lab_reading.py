@@ -44,6 +44,7 @@ class OneCluster:
     """The lab's cluster, opened as one of its identities."""
 
     api: KubeApi
+    aws: EksCluster | None = None  # `tests.lab_aws.lab_eks`
 
     async def known(self) -> Sequence[ClusterInfo]:
         return [ClusterInfo(name=self.api.cluster, status="ACTIVE", reachable=True)]
@@ -57,6 +58,8 @@ class OneCluster:
         return Choice((Chosen(self.api.cluster, self.api.cluster),))
 
     async def eks(self, cluster: str | None) -> EksCluster:
+        if self.aws is not None:
+            return self.aws
         raise NotConfiguredError("AWS", "this cluster is known by its Kubernetes API alone")
 
 

@@ -24,6 +24,7 @@ from aiops_shared.kube.api import KubeApi
 from aiops_shared.kube.connection import Connection
 from tests.eks.lab_reading import LabTime, OneCluster
 from tests.fakes.kube import FakeSensitive
+from tests.lab_aws import lab_eks
 from tests.lab_fixture import running_lab
 
 SEEDS = range(5)
@@ -82,11 +83,14 @@ class Asked:
 
 
 @asynccontextmanager
-async def asking(scenario: str, seed: int = 0, *, sensitive: bool = True) -> AsyncIterator[Asked]:
+async def asking(
+    scenario: str, seed: int = 0, *, sensitive: bool = True, aws: bool = False
+) -> AsyncIterator[Asked]:
     async with running_lab(scenario, seed) as lab:
         access = Access(lab.kube_url, ca_file=str(lab.ca_path), token=lab.token("aiops-reader"))
         api = KubeApi("my-cluster", Connection(FixedSource(access)))
-        facts = FactsReader(OneCluster(api), LabTime(lab.clock), FakeSensitive(sensitive), redact)
+        clusters = OneCluster(api, lab_eks(lab) if aws else None)
+        facts = FactsReader(clusters, LabTime(lab.clock), FakeSensitive(sensitive), redact)
         server = FastMCP("eks")
         for tool in [*DiagnoseTools(facts).tools(), *ManifestTools(facts).tools()]:
             server.add_tool(tool)
