@@ -37,6 +37,7 @@ from aiops_lab.kube.faults import Fault, Faults
 from aiops_lab.kube.requests import RequestLog
 from aiops_lab.kube.store import Store
 from aiops_lab.run import DEFAULT_IDENTITY, Lab, Ports, in_loop
+from aiops_lab.scenarios.registry_expired import FLEET_SEEDS
 from aiops_lab.serving import LabStartError, listen, port_of
 
 EXTERNAL_ID = "lab-fleet"
@@ -46,7 +47,7 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class ClusterSpec:
-    """One cluster of a fleet. `seed` is added to the fleet's, so that no two clusters look alike."""
+    """One cluster of a fleet. `seed`: instead of its place, so that two clusters look alike."""
 
     name: str
     account: str = ACCOUNT_ID
@@ -122,6 +123,8 @@ class FleetLab(Lab):
         self, fleet: "Fleet", spec: ClusterSpec, *, seed: int, ports: Ports, start: datetime
     ) -> None:
         super().__init__(spec.scenario, seed=seed, ports=ports, start=start)
+        self.clock.pause()  # so that every world has the same T0, however long the others take to be built
+        self.clock.rewind(start)
         self.spec, self._fleet = spec, fleet
         self.directory, self.aws_faults = fleet.directory, fleet.aws_faults
         self.account.cluster, self.account_id = spec.name, spec.account
@@ -144,12 +147,13 @@ class Fleet:
         seed: int = 0,
         ports: Ports | None = None,
         external_id: str = EXTERNAL_ID,
+        start: datetime | None = None,
     ) -> None:
         self.specs = tuple(specs)
         if not self.specs or len({one.full_name for one in self.specs}) != len(self.specs):
             raise LabStartError("lab: a fleet needs clusters, each with its own account, region and name")
         self.seed, self.external_id, self.aws_url = seed, external_id, ""
-        self._ports = ports or Ports()
+        self._ports, self._start = ports or Ports(), start
         others = sorted({one.account for one in self.specs} - {ACCOUNT_ID})
         known = [one for account in others for one in principals_of(account, external_id)]
         self.directory = Directory(time.time, [*LAB_PRINCIPALS, *known])
@@ -160,9 +164,9 @@ class Fleet:
         self._inside, self._aws = AsyncExitStack(), ExitStack()
 
     def _labs(self) -> Iterable[FleetLab]:
-        start = self.directory.now()
+        start = self._start or self.directory.now()
         for place, spec in enumerate(self.specs):
-            seed = self.seed + (place if spec.seed is None else spec.seed)
+            seed = self.seed * FLEET_SEEDS + (place if spec.seed is None else spec.seed)
             ports = Ports(self._ports.kube, 0, self._ports.control) if place == 0 else Ports()
             yield FleetLab(self, spec, seed=seed, ports=ports, start=start)
 
@@ -187,7 +191,6 @@ class Fleet:
             for lab in self.labs:
                 await self._inside.enter_async_context(lab)
             self._folder = Path(self._aws.enter_context(TemporaryDirectory(prefix="eks-aiops-fleet-")))
-            self.clock.pause()
             self.clock.resume()
         except BaseException:
             await self._close()
@@ -314,7 +317,7 @@ class Fleet:
         """Build every world anew; a scenario other than the first cluster's plays in all."""
         other = scenario != self.scenario
         for place, lab in enumerate(self.labs):
-            lab.reset(scenario if other else lab.scenario, seed + place)
+            lab.reset(scenario if other else lab.scenario, seed * FLEET_SEEDS + place)
         self.seed = seed
 
     def set_faults(self, wanted: Iterable[Fault]) -> None:

@@ -3,7 +3,18 @@
 The world loads them; `eks-aiops lab list` prints them; tests and graders read what each expects.
 """
 
-from aiops_lab.scenarios import crashloop, disk, drill, manifests, memory, pulls, quiet, recovered, symptoms
+from aiops_lab.scenarios import (
+    crashloop,
+    disk,
+    drill,
+    manifests,
+    memory,
+    pulls,
+    quiet,
+    recovered,
+    registry_expired,
+    symptoms,
+)
 from aiops_lab.scenarios.base import Expected, Scenario
 from aiops_lab.scenarios.trials import SCENARIOS as TRIED
 
@@ -11,7 +22,18 @@ __all__ = ["SCENARIOS", "STORIES", "Expected", "Scenario", "names"]
 
 STORIES: dict[str, Scenario] = {
     each.name: each
-    for room in (quiet, crashloop, memory, pulls, recovered, manifests, drill, symptoms, disk)
+    for room in (
+        quiet,
+        crashloop,
+        memory,
+        pulls,
+        recovered,
+        manifests,
+        drill,
+        symptoms,
+        disk,
+        registry_expired,
+    )
     for each in room.SCENARIOS
 }
 SCENARIOS: dict[str, Scenario] = STORIES | {each.name: each for each in TRIED}
