@@ -23,6 +23,7 @@ BATCH_S = 10.0  # batchMaxDuration
 LAUNCHED_S, REGISTERED_S, READY_S = 20.0, 60.0, 85.0  # after the claim: instance, node object, pods may come
 _CPU, _MEMORY = 4, "15896992Ki"  # of the m5.xlarge that `node` makes
 _FIRST_OCTET = 101
+_ENDED = frozenset({"Succeeded", "Failed"})
 
 
 @dataclass
@@ -94,7 +95,8 @@ class Provisioner(Controller):
 
     def _moving(self, name: str) -> list[Obj]:
         pods = self.cluster.cache.on_node(name)
-        return [pod for pod in pods if (controller_of(pod) or {}).get("kind") != "DaemonSet"]
+        running = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in _ENDED]
+        return [pod for pod in running if (controller_of(pod) or {}).get("kind") != "DaemonSet"]
 
     def _terminate(self, name: str) -> None:
         """An empty node goes: its claim, its DaemonSet pods, the node."""
