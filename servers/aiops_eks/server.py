@@ -25,6 +25,8 @@ from aiops_eks.clients.scan_rules import RuleFiles
 from aiops_eks.clients.surroundings import KubeSurroundings
 from aiops_eks.diagnosis.result import Ask
 from aiops_eks.models.answers import ClusterAsk, ClusterView
+from aiops_eks.models.change_rows import ChangeAsk, ChangeList
+from aiops_eks.tools.changes import ChangeTools
 from aiops_eks.tools.clusters import ClusterTools
 from aiops_eks.tools.desk import PlanDesk
 from aiops_eks.tools.diagnose import DiagnoseTools
@@ -47,8 +49,10 @@ from aiops_shared.guardrails.facade import Guardrails
 from aiops_shared.guardrails.ports import Effects
 from aiops_shared.guardrails.redacting import redact
 from aiops_shared.http.world_clock import make_clock
+from aiops_shared.kube.changes.journal import WatchJournal
 from aiops_shared.kube.clusters import ClusterDirectory
 from aiops_shared.settings import Settings
+from aiops_shared.state import StateStore
 
 if TYPE_CHECKING:
     from aiops_eks.clients.facts import FactsReader
@@ -113,6 +117,21 @@ class LazyTrials:
         return await TrialRuns(self.clusters).tried(cluster, namespace, objects)
 
 
+@dataclass(frozen=True)
+class LazyChanges:
+    """The readers of changes, loaded by the first question that needs them (D31)."""
+
+    clusters: ClusterDirectory
+    clock: Clock
+    store: StateStore
+
+    async def changes(self, ask: ChangeAsk) -> ChangeList:
+        """One timeline of all sources, newest first."""
+        from aiops_eks.clients.changes import ChangeReader
+
+        return await ChangeReader(self.clusters, self.clock, redact, WatchJournal(self.store)).changes(ask)
+
+
 @dataclass
 class Wiring:
     """The outside world of one server. Building it opens nothing."""
@@ -127,6 +146,7 @@ class Wiring:
         caller = Caller(name=who.name, kind=who.kind)
         self.guard = Guardrails.open(self.settings, self.clock, self._effects, caller)
         self.recorder = Recorder(self.guard, self.settings.sensitive_reads)
+        self.store = StateStore(self.settings.state)  # of the watch journal; opened by who reads it
 
     async def _effects(self, cluster: str) -> Hands:
         """Every hand of one cluster; those that few plans need are made when a target asks for them."""
@@ -160,6 +180,7 @@ class Wiring:
                 await self.clusters.aclose()
                 await self.clock.aclose()
             self.guard.close()
+            self.store.close()
 
 
 def make(settings: Settings) -> FastMCP:
@@ -176,6 +197,7 @@ def make(settings: Settings) -> FastMCP:
         *ClusterTools(inventory, LazyViews(clusters, clock)).tools(),
         *ResourceTools(inventory, DossierReader(clusters, clock, recorder)).tools(),
         *LogTools(LogReader(clusters, clock, recorder, redact)).tools(),
+        *ChangeTools(LazyChanges(clusters, clock, parts.store)).tools(),
         *EventTools(EventReader(clusters, clock, recorder)).tools(),
         *DiagnoseTools(facts).tools(),
         *ManifestTools(facts, LazyTrials(clusters), RuleFiles(settings.scan.rules_dir)).tools(),
