@@ -1,5 +1,5 @@
-"""EKS: the cluster, its insights, node groups and access entries. Add-ons are in `eks_addons`, the rest of
-what EKS does to a cluster in `eks_lifecycle`.
+"""EKS: the cluster, its insights and node groups. Add-ons are in `eks_addons`, who may enter in `access`, the
+rest of what EKS does to a cluster in `eks_lifecycle`.
 
 moto's EKS knows neither add-ons, insights nor access entries, and nobody answers at its clusters' endpoints;
 here the endpoint and the CA are the Kubernetes simulator's.
@@ -14,14 +14,13 @@ from aiops_lab.aws.account import ACCOUNT_ID, REGION, VPC_ID, Account, Insight, 
 from aiops_lab.aws.eks_state import EksState
 from aiops_lab.aws.errors import AwsError, not_found
 from aiops_lab.aws.overlay import Call, Operations
-from aiops_lab.aws.principals import Directory, Principal
 
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 MAX_PAGE = 100
 Answer = Mapping[str, Any]
 
 
-def eks_operations(account: Account, directory: Directory) -> Operations:
+def eks_operations(account: Account) -> Operations:
     """The operations of service `eks`, bound to one account."""
     served = {
         "ListClusters": list_clusters,
@@ -31,10 +30,7 @@ def eks_operations(account: Account, directory: Directory) -> Operations:
         "ListNodegroups": list_nodegroups,
         "DescribeNodegroup": describe_nodegroup,
     }
-    entries = {"ListAccessEntries": list_access_entries, "DescribeAccessEntry": describe_access_entry}
-    return {("eks", name): partial(act, account) for name, act in served.items()} | {
-        ("eks", name): partial(act, account, directory) for name, act in entries.items()
-    }
+    return {("eks", name): partial(act, account) for name, act in served.items()}
 
 
 def in_region(account: Account, call: Call) -> bool:
@@ -225,36 +221,4 @@ def _nodegroup(account: Account, group: Nodegroup) -> Answer:
         "nodeRepairConfig": {"enabled": group.auto_repair},
         "resources": {"autoScalingGroups": [{"name": f"eks-{group.name}-lab"}]},
         "updateConfig": {"maxUnavailable": 1},
-    }
-
-
-def list_access_entries(account: Account, directory: Directory, call: Call) -> Answer:
-    """The principals that may enter the cluster."""
-    require_cluster(account, call, call.params["clusterName"])
-    return page("accessEntries", sorted(one.arn for one in directory.principals.values()), call)
-
-
-def describe_access_entry(account: Account, directory: Directory, call: Call) -> Answer:
-    """Which Kubernetes user and groups a principal becomes."""
-    require_cluster(account, call, call.params["clusterName"])
-    arn = call.params["principalArn"]
-    principal = next((one for one in directory.principals.values() if one.arn == arn), None)
-    if principal is None:
-        raise not_found(f"The specified principalArn could not be found: {arn}")
-    return {"accessEntry": _access_entry(account, principal)}
-
-
-def _access_entry(account: Account, principal: Principal) -> Answer:
-    return {
-        "clusterName": account.cluster,
-        "principalArn": principal.arn,
-        "kubernetesGroups": list(principal.groups),
-        "accessEntryArn": principal.arn.replace(":iam::", f":eks:{REGION}:").replace(
-            f"{principal.kind}/", f"access-entry/{account.cluster}/{principal.kind}/{ACCOUNT_ID}/"
-        ),
-        "createdAt": account.created_at,
-        "modifiedAt": account.created_at,
-        "username": principal.name,
-        "type": "STANDARD",
-        "tags": {},
     }

@@ -4,6 +4,7 @@ Called by `aiops_lab.run`. A room is a module with `<room>_operations(account)` 
 `{(service, Operation): function}`; what is not listed here falls through to moto.
 """
 
+from aiops_lab.aws.access import access_operations
 from aiops_lab.aws.account import Account
 from aiops_lab.aws.cloudtrail import cloudtrail_operations, recorded
 from aiops_lab.aws.ec2 import ec2_operations
@@ -11,6 +12,7 @@ from aiops_lab.aws.ec2_instances import ec2_instance_operations
 from aiops_lab.aws.eks import eks_operations
 from aiops_lab.aws.eks_addons import eks_addon_operations
 from aiops_lab.aws.eks_lifecycle import eks_lifecycle_operations
+from aiops_lab.aws.iam import iam_operations
 from aiops_lab.aws.logs import logs_operations
 from aiops_lab.aws.overlay import Operations
 from aiops_lab.aws.principals import Directory
@@ -21,13 +23,15 @@ from aiops_lab.aws.sts import sts_operations
 def operations(account: Account, directory: Directory) -> Operations:
     """The operations of all services, bound to one account; what changes something is on CloudTrail."""
     served = {
-        **eks_operations(account, directory),
+        **eks_operations(account),
+        **access_operations(account, directory),
         **eks_addon_operations(account),
         **eks_lifecycle_operations(account),
         **sts_operations(directory),
         **ec2_operations(account),
         **ssm_operations(account),
         **ec2_instance_operations(account),
+        **iam_operations(account),
         **logs_operations(account),
         **cloudtrail_operations(account),
     }
