@@ -1,6 +1,6 @@
 """What the tools need and the clients fulfil. No code."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -97,6 +97,10 @@ class Kube(Protocol):
         limit_bytes: int = 1_000_000,
     ) -> Sequence[LogLine]:
         """Lines of one container instance, oldest first."""
+        ...
+
+    async def measured(self, names: Sequence[str], take: Callable[[str], None]) -> None:
+        """Hand over the sample lines of these metrics, which the API server measures of itself."""
         ...
 
     async def can(self, verb: str, kind: str, namespace: str = "", subresource: str = "") -> bool:

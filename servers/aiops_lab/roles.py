@@ -105,6 +105,7 @@ def _pipeline() -> list[Obj]:
 def _reading() -> Iterator[Obj]:
     for group, resources in READABLE.items():
         yield {"apiGroups": [group], "resources": list(resources), "verbs": list(READ)}
+    yield {"nonResourceURLs": ["/metrics"], "verbs": ["get"]}  # what the API server measures of itself
 
 
 def _changing() -> list[Obj]:

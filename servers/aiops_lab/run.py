@@ -15,7 +15,7 @@ and it touches neither. A client in the same loop must therefore not block it (`
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from aiops_lab.aws.account import ACCOUNT_ID
+from aiops_lab.aws.account import ACCOUNT_ID, Account
 from aiops_lab.aws.faults import AwsFault, AwsFaults
 from aiops_lab.aws.overlay import AwsRequest, Overlay
 from aiops_lab.aws.principals import Directory
@@ -39,6 +39,7 @@ from aiops_lab.export import Door, aws_environment, kubeconfig, write_private
 from aiops_lab.identity import LabAuthenticator
 from aiops_lab.kube.app import build_app
 from aiops_lab.kube.auditing import AuditLog
+from aiops_lab.kube.control_metrics import ControlPlaneMeter, control_page
 from aiops_lab.kube.errors import ApiError
 from aiops_lab.kube.faults import Fault, Faults
 from aiops_lab.kube.requests import RequestLog
@@ -67,6 +68,24 @@ def in_loop() -> Callable[[Callable[[], Any]], Any]:
         return asyncio.run_coroutine_threadsafe(done(), loop).result(IN_WORLD_S)
 
     return act
+
+
+@dataclass(frozen=True, slots=True)
+class _Gauges:
+    """What is measured: the workloads by the world, the control plane by its meter."""
+
+    world: World
+    account: Account
+    clock: VirtualClock
+
+    def pod(self, namespace: str, name: str) -> dict[str, tuple[int, int]] | None:
+        return self.world.pod(namespace, name)
+
+    def node(self, name: str) -> tuple[int, int] | None:
+        return self.world.node(name)
+
+    def control_plane(self) -> Iterator[bytes]:
+        return control_page(self.account.area(ControlPlaneMeter), self.world.store, self.clock.now())
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +258,7 @@ class Lab:
         app = build_app(
             self.store,
             logs=self.world,
-            usage=self.world,
+            usage=_Gauges(self.world, self.account, self.clock),
             authenticator=self._authenticator,
             requests=self.requests,
             faults=self.faults,

@@ -218,6 +218,9 @@ class FakeKube:
         ]
         return [line for line in every if since is None or (line.at and line.at >= since)][-tail:]
 
+    async def measured(self, names: Sequence[str], take: Callable[[str], None]) -> None:
+        raise AccessDeniedError("metrics of the cluster", "the identity may not", "grant it")
+
     async def can(self, verb: str, kind: str, namespace: str = "", subresource: str = "") -> bool:
         return kind not in self.denied
 

@@ -5,13 +5,13 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from aiops_lab.kube.bodies import read_body
@@ -25,7 +25,7 @@ from aiops_lab.kube.metrics import Metrics
 from aiops_lab.kube.negotiating import check_accept
 from aiops_lab.kube.openapi import openapi_answer
 from aiops_lab.kube.options import check_options
-from aiops_lab.kube.ports import Authenticator, LogSource, UsageSource, UserInfo
+from aiops_lab.kube.ports import Authenticator, ControlPlaneSource, LogSource, UsageSource, UserInfo
 from aiops_lab.kube.rbac import OPEN_PATHS, Attributes, Rbac, covers
 from aiops_lab.kube.reading import Reading
 from aiops_lab.kube.requests import LoggedRequest, RequestLog
@@ -69,6 +69,7 @@ class _Api:
     now: Callable[[], datetime]
     store: Store
     faults: Faults
+    measured: Callable[[], Iterator[bytes]] | None
 
     async def handle(self, request: Request) -> Response:
         """Answer one request and log it, whatever came of it."""
@@ -104,6 +105,10 @@ class _Api:
             raise method_not_allowed()
         if fault := self.faults.next("get", request.url.path):
             return await played(fault)
+        if parts == ["metrics"] and self.measured is not None:
+            return StreamingResponse(
+                _in_loop(self.measured()), media_type="text/plain; version=0.0.4; charset=utf-8"
+            )
         if parts[:1] == ["openapi"]:
             return answer(openapi_answer(self.store, parts))
         if not parts:
@@ -120,6 +125,8 @@ class _Api:
     def _knows(self, parts: list[str]) -> bool:
         if parts[:1] == ["apis"] and len(parts) > 1:
             return any(one.group == parts[1] for one in self.store.registry.all())
+        if parts == ["metrics"]:
+            return self.measured is not None
         return not parts or parts[0] in {"api", "apis", "openapi", "version"}
 
     async def _caller(self, request: Request, noted: _Noted) -> UserInfo:
@@ -216,6 +223,12 @@ class _Api:
         )
 
 
+async def _in_loop(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """A plain iterator would be read in a thread, where nobody may look into the store."""
+    for piece in pieces:
+        yield piece
+
+
 def _real_now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - the log names the real time beside the virtual one
 
@@ -230,7 +243,10 @@ def build_app(
     now: Callable[[], datetime],
     faults: Faults | None = None,
 ) -> Starlette:
-    """Put the API in front of a store. `now` is the virtual clock that ages and log windows are told by."""
+    """Put the API in front of a store. `now` is the virtual clock that ages and log windows are told by.
+
+    A `usage` that also measures the control plane is what `GET /metrics` answers from.
+    """
     rbac, reading = Rbac(store), Reading(store, now)
     changing = Changing(store, rbac, reading)
     api = _Api(
@@ -247,5 +263,6 @@ def build_app(
         now=now,
         store=store,
         faults=faults or Faults(),
+        measured=usage.control_plane if isinstance(usage, ControlPlaneSource) else None,
     )
     return Starlette(routes=[Route("/{path:path}", api.handle, methods=_METHODS)])

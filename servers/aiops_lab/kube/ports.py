@@ -3,10 +3,10 @@
 `aiops_lab.world` plays the first two; `aiops_lab.aws` decodes EKS tokens for the third.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,15 @@ class UsageSource(Protocol):
 
     def node(self, name: str) -> tuple[int, int] | None:
         """Usage of a node; None where it is not measured."""
+        ...
+
+
+@runtime_checkable
+class ControlPlaneSource(Protocol):
+    """What the API server measures of itself."""
+
+    def control_plane(self) -> Iterator[bytes]:
+        """The page `/metrics`, piece by piece."""
         ...
 
 

@@ -5,7 +5,7 @@ request; what is not found comes back with the nearest right names. Raises `Aiop
 """
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -21,6 +21,7 @@ from aiops_shared.kube import listing, logs, names
 from aiops_shared.kube.connection import Ask, Connection
 from aiops_shared.kube.discovery import Discovery
 from aiops_shared.kube.listing import Query
+from aiops_shared.kube.metrics_page import samples
 from aiops_shared.kube.models import DescribedRow, Kind, LogLine, ObjectPage, TablePage
 from aiops_shared.kube.nearest import nearest
 from aiops_shared.kube.shapes import identity, mapping, whole
@@ -70,6 +71,10 @@ class KubeApi(Writing, Watching):
         """The API server's version, like `v1.33.2`; the cheapest proof that the cluster is reachable."""
         answer = await self._connection.json(Ask(f"cluster {self._name}", "/version"), timeout_s=timeout_s)
         return str(answer.get("gitVersion") or "") if isinstance(answer, dict) else ""
+
+    async def measured(self, names: Sequence[str], take: Callable[[str], None]) -> None:
+        """What the API server measures of itself: the sample lines of these metrics (`GET /metrics`)."""
+        await samples(self._connection, f"metrics of cluster {self._name}", names, take)
 
     async def get(self, kind: str, namespace: str, name: str) -> Obj:
         """One object. NotFoundError names the nearest right names."""
