@@ -5,6 +5,15 @@ its own deadline; one that fails is a warning in the answer, never its end. With
 is a gap too: show what the others said.
 """
 
+from aiops_eks.clients.cluster_views.addons import addons
 from aiops_eks.clients.cluster_views.base import View
+from aiops_eks.clients.cluster_views.capabilities import capabilities
+from aiops_eks.clients.cluster_views.control_plane import control_plane
+from aiops_eks.clients.cluster_views.insights import insights
 
-VIEWS: dict[str, View] = {}
+VIEWS: dict[str, View] = {
+    "addons": addons,
+    "capabilities": capabilities,
+    "insights": insights,
+    "control_plane": control_plane,
+}
