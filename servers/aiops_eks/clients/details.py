@@ -10,6 +10,7 @@ from functools import partial
 
 import anyio
 
+from aiops_eks.clients.change_records import ChangeRecords
 from aiops_eks.clients.gathering import gathered
 from aiops_eks.diagnosis import reading
 from aiops_eks.diagnosis.case import Case, broken_containers, is_stuck
@@ -31,6 +32,7 @@ LOG_LINES = 200  # a usage text may follow the line that says why
 LOG_BYTES = 64_000
 METRICS = "pods.metrics.k8s.io"
 PLUGIN, PLUGIN_LABEL = "aws-node", "k8s-app=aws-node"  # the Amazon VPC CNI; its agent is a DaemonSet
+EVENTS_KEPT_S = 3600.0  # kube-apiserver --event-ttl
 PLUGIN_NODES = 3  # nodes without addresses say the same
 NO_LOGS = (
     "pod logs were not read (AIOPS_SENSITIVE_READS is off): they would say why a program ended by itself and "
@@ -57,6 +59,7 @@ class Details:
     kube: Kube
     sensitive: SensitiveReads
     redact: Callable[[str], str]
+    records: ChangeRecords | None = None
 
     async def of(self, facts: Facts, target: Ref | None) -> Facts:
         """The facts with what the suspects' own sources say."""
@@ -71,6 +74,11 @@ class Details:
         if (nodes := sorted({pod.node for pod in without_sandbox(facts)})) and self.sensitive.allowed:
             await self.sensitive.allow(f"logs of the network plugin on {len(nodes)} nodes")
             asked["logs of the network plugin"] = partial(self._plugin_logs, nodes[:PLUGIN_NODES], found)
+        if silent := _outlived(facts):
+            found.gaps.append(
+                f"events: of {silent} pods that wait without a sandbox none is left, the API server keeps "
+                "them an hour; list_events has older ones only where a copy is stored"
+            )
         if hungry := sorted({case.pod.namespace for case in broken if _died_of_memory(case)}):
             asked["memory in use"] = partial(self._usage, hungry, found)
         if broken and self.sensitive.allowed:
@@ -80,7 +88,7 @@ class Details:
         elif broken:
             found.gaps.append(NO_LOGS)
         await _at_once(asked, found)
-        return replace(
+        facts = replace(
             facts,
             lookups=tuple(found.lookups),
             logs=tuple(found.logs),
@@ -88,6 +96,7 @@ class Details:
             others={**facts.others, PluginLog: tuple(found.plugin)} if found.plugin else facts.others,
             gaps=(*facts.gaps, *found.gaps),
         )
+        return await self.records.of(facts) if self.records is not None else facts
 
     # logs
 
@@ -204,6 +213,13 @@ async def _at_once(asked: Mapping[str, Callable[[], Awaitable[None]]], found: _F
         await gathered([partial(run, what) for what in asked])
     late = [what for what in asked if what not in found.came]
     found.gaps.extend(f"{what}: no answer within {WITHIN_S:.0f} s" for what in late)
+
+
+def _outlived(facts: Facts) -> int:
+    """How many pods have waited for longer than their events are kept, and have none."""
+    waiting = without_sandbox(facts)
+    old = [pod for pod in waiting if facts.age_s(pod.created_at) > EVENTS_KEPT_S]
+    return sum(1 for pod in old if not facts.events_about(pod.ref, pod.uid))
 
 
 def _died_of_memory(case: Case) -> bool:

@@ -4,6 +4,7 @@ The world loads them; `eks-aiops lab list` prints them; tests and graders read w
 """
 
 from aiops_lab.scenarios import (
+    addresses,
     crashloop,
     disk,
     drill,
@@ -31,6 +32,7 @@ STORIES: dict[str, Scenario] = {
         manifests,
         drill,
         symptoms,
+        addresses,
         disk,
         registry_expired,
     )

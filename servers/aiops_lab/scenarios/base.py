@@ -60,6 +60,9 @@ class Stage(Protocol):
     ) -> None:
         """A Warning event about an object at that moment, by a component outside this world."""
 
+    def forget_events_at(self, before_s: float, namespace: str) -> None:
+        """The events of a namespace are gone from that moment, as an API server drops them after an hour."""
+
     def publish(self, ref: str, image: Image | None = None) -> str:
         """Make an image exist in the registry; returns its name."""
 

@@ -238,6 +238,15 @@ class World:
 
         self.at(before_s, act)
 
+    def forget_events_at(self, before_s: float, namespace: str) -> None:
+        """Drop a namespace's events at T0 minus `before_s`."""
+
+        def act() -> None:
+            for event in self.store.list("Event", namespace):
+                self.store.delete("Event", namespace, meta(event)["name"])
+
+        self.at(before_s, act)
+
     def delete_at(self, before_s: float, kind: str, namespace: str, name: str, user: str) -> None:
         """Delete an object at T0 minus `before_s`, and remember who did it."""
 
