@@ -1,11 +1,14 @@
-"""What changed shortly before something broke: a Deployment's newest revision beside the last (row S66).
+"""What changed shortly before something broke: a rollout, or who deleted or wrote the object at fault (S66).
 
-ReplicaSets keep the templates of a Deployment, so they say what a rollout changed and when (decision D25);
-who rolled it out, an audit log says, which comes with another source. `judging.py` puts the change beside the
-findings of pods that the new revision made. Values of environment variables are compared and never shown.
+ReplicaSets keep the templates of a Deployment, so they say what a rollout changed and when (decision D25).
+Who did it, the audit log or the watch journal says, where there is one (`clients/change_records.py` brings it
+as `Recorded`). `judging.py` puts either beside the findings. Values of environment variables are compared and
+never shown.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 
 from aiops_eks.diagnosis.facts import Facts
@@ -17,9 +20,25 @@ from aiops_eks.diagnosis.reading_containers import moment
 from aiops_eks.models.fields import Obj, controller_of, items, part, text
 from aiops_shared.results import Evidence
 
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The last write of an object at fault, as the audit log or the watch journal tells it."""
+
+    ref: Ref
+    at: datetime
+    verb: str
+    source: str
+    user: str = ""
+    client: str = ""
+    what: tuple[str, ...] = ()
+    query: str = ""
+
+
 RECENT_S = 6 * 3600.0  # a rollout older than this is no news to a fault of now
 MOST_SAID = 4
 _HIDDEN = "value changed"
+_DONE = {"create": "created", "delete": "deleted", "update": "changed", "scale": "scaled"}
 
 
 def revision(obj: Obj) -> Revision | None:
@@ -68,6 +87,21 @@ def _said(spec: Obj) -> Iterator[tuple[str, str]]:
 def _digest(value: object) -> str:
     """Equal texts for equal values, without the value: a variable may hold a secret."""
     return "" if value is None else f"={sha256(repr(value).encode()).hexdigest()[:12]}"
+
+
+def recorded(facts: Facts, ref: Ref) -> Evidence | None:
+    """Who wrote or deleted the object last, and with what program."""
+    one = next((one for one in facts.all(Recorded) if one.ref == ref), None)
+    if one is None:
+        return None
+    by = f" by {quoted(one.user)}" if one.user else ""
+    client = f" with {quoted(one.client)}" if one.client else ""
+    what = f": {quoted('; '.join(one.what[:MOST_SAID]))}" if one.what else ""
+    when = f"{duration_text(facts.age_s(one.at))} ago ({one.at:%H:%M:%S} UTC)"
+    done = _DONE.get(one.verb, one.verb)
+    return Evidence(
+        source="change", query=one.query, says=f"{ref} was {done} {when}{by}{client}{what}; {one.source}"
+    )
 
 
 def before_fault(facts: Facts, pods: tuple[Pod, ...]) -> Evidence | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from aiops_eks.diagnosis.case import Case, cases
-from aiops_eks.diagnosis.changes import before_fault
+from aiops_eks.diagnosis.changes import before_fault, recorded
 from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.findings import Told
 from aiops_eks.diagnosis.objects import Ref
@@ -196,9 +196,9 @@ def _more_evidence(known: tuple[Evidence, ...], more: tuple[Evidence, ...]) -> t
 
 
 def _with_change(facts: Facts, judged: Judgement) -> Judgement:
-    """The rollout that the trouble came with, second after what shows it."""
+    """Who wrote the object at fault, or the rollout that came with it; second after what shows the trouble."""
     hurt = tuple(pod for pod in map(facts.pod, judged.hurts) if pod is not None)
-    change = before_fault(facts, hurt)
+    change = recorded(facts, judged.first.at) or before_fault(facts, hurt)
     if change is None:
         return judged
     return replace(judged, evidence=(*judged.evidence[:1], change, *judged.evidence[1:]))
