@@ -23,7 +23,7 @@ from aiops_eks.clients.logs import LogReader
 from aiops_eks.clients.node_surroundings import NodeSurroundings
 from aiops_eks.clients.scan_rules import RuleFiles
 from aiops_eks.clients.surroundings import KubeSurroundings
-from aiops_eks.diagnosis.result import Ask
+from aiops_eks.diagnosis.result import Ask, Diagnosis
 from aiops_eks.models.answers import ClusterAsk, ClusterView
 from aiops_eks.models.change_rows import ChangeAsk, ChangeList
 from aiops_eks.tools.changes import ChangeTools
@@ -82,6 +82,10 @@ class LazyFacts:
     async def gather(self, ask: Ask) -> "Gathered":
         """The facts of the scope."""
         return await self._reader.gather(ask)
+
+    async def several(self, ask: Ask, words: tuple[str, ...]) -> Diagnosis:
+        """The diagnosis of several clusters."""
+        return await self._reader.several(ask, words)
 
     async def live(self, ask: Ask) -> dict[str, Any]:
         """One live object."""

@@ -106,9 +106,13 @@ class FleetClock(VirtualClock):
         """Stand still, all at the latest moment of any."""
         for clock in self._all:
             clock.pause()
+        self.level()
+
+    def level(self) -> None:
+        """Play every world up to the latest moment of any: a story was told in one of them."""
         latest = max(clock.now() for clock in self._all)
         for clock in self._all:
-            clock.advance((latest - clock.now()).total_seconds())
+            clock.advance(max(0.0, (latest - clock.now()).total_seconds()))
 
     def resume(self) -> None:
         """Move on, all from the same moment."""
@@ -128,6 +132,11 @@ class FleetLab(Lab):
         self.spec, self._fleet = spec, fleet
         self.directory, self.aws_faults = fleet.directory, fleet.aws_faults
         self.account.cluster, self.account_id = spec.name, spec.account
+
+    def inject(self, scenario: str) -> None:
+        """Add a scenario's trouble to this cluster; in the others the same time goes by."""
+        super().inject(scenario)
+        self._fleet.clock.level()
 
     def _open_aws(self) -> None:
         self.account.in_world = in_loop()

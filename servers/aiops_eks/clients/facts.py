@@ -16,7 +16,7 @@ from aiops_eks.clients.scope_reading import ScopeReader
 from aiops_eks.diagnosis import reading
 from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.objects import Ref
-from aiops_eks.diagnosis.result import Ask
+from aiops_eks.diagnosis.result import Ask, Diagnosis
 from aiops_eks.diagnosis.scope import Gathered
 from aiops_eks.models.fields import part
 from aiops_eks.ports import Clusters, Kube, Obj, SensitiveReads
@@ -59,6 +59,12 @@ class FactsReader:
             group.start_soon(ask_aws)
             detailed = await self._details(kube).of(facts, target)
         return _with(detailed, brought)
+
+    async def several(self, ask: Ask, words: tuple[str, ...]) -> Diagnosis:
+        """The diagnosis of the clusters that names or globs mean; a cause that several share is said once."""
+        from aiops_eks.clients.diagnosing_several import diagnose
+
+        return await diagnose(self.clusters, self.gather, ask, words)
 
     async def live(self, ask: Ask) -> Obj:
         """One object as its owner would write it. Raises NotFoundError with the nearest names."""

@@ -1,13 +1,13 @@
 """The tool that says why something is broken."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from fastmcp.tools import Tool
 
 from aiops_eks.diagnosis.result import Ask, Diagnosis
 from aiops_shared.errors import InvalidInputError
-from aiops_shared.params import READS, AnyKind, AnyName, AnyNamespace, Cluster
+from aiops_shared.params import READS, AnyKind, AnyName, AnyNamespace, Clusters
 
 if TYPE_CHECKING:
     from aiops_eks.diagnosis.scope import Gathered
@@ -20,6 +20,10 @@ class FactsSource(Protocol):
         """The facts of the scope. Raises NotFoundError for an object that is not there."""
         ...
 
+    async def several(self, ask: Ask, words: tuple[str, ...]) -> Diagnosis:
+        """The diagnosis of the clusters that names or globs mean."""
+        ...
+
 
 @dataclass(frozen=True)
 class DiagnoseTools:
@@ -29,12 +33,12 @@ class DiagnoseTools:
 
     async def diagnose(
         self,
-        cluster: Cluster = None,
+        cluster: Clusters = None,
         namespace: AnyNamespace = None,
         kind: AnyKind = None,
         name: AnyName = None,
     ) -> Diagnosis:
-        """Find root causes in a cluster, namespace or one object, ranked, with evidence and next step.
+        """Find root causes in clusters, a namespace or one object, ranked, with evidence and next step.
 
         Use it first when something is broken: it reads status, events, previous logs and references.
         """
@@ -42,9 +46,12 @@ class DiagnoseTools:
             raise InvalidInputError(
                 "kind and name", "only one of them is given", "give both for one object, none for a namespace"
             )
+        ask = Ask(namespace=namespace or "", kind=kind or "", name=name or "")
+        if isinstance(cluster, tuple):
+            return await self.facts.several(ask, cluster)
         from aiops_eks.diagnosis.answering import answer  # the rules: loaded by the first question (D31)
 
-        ask = Ask(cluster=cluster, namespace=namespace or "", kind=kind or "", name=name or "")
+        ask = replace(ask, cluster=cluster)
         return answer(await self.facts.gather(ask))
 
     def tools(self) -> list[Tool]:

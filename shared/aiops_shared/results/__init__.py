@@ -53,6 +53,7 @@ class Finding(Frozen):
 
     code: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", description="Cause, listed in docs/causes.md")]
     severity: Severity
+    clusters: Annotated[tuple[str, ...], Field(description="Where several were asked")] = ()
     kind: str
     namespace: str = ""
     name: str
