@@ -72,12 +72,13 @@ class LazyFacts:
     clusters: ClusterDirectory
     clock: Clock
     sensitive: Recorder
+    journal: WatchJournal
 
     @cached_property
     def _reader(self) -> "FactsReader":
         from aiops_eks.clients.facts import FactsReader
 
-        return FactsReader(self.clusters, self.clock, self.sensitive, redact)
+        return FactsReader(self.clusters, self.clock, self.sensitive, redact, self.journal)
 
     async def gather(self, ask: Ask) -> "Gathered":
         """The facts of the scope."""
@@ -127,13 +128,13 @@ class LazyChanges:
 
     clusters: ClusterDirectory
     clock: Clock
-    store: StateStore
+    journal: WatchJournal
 
     async def changes(self, ask: ChangeAsk) -> ChangeList:
         """One timeline of all sources, newest first."""
         from aiops_eks.clients.changes import ChangeReader
 
-        return await ChangeReader(self.clusters, self.clock, redact, WatchJournal(self.store)).changes(ask)
+        return await ChangeReader(self.clusters, self.clock, redact, self.journal).changes(ask)
 
 
 @dataclass
@@ -191,7 +192,8 @@ def make(settings: Settings) -> FastMCP:
     """The server, not yet running."""
     parts = Wiring(settings)
     clusters, clock, recorder = parts.clusters, parts.clock, parts.recorder
-    facts = LazyFacts(clusters, clock, recorder)
+    journal = WatchJournal(parts.store)
+    facts = LazyFacts(clusters, clock, recorder, journal)
     inventory = InventoryReader(clusters, clock, recorder)
     desk = PlanDesk(parts.surroundings, parts.guard, clock, settings.policy.plan_ttl_s)
     nodes = NodeSurroundings(clusters, clock)
@@ -201,7 +203,7 @@ def make(settings: Settings) -> FastMCP:
         *ClusterTools(inventory, LazyViews(clusters, clock)).tools(),
         *ResourceTools(inventory, DossierReader(clusters, clock, recorder)).tools(),
         *LogTools(LogReader(clusters, clock, recorder, redact)).tools(),
-        *ChangeTools(LazyChanges(clusters, clock, parts.store)).tools(),
+        *ChangeTools(LazyChanges(clusters, clock, journal)).tools(),
         *EventTools(EventReader(clusters, clock, recorder)).tools(),
         *DiagnoseTools(facts).tools(),
         *ManifestTools(facts, LazyTrials(clusters), RuleFiles(settings.scan.rules_dir)).tools(),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import anyio
 
+from aiops_eks.clients.change_records import ChangeRecords
 from aiops_eks.clients.details import Details
 from aiops_eks.clients.further import Further
 from aiops_eks.clients.further_aws import Brought, FurtherAws
@@ -19,7 +20,7 @@ from aiops_eks.diagnosis.objects import Ref
 from aiops_eks.diagnosis.result import Ask, Diagnosis
 from aiops_eks.diagnosis.scope import Gathered
 from aiops_eks.models.fields import part
-from aiops_eks.ports import Clusters, Kube, Obj, SensitiveReads
+from aiops_eks.ports import ChangeJournal, Clusters, Kube, Obj, SensitiveReads
 from aiops_shared.clock import Clock
 from aiops_shared.errors import InvalidInputError, NotFoundError
 from aiops_shared.kube.nearest import nearest
@@ -33,6 +34,7 @@ class FactsReader:
     clock: Clock
     sensitive: SensitiveReads
     redact: Callable[[str], str]
+    journal: ChangeJournal | None = None
 
     async def gather(self, ask: Ask) -> Gathered:
         """The facts of the scope. Raises NotFoundError, with the nearest names, for an unknown object."""
@@ -57,7 +59,7 @@ class FactsReader:
 
         async with anyio.create_task_group() as group:
             group.start_soon(ask_aws)
-            detailed = await self._details(kube).of(facts, target)
+            detailed = await self._details(kube, cloud.cluster).of(facts, target)
         return _with(detailed, brought)
 
     async def several(self, ask: Ask, words: tuple[str, ...]) -> Diagnosis:
@@ -74,8 +76,9 @@ class FactsReader:
             raise InvalidInputError("object", "kind and name are needed", "name exactly one object")
         return _as_written(await kube.get(ask.kind, target.namespace, target.name), target.kind)
 
-    def _details(self, kube: Kube) -> Details:
-        return Details(kube, self.sensitive, self.redact)
+    def _details(self, kube: Kube, cluster: str | None) -> Details:
+        records = ChangeRecords(self.clusters, cluster, self.redact, self.journal)
+        return Details(kube, self.sensitive, self.redact, records)
 
 
 def _with(facts: Facts, brought: Brought) -> Facts:

@@ -196,7 +196,7 @@ def _more_evidence(known: tuple[Evidence, ...], more: tuple[Evidence, ...]) -> t
 
 
 def _with_change(facts: Facts, judged: Judgement) -> Judgement:
-    """Who wrote the object at fault, or the rollout that came with it; second after what shows the trouble."""
+    """Who wrote the object at fault, or the rollout that came with it; second after what shows it."""
     hurt = tuple(pod for pod in map(facts.pod, judged.hurts) if pod is not None)
     change = recorded(facts, judged.first.at) or before_fault(facts, hurt)
     if change is None:
