@@ -5,13 +5,13 @@ pod looks well, at a part of the whole object's bytes; its containers are those 
 which is read anyway. So of 5,000 pods only those that do not look well are read whole.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from aiops_eks.clients.gathering import gathered
 from aiops_eks.diagnosis import reading
-from aiops_eks.diagnosis.objects import Condition, Pod, Ref
+from aiops_eks.diagnosis.objects import Condition, Node, Pod, Ref
 from aiops_eks.models.health import judge_row, seconds_of
 from aiops_eks.ports import Kube, Obj
 from aiops_shared.errors import AiopsError, NotFoundError
@@ -20,6 +20,7 @@ from aiops_shared.kube.models import DescribedRow
 WHOLE = 500  # a scope of no more pods is read whole: one page
 MOST_PODS = 50_000
 MOST_SUSPECTS = 1_000
+MOST_NODES, MOST_ON_NODE = 10, 250
 QUIET_S = 3600.0  # a restart longer ago than this is history
 _READY, _DONE = (Condition("Ready", "True"),), (Condition("Ready", "False"),)
 
@@ -61,6 +62,20 @@ class PodReader:
             found.gaps.append(f"Pod: {left} more do not look well and were not read; name a namespace")
         return found
 
+    async def on_troubled_nodes(self, nodes: Iterable[Node], namespace: str, found: PodsRead) -> None:
+        """Also whole: what runs on nodes in trouble, whose rows still say Running and ready."""
+        troubled = [node.name for node in nodes if _in_trouble(node)][:MOST_NODES] if found.well else []
+        pages = await gathered([partial(self._on_node, node, namespace) for node in troubled])
+        read = {pod.ref: pod for page in pages if not isinstance(page, AiopsError) for pod in page}
+        known = {pod.ref for pod in found.whole}
+        found.well = [pod for pod in found.well if pod.ref not in read]
+        found.whole += [pod for ref, pod in read.items() if ref not in known]
+
+    async def _on_node(self, node: str, namespace: str) -> Sequence[Pod]:
+        fields = f"spec.nodeName={node}"
+        page = await self.kube.list("Pod", namespace, fields=fields, limit=MOST_ON_NODE)
+        return [self.read(obj) for obj in page.items]
+
     async def _read_whole(self, suspects: Sequence[Ref], found: PodsRead) -> None:
         answers = await gathered([partial(self._one, ref) for ref in suspects])
         found.whole += [each for each in answers if isinstance(each, Pod)]
@@ -73,6 +88,11 @@ class PodReader:
             return self.read(await self.kube.get("Pod", ref.namespace, ref.name))
         except NotFoundError:
             return None  # it went meanwhile
+
+
+def _in_trouble(node: Node) -> bool:
+    """Not ready, or with any other condition that a well node has not."""
+    return any((one.type == "Ready") != (one.status == "True") for one in node.conditions)
 
 
 def _is_well(row: DescribedRow) -> bool:

@@ -18,8 +18,20 @@ from aiops_eks.clients.pods import WHOLE, PodReader
 from aiops_eks.diagnosis import reading
 from aiops_eks.diagnosis.changes import revision
 from aiops_eks.diagnosis.facts import Facts
-from aiops_eks.diagnosis.objects import Container, Event, Pod, Ref, Revision, Service, Termination, Workload
+from aiops_eks.diagnosis.objects import (
+    Container,
+    Event,
+    Pod,
+    Ref,
+    Revision,
+    Service,
+    Sick,
+    Termination,
+    Workload,
+)
 from aiops_eks.models.fields import part, text
+from aiops_eks.models.health import judge_object, without_time
+from aiops_eks.models.reasons import Reasons
 from aiops_eks.ports import Kube, Obj
 from aiops_shared.errors import AiopsError, KindUnknownError
 
@@ -49,6 +61,7 @@ class ScopeReader:
     redact: Callable[[str], str]
     logs_allowed: bool
     whole: int = WHOLE
+    sick: list[Sick] = field(default_factory=list)  # pods that are not well, as they come
 
     async def of(self, namespace: str) -> Facts:
         """The facts that lists alone give; an empty namespace means all."""
@@ -56,12 +69,16 @@ class ScopeReader:
         listed = [one for kind in WORKLOADS for one in shelf.of(kind)]
         workloads = tuple(one.workload for one in listed)
         templates = {one.workload.ref: one.template for one in listed if one.template is not None}
+        with anyio.move_on_after(WITHIN_S):
+            for read in shelf.of("Pod"):
+                await self._reader.on_troubled_nodes(shelf.of("Node"), namespace, read)
         pods = [pod for read in shelf.of("Pod") for pod in read.all(templates)]
         return Facts(
             cluster=self.kube.cluster,
             now=self.now,
             namespace=namespace,
             pods=reading.with_owners(pods, workloads),
+            sick=tuple(self.sick),
             events=shelf.of("Event"),
             workloads=tuple(w for w in workloads if _is_current(w)),
             services=tuple(_services(shelf)),
@@ -71,6 +88,10 @@ class ScopeReader:
             gaps=tuple(shelf.gaps),
             logs_allowed=self.logs_allowed,
         )
+
+    @property
+    def _reader(self) -> PodReader:
+        return PodReader(self.kube, self._pod, self.whole)
 
     async def _listed(self, namespace: str) -> _Shelf:
         shelf = _Shelf()
@@ -104,7 +125,7 @@ class ScopeReader:
 
     async def _pods(self, shelf: _Shelf, namespace: str) -> None:
         async def ask() -> Sequence[Any]:
-            found = await PodReader(self.kube, self._pod, self.whole).of(namespace)
+            found = await self._reader.of(namespace)
             shelf.gaps.extend(found.gaps)
             return [found]
 
@@ -112,6 +133,9 @@ class ScopeReader:
 
     def _pod(self, obj: Obj) -> Pod:
         pod = reading.pod(obj)
+        health = judge_object("Pod", obj, self.now)
+        if health is not None and health.unhealthy:
+            self.sick.append(Sick(pod.ref, without_time(health.word), Reasons(self.redact).of(obj)))
         containers = tuple(self._container(container) for container in pod.containers)
         return replace(pod, message=self.redact(pod.message), containers=containers)
 

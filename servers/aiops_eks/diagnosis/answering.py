@@ -10,12 +10,18 @@ from aiops_eks.diagnosis.case import broken_containers
 from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.judging import Judgement, finding, judge
 from aiops_eks.diagnosis.registry import CASE_RULES, WORLD_RULES
-from aiops_eks.diagnosis.result import Checked, Diagnosis
+from aiops_eks.diagnosis.result import NO_PODS, Checked, Diagnosis
+from aiops_eks.diagnosis.roll_call import roll_call
 from aiops_eks.diagnosis.scope import Gathered, around
-from aiops_shared.results import Finding
+from aiops_shared.results import Finding, Table
 
 MOST_FINDINGS = 10
 BUDGET_CHARS = 11_500  # of JSON: below the 4,000 tokens of decision D29
+ANSWER_CHARS = (
+    10_900  # findings, named pods and gaps, which stand there twice; the rest is counts and summary
+)
+ROLL_CHARS = 7_500  # … of which the names of many unwell pods take at most so much
+MOST_SICK = 6  # a finding names so many by itself
 WHOLE = 3  # findings that keep all their evidence when the answer is too long
 UNTRUSTED = ("findings[].evidence[].says",)
 LEAK_WARNING = "MEMORY_LEAK: raising the limit delays, does not fix"
@@ -25,21 +31,30 @@ def answer(gathered: Gathered) -> Diagnosis:
     """The answer to what was asked."""
     facts = gathered.facts
     judged = _asked(gathered, judge(facts))
-    shown = fitting([finding(one) for one in judged[:MOST_FINDINGS]])
+    many = gathered.target is None and (len(judged) > MOST_FINDINGS or len(facts.sick) > MOST_SICK)
+    pods, unnamed = roll_call(facts, judged, ROLL_CHARS) if many else (NO_PODS, 0)
+    # Where every pod is named by its cause, the findings have what is left of the door's budget.
+    room = min(BUDGET_CHARS, ANSWER_CHARS - _chars(pods) - 2 * sum(map(len, facts.gaps)))
+    shown = fitting([finding(one) for one in judged[:MOST_FINDINGS]], room)
     omitted = len(judged) - len(shown)
     return Diagnosis(
-        summary=_summary(gathered, shown, omitted),
+        summary=_summary(gathered, shown, [one.first.cause.code for one in judged], omitted),
         cluster=facts.cluster,
         scope=gathered.scope,
         findings=tuple(shown),
         findings_omitted=omitted,
+        pods=pods,
         checked=checked(facts),
         coverage_gaps=facts.gaps,
-        warnings=_warnings(shown, facts),
+        warnings=(*_warnings(shown, facts), *_unnamed(unnamed)),
         hint="" if shown else _hint(gathered),
-        truncated=omitted > 0,
-        untrusted=UNTRUSTED if shown else (),
+        truncated=omitted > 0 or unnamed > 0,
+        untrusted=(*(UNTRUSTED if shown else ()), *(("pods",) if pods.rows else ())),
     )
+
+
+def _chars(pods: Table) -> int:
+    return len(pods.model_dump_json()) if pods.rows else 0
 
 
 def _asked(gathered: Gathered, judged: Sequence[Judgement]) -> list[Judgement]:
@@ -49,12 +64,16 @@ def _asked(gathered: Gathered, judged: Sequence[Judgement]) -> list[Judgement]:
     return [one for one in judged if one.touches(scope)]
 
 
-def fitting(findings: Sequence[Finding]) -> list[Finding]:
+def _unnamed(pods: int) -> tuple[str, ...]:
+    return (f"{pods} more pods are not well: diagnose one namespace after the other",) if pods else ()
+
+
+def fitting(findings: Sequence[Finding], room_chars: int = BUDGET_CHARS) -> list[Finding]:
     """As many findings as fit, lesser ones with one piece of evidence when it is tight."""
     kept = list(findings)
-    if _size(kept) > BUDGET_CHARS:
+    if _size(kept) > room_chars:
         kept = [one if place < WHOLE else _short(one) for place, one in enumerate(kept)]
-    while len(kept) > 1 and _size(kept) > BUDGET_CHARS:
+    while len(kept) > 1 and _size(kept) > room_chars:
         kept.pop()
     return kept
 
@@ -85,13 +104,13 @@ def checked(facts: Facts) -> Checked:
     )
 
 
-def _summary(gathered: Gathered, shown: Sequence[Finding], omitted: int) -> str:
+def _summary(gathered: Gathered, shown: Sequence[Finding], every: Sequence[str], omitted: int) -> str:
     if not shown:
         return f"Nothing wrong found in {gathered.scope}: {_counts(gathered.facts)} checked."
     first = shown[0]
     lead = f"{first.severity.capitalize()}: {first.title} ({first.code}, confidence {first.confidence:.2f})."
     others = len(shown) - 1 + omitted
-    codes = ", ".join(dict.fromkeys(one.code for one in shown[1:]))
+    codes = ", ".join(dict.fromkeys(every[1:]))
     return _cut(
         f"{lead} {others} more: {codes}." if others else f"{lead} Nothing else found in {gathered.scope}."
     )

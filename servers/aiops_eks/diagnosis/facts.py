@@ -21,6 +21,7 @@ from aiops_eks.diagnosis.objects import (
     Ref,
     Revision,
     Service,
+    Sick,
     Usage,
     UsageHistory,
     Workload,
@@ -39,6 +40,7 @@ class Facts:
     now: datetime
     namespace: str = ""  # empty: all
     pods: tuple[Pod, ...] = ()
+    sick: tuple[Sick, ...] = ()
     events: tuple[Event, ...] = ()
     logs: tuple[LogTail, ...] = ()
     lookups: tuple[Lookup, ...] = ()
@@ -58,6 +60,7 @@ class Facts:
         return replace(
             self,
             pods=_in_order(self.pods, lambda pod: (pod.ref, pod.uid)),
+            sick=_in_order(self.sick, lambda sick: sick.pod),
             events=_in_order(self.events, lambda e: (e.about, e.reason, e.message, e.container, e.uid)),
             logs=_in_order(self.logs, lambda tail: (tail.pod, tail.container)),
             lookups=_in_order(self.lookups, lambda lookup: lookup.target),

@@ -177,6 +177,15 @@ class Pod:
 
 
 @dataclass(frozen=True, slots=True)
+class Sick:
+    """A pod that is not well: its state, and the cause as far as the pod itself tells one."""
+
+    pod: Ref
+    state: str
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One event, counted by the API server or its sender."""
 

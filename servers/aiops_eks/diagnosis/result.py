@@ -5,7 +5,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from aiops_shared.results import Answer, Finding, Frozen
+from aiops_shared.results import Answer, Finding, Frozen, Table
+
+NO_PODS = Table(columns=(), rows=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +42,6 @@ class Diagnosis(Answer):
     scope: Annotated[str, Field(description="What was diagnosed")]
     findings: tuple[Finding, ...] = ()
     findings_omitted: Annotated[int, Field(description="Lesser findings not shown")] = 0
+    pods: Annotated[Table, Field(description="When many are unwell: each pod by cause")] = NO_PODS
     checked: Checked
     coverage_gaps: Annotated[tuple[str, ...], Field(description="Sources that could not be read")] = ()

@@ -30,6 +30,7 @@ Cells = Mapping[str, Cell]  # by lower-case column name
 STARTING_S = 120.0  # how long starting is ordinary
 RECENT_S = 600.0  # the kubelet forgets its back-off after ten minutes of running
 FEW_RESTARTS = 2
+_FOR = re.compile(r" for \d+[smhd]$")
 _AGE = re.compile(r"(\d+)([smhdy])")
 _AGE_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "y": 31_536_000}
 _STARTING = {"Pending", "ContainerCreating", "PodInitializing", ""}
@@ -54,6 +55,11 @@ class Health:
 
 
 HEALTHY = Health(OK, "ok")
+
+
+def without_time(word: str) -> str:
+    """The state without how long it lasts (`not ready for 3m`): equal states compare equal."""
+    return _FOR.sub("", word)
 
 
 def seconds_of(age: object) -> float | None:
