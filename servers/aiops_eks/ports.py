@@ -20,6 +20,7 @@ from aiops_eks.models.answers import (
 from aiops_eks.models.change_rows import ChangeAsk, ChangeList
 from aiops_shared.aws import EksCluster
 from aiops_shared.guardrails.permits import Permit
+from aiops_shared.kube.changes.journal import Covered, KeptEvent
 from aiops_shared.kube.changes.records import Span, Told
 from aiops_shared.kube.choosing import Choice
 from aiops_shared.kube.models import ClusterInfo, DescribedRow, Kind, LogLine, ObjectPage, TablePage
@@ -239,6 +240,14 @@ class Changes(Protocol):
 
     async def changes(self, ask: ChangeAsk) -> ChangeList:
         """One timeline of all sources, newest first."""
+        ...
+
+
+class StoredEvents(Protocol):
+    """Warning events that `eks-aiops forward` kept."""
+
+    async def events(self, cluster: str, since: datetime, **about: str) -> tuple[list[KeptEvent], Covered]:
+        """Kept since then, about a namespace, kind, name; and what was watched."""
         ...
 
 

@@ -204,7 +204,7 @@ def make(settings: Settings) -> FastMCP:
         *ResourceTools(inventory, DossierReader(clusters, clock, recorder)).tools(),
         *LogTools(LogReader(clusters, clock, recorder, redact)).tools(),
         *ChangeTools(LazyChanges(clusters, clock, journal)).tools(),
-        *EventTools(EventReader(clusters, clock, recorder)).tools(),
+        *EventTools(EventReader(clusters, clock, recorder, journal)).tools(),
         *DiagnoseTools(facts).tools(),
         *ManifestTools(facts, LazyTrials(clusters), RuleFiles(settings.scan.rules_dir)).tools(),
         *PlanTools(desk, parts.guard).tools(),

@@ -16,7 +16,7 @@ from aiops_shared.guardrails.redacting import redact
 from aiops_shared.http.world_clock import make_clock
 from aiops_shared.kube.changes.forwarding import ROUND_S, Forwarder
 from aiops_shared.kube.changes.journal import WatchJournal
-from aiops_shared.kube.changes.timeline import cluster_key
+from aiops_shared.kube.changes.records import cluster_key
 from aiops_shared.kube.changes.views import Viewer
 from aiops_shared.kube.clusters import ClusterDirectory
 from aiops_shared.settings import Settings

@@ -19,8 +19,7 @@ from aiops_shared.aws import EksCluster
 from aiops_shared.aws.audit_log import AuditAsk, log_group, search_audit
 from aiops_shared.errors import AiopsError
 from aiops_shared.kube.changes.audits import audit_changes
-from aiops_shared.kube.changes.records import Change, Span
-from aiops_shared.kube.changes.timeline import cluster_key
+from aiops_shared.kube.changes.records import Change, Span, cluster_key
 
 WITHIN_S = 8.0
 BACK = timedelta(hours=6)  # what an audit query is billed for

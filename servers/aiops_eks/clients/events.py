@@ -1,14 +1,15 @@
-"""Events: live from the API, equal ones counted together, and an honest word about what is gone.
+"""Events: live from the API, older warnings from the watch journal, and an honest word about what is gone.
 
 Called by the event tool through `ports.Journal`, and by the object reader. The API server of EKS keeps an
 event for 60 minutes after it was last written and that cannot be changed (`--event-ttl`), so a window that
-begins earlier, or an object that is older, has a gap (C12).
+begins earlier, or an object that is older, has a gap (C12), as far as the journal does not fill it (D25).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from aiops_eks.clients.events_stored import StoredAsk, older_events
 from aiops_eks.clients.fanout import Fanout, warned
 from aiops_eks.clients.namespaces import require_namespace
 from aiops_eks.clients.paging import cursor_at, digest, offset_of
@@ -16,7 +17,7 @@ from aiops_eks.clients.wording import counted, cut
 from aiops_eks.models.answers import EventAsk, EventList
 from aiops_eks.models.event_groups import MESSAGE_CHARS, Group, Said, event_table, grouped, in_force, said
 from aiops_eks.models.fields import ago, moment
-from aiops_eks.ports import Clusters, Kube, SensitiveReads
+from aiops_eks.ports import Clusters, Kube, SensitiveReads, StoredEvents
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, InvalidInputError
 from aiops_shared.guardrails.redacting import redact
@@ -30,8 +31,16 @@ ROW_OVERHEAD = 45  # times, type, count and punctuation of a row
 ROW_CHARS, MOST_CHARS = 3_300, 28_000
 GAP = (
     "coverage_gap: the API keeps events for 60 minutes only; what happened before {since:%H:%M} UTC "
-    "is not here (no stored copy is configured)"
+    "is not here (no stored copy: run `eks-aiops forward`, which keeps warnings for 7 days)"
 )
+STORED = "events before {since:%H:%M} UTC are from the watch journal: warnings only"
+PARTLY = (
+    "coverage_gap: the watch journal has events from {since:%Y-%m-%d %H:%M} UTC on; earlier ones are gone"
+)
+STOPPED = (
+    "coverage_gap: the watch journal ends at {until:%Y-%m-%d %H:%M} UTC: is `eks-aiops forward` running?"
+)
+SLACK = timedelta(seconds=360)  # a forwarder says that it is alive every 300 s
 
 
 async def events_of(
@@ -71,6 +80,7 @@ class EventReader:
     known: Clusters
     clock: Clock
     sensitive: SensitiveReads
+    stored: StoredEvents | None = None
 
     async def events(self, ask: EventAsk) -> EventList:
         """Events, equal ones counted together, warnings first.
@@ -124,11 +134,19 @@ class EventReader:
         kube = await self.known.open(cluster)
         kind = (await kube.kind(ask.kind)).kind if ask.kind else ""
         found = await events_of(kube, ask.namespace, kind, ask.name, since, redact)
+        gaps = await self._gaps(kube, ask, kind, since, now)
+        if gaps and self.stored is not None:
+            kept_from = now - timedelta(seconds=EVENT_TTL_S)
+            about = (("namespace", ask.namespace), ("kind", kind), ("name", ask.name))
+            wanted = StoredAsk(cluster, kube.cluster, since, kept_from, about)
+            older = await older_events(self.stored, self.known, wanted)
+            gap = GAP.format(since=kept_from)
+            gaps = [*(one for one in gaps if one != gap or not older.known), *older.gaps]
+            found = [*found, *older.events]
         if not found:
             await require_namespace(kube, ask.namespace)
         if ask.reason:
             found = [each for each in found if each.reason.lower() == ask.reason.lower()]
-        gaps = await self._gaps(kube, ask, kind, since, now)
         return HeardEvents(kube.cluster, kind, tuple(grouped(found)), len(found), tuple(gaps))
 
     async def _gaps(self, kube: Kube, ask: EventAsk, kind: str, since: datetime, now: datetime) -> list[str]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from aiops_shared.aws.eks_cluster import EksCluster
+
 Source = Literal["revisions", "objects", "audit", "cloudtrail", "eks", "gitops", "nodes", "journal"]
 
 
@@ -85,3 +87,8 @@ class Timeline:
     changes: tuple[Change, ...]
     gaps: tuple[Gap, ...] = ()
     told: tuple[Told, ...] = field(default=(), repr=False)
+
+
+def cluster_key(name: str, eks: EksCluster | None) -> str:
+    """How the journal names a cluster: the same name may stand in two accounts."""
+    return eks.full_name if eks is not None else name

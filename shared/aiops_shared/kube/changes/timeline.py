@@ -16,7 +16,7 @@ from aiops_shared.kube.changes import aws, objects
 from aiops_shared.kube.changes.differences import Redact
 from aiops_shared.kube.changes.journal import NOT_KEPT
 from aiops_shared.kube.changes.merging import merged
-from aiops_shared.kube.changes.records import Change, Gap, Source, Span, Timeline, Told
+from aiops_shared.kube.changes.records import Change, Gap, Source, Span, Timeline, Told, cluster_key
 from aiops_shared.kube.models import Kind
 
 WITHIN_S = 25.0
@@ -52,11 +52,6 @@ class Sources:
     eks: EksCluster | None = None
     no_eks: str = ""
     journal: Journal | None = None
-
-
-def cluster_key(name: str, eks: EksCluster | None) -> str:
-    """How the journal names a cluster: the same name may stand in two accounts."""
-    return eks.full_name if eks is not None else name
 
 
 async def read_changes(sources: Sources, span: Span, *, within_s: float = WITHIN_S) -> Timeline:
