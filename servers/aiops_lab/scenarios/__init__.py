@@ -8,6 +8,7 @@ from aiops_lab.scenarios import (
     crashloop,
     disk,
     drill,
+    eks_side,
     manifests,
     memory,
     pulls,
@@ -35,6 +36,7 @@ STORIES: dict[str, Scenario] = {
         addresses,
         disk,
         registry_expired,
+        eks_side,
     )
     for each in room.SCENARIOS
 }

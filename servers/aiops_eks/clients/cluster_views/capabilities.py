@@ -6,20 +6,23 @@ that is DEGRADED is not counted as usable.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from aiops_eks.clients.aws_addons import AwsAddons
 from aiops_eks.clients.cluster_views.base import Scene, Section
 from aiops_eks.clients.gathering import gathered
-from aiops_eks.clients.installs import Installs, installs
+from aiops_eks.clients.installs import HOME, Installs, installs
 from aiops_eks.models.aws_addons import Capability, Read
-from aiops_shared.errors import AiopsError, NotConfiguredError
+from aiops_shared.errors import AiopsError, KindUnknownError, NotConfiguredError
 from aiops_shared.results import Evidence
 
 CRDS = "customresourcedefinitions.apiextensions.k8s.io"
+NODE_POOLS = "nodepools.karpenter.sh"
 PAGES = 5  # of 500: ACK alone brings hundreds
+MOST_APPLICATIONS = 2_000
 ACK_GROUP = re.compile(r"[a-z0-9]+\.services\.k8s\.aws")
-NOTHING: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ KNOWN = (
     ),
     _Known("ACK", "ACK", "fieldexports.services.k8s.aws", ("ack-controller",), "AWS resources as objects"),
     _Known("KRO", "KRO", "resourcegraphdefinitions.kro.run", ("kro",), "ResourceGraphDefinition"),
-    _Known("Karpenter", "", "nodepools.karpenter.sh", ("karpenter",), "NodePool"),
+    _Known("Karpenter", "", NODE_POOLS, ("karpenter",), "NodePool"),
     _Known(
         "AWS Load Balancer Controller",
         "",
@@ -61,6 +64,8 @@ class _Found:
     definitions: frozenset[str]
     own: Installs
     gaps: tuple[str, ...] = ()
+    node_pools: bool = False
+    owned: str = ""  # what Argo CD owns
 
 
 async def capabilities(scene: Scene) -> Section:
@@ -96,15 +101,63 @@ async def _read(scene: Scene) -> _Found:
         names = [name for one in KNOWN for name in one.workloads]
         found.own = await installs(scene.kube, names)
 
+    async def node_pools() -> None:
+        try:
+            found.node_pools = bool((await scene.kube.table(NODE_POOLS, limit=1)).rows)
+        except KindUnknownError:
+            found.node_pools = False
+
     for what, outcome in zip(
-        ("eks:ListCapabilities", "list CustomResourceDefinitions", "workloads"),
-        await gathered([aws_side, definitions, own]),
+        ("eks:ListCapabilities", "list CustomResourceDefinitions", "workloads", "list NodePools"),
+        await gathered([aws_side, definitions, own, node_pools]),
         strict=True,
     ):
         if isinstance(outcome, AiopsError) and not isinstance(outcome, NotConfiguredError):
             gaps.append(f"{what}: {outcome.wire()[:200]}")
     found.gaps = tuple(gaps)
+    found.owned = await _owned(scene, found)
     return found
+
+
+async def _owned(scene: Scene, found: _Found) -> str:
+    """How many Deployments outside kube-system Argo CD's Applications name; empty where that is unknown."""
+    if "applications.argoproj.io" not in found.definitions:
+        return ""
+    owned: set[tuple[str, str]] = set()
+    applications = 0
+    try:
+        async for one in scene.kube.every("applications.argoproj.io", at_most=MOST_APPLICATIONS):
+            applications += 1
+            owned |= _deployments_of(one)
+        there = await _count(scene, "") - await _count(scene, HOME)
+    except AiopsError as error:
+        found.gaps = (*found.gaps, f"Argo CD's Applications: {error.wire()[:160]}")
+        return ""
+    if not there:
+        return f"{applications} Applications"
+    share = min(len(owned) / there, 1.0)
+    return f"{applications} Applications own {len(owned)} of {there} Deployments ({share:.0%})"
+
+
+def _deployments_of(application: Mapping[str, Any]) -> set[tuple[str, str]]:
+    status = application.get("status")
+    listed = status.get("resources") if isinstance(status, Mapping) else None
+    return {
+        (str(one.get("namespace")), str(one.get("name")))
+        for one in (listed if isinstance(listed, list) else [])
+        if isinstance(one, Mapping) and one.get("kind") == "Deployment"
+    }
+
+
+async def _count(scene: Scene, namespace: str) -> int:
+    """How many Deployments there are, by rows: one request, or a few in a large cluster."""
+    counted, cursor = 0, ""
+    for _ in range(PAGES):
+        page = await scene.kube.table("deployments.apps", namespace, cursor=cursor)
+        counted, cursor = counted + len(page.rows), page.cursor
+        if not cursor:
+            break
+    return counted
 
 
 async def _definitions(scene: Scene) -> frozenset[str]:
@@ -139,6 +192,8 @@ def _row(scene: Scene, one: _Known, found: _Found, *, auto_mode: bool) -> tuple[
 
 
 def _defined(one: _Known, found: _Found) -> bool:
+    if one.definition == NODE_POOLS and found.node_pools:
+        return True
     return one.definition in found.definitions or (one.name == "ACK" and bool(_ack(found.definitions)))
 
 
@@ -160,6 +215,8 @@ def _detail(scene: Scene, one: _Known, found: _Found, eks: Capability | None) ->
         said.append(f"{sum(services.values())} kinds of {len(services)} services: {named}")
     if one.definition.endswith("elbv2.k8s.aws") and GATEWAY in found.definitions:
         said.append("v3: Gateway API too")
+    if one.kind == "ARGOCD" and found.owned:
+        said.append(found.owned)
     if eks and eks.server_url:
         said.append(scene.redact(eks.server_url)[:120])
     if eks and not _defined(one, found) and not found.gaps:
