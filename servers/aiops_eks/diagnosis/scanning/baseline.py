@@ -72,7 +72,8 @@ def host_namespaces(spot: Spot) -> Iterator[Hit]:
 
 def _leave_host(spot: Spot) -> str | None:
     for key in ("hostNetwork", "hostPID", "hostIPC"):
-        (spot.pod or {}).pop(key, None)
+        if (spot.pod or {}).get(key) is True:
+            (spot.pod or {}).pop(key)
     return "host namespaces were removed: node agents that need them must stay as they are"
 
 
@@ -160,6 +161,8 @@ def _plain_se_linux(spot: Spot) -> str | None:
         options.pop(key, None)
     if str(options.get("type") or "") not in _SELINUX_TYPES:
         options.pop("type")
+    if not options:
+        context_of(spot).pop("seLinuxOptions", None)
     return None
 
 

@@ -7,13 +7,17 @@ or wrote wrongly, is written anew as a whole, which is said.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
-from aiops_shared.kube.manifests import MERGE, Obj, dump_manifests
+from aiops_shared.kube.manifests import MERGE, Obj
+
+_ALIAS = re.compile(r"['\"]?[ \t]*:[ \t]+\*[^\s,\[\]{}]+")
+_LIST = re.compile(r"^( *)[^\s#-][^\n]*:[ \t]*(?:#[^\n]*)?\r?\n( *)- ", re.MULTILINE)
 
 
 class CannotSpliceError(Exception):
@@ -106,8 +110,16 @@ class _Splice:
         """A mapping of which nothing stays."""
         if any(key.tag == MERGE for key, _ in node.value):
             raise CannotSpliceError
-        end = node.end_mark.index if node.flow_style else _end(node)
-        self.edits.append(_Edit(node.start_mark.index, end, _flow(after)))
+        start = node.start_mark.index if node.flow_style else node.value[0][0].start_mark.index
+        if node.flow_style or not after:
+            end = node.end_mark.index if node.flow_style else self.end(node)
+            self.edits.append(_Edit(start, end, _flow(after)))
+            return
+        column = start - (self.text.rfind("\n", 0, start) + 1)
+        text = self.block(after, column)[column:]
+        end = self.end(node)
+        ended = self.text[end - 1 : end] == "\n"
+        self.edits.append(_Edit(start, end, text if ended else text.removesuffix(self.newline)))
 
     def _sequence(self, node: yaml.SequenceNode, before: list[Any], after: list[Any]) -> None:
         for child, old, new in zip(node.value, before, after, strict=False):
@@ -122,8 +134,23 @@ class _Splice:
             self.edits.append(_Edit(end, end, "".join(f", {_flow(item)}" for item in more)))
             return
         dash = self._dash(node)
-        lines = "".join(_indented(_block([item]), dash, self.newline) for item in more)
-        self.insert_line(_end(node.value[-1]), lines)
+        lines = "".join(self.block([item], dash) for item in more)
+        self.insert_line(self.end(node.value[-1]), lines)
+
+    def block(self, value: Any, columns: int) -> str:
+        """A mapping or list as block YAML at a column, each line ended, lists as the text writes them."""
+        first = _LIST.search(self.text)
+        dumper = _Indented if first is not None and len(first[2]) > len(first[1]) else _Plain
+        text: str = yaml.dump(
+            value,
+            Dumper=dumper,
+            width=1_000_000,
+            sort_keys=False,
+            allow_unicode=False,
+            default_flow_style=False,
+        )
+        pad = " " * columns
+        return "".join(f"{pad}{line}{self.newline}" for line in text.rstrip("\n").split("\n"))
 
     def _dash(self, node: yaml.SequenceNode) -> int:
         """The column of the sequence's dashes: a mapping's key may start on the dash's line."""
@@ -134,10 +161,35 @@ class _Splice:
             raise CannotSpliceError  # `- - x`, or the value stands on a line of its own
         return dash - start
 
-    def insert_line(self, end: int, lines: str, *, least: int = 0) -> None:
-        """Lines after the line that holds `end`; an alias ends where its anchor stands, which is no place."""
-        if end < least:
+    def end(self, node: yaml.Node) -> int:
+        """Where the last word of a node ends: the parser ends a block collection at the next token.
+
+        An alias is the anchor's own node, which ends where the anchor stands: its text is looked for.
+        """
+        while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+            last = node.value[-1]
+            if isinstance(node, yaml.MappingNode):
+                name, node = last
+                if node.start_mark.index < name.end_mark.index:
+                    return self._alias_end(name)
+            elif last.start_mark.index < node.start_mark.index:
+                raise CannotSpliceError
+            else:
+                node = last
+        return int(node.end_mark.index)
+
+    def pair_end(self, name: yaml.Node, value: yaml.Node) -> int:
+        """Where the value of a key ends."""
+        return self._alias_end(name) if value.start_mark.index < name.end_mark.index else self.end(value)
+
+    def _alias_end(self, name: yaml.Node) -> int:
+        found = _ALIAS.match(self.text, name.end_mark.index)
+        if found is None:
             raise CannotSpliceError
+        return found.end()
+
+    def insert_line(self, end: int, lines: str) -> None:
+        """Lines after the line that holds `end`."""
         if self.text[end - 1 : end] == "\n":
             self.edits.append(_Edit(end, end, lines))
             return
@@ -185,24 +237,35 @@ class _BlockPairs:
 
     def write(self, after: Obj, gone: list[str], added: list[str]) -> None:
         """Remove, rewrite and add keys."""
+        runs = dict(_runs(self.own, after, added))
+        first = str(self.node.value[0][0].value)
         for key in gone:
             if key in after:
                 self._rewrite(key, after[key])
+            elif key == first and None in runs:
+                self._instead(key, {one: after[one] for one in runs.pop(None)})
             else:
                 self._remove(key)
-        for previous, keys in _runs(self.own, after, added):
-            lines = {key: after[key] for key in keys}
+        for previous, keys in runs.items():
+            text = self.splice.block({key: after[key] for key in keys}, self._column())
             if previous is None:
-                first = self.node.value[0][0].start_mark.index
-                text = _indented(_block(lines), self._column(), self.splice.newline)
-                head = text[self._column() :]
-                self.splice.edits.append(_Edit(first, first, head + " " * self._column()))
-            elif previous in gone and previous not in after:
-                raise CannotSpliceError
+                at, pad = self.node.value[0][0].start_mark.index, " " * self._column()
+                self.splice.edits.append(_Edit(at, at, text[self._column() :] + pad))
             else:
-                text = _indented(_block(lines), self._column(), self.splice.newline)
-                name, value = self.own[previous]
-                self.splice.insert_line(_end(value), text, least=name.end_mark.index)
+                self.splice.insert_line(self.splice.pair_end(*self.own[previous]), text)
+
+    def _instead(self, key: str, values: Obj) -> None:
+        """New keys in the place of the first one, which may stand on its list's dash."""
+        name, value = self.own[key]
+        text = self.splice.block(values, self._column())[self._column() :]
+        self.splice.edits.append(_Edit(name.start_mark.index, self._line_end(name, value), text))
+
+    def _line_end(self, name: yaml.Node, value: yaml.Node) -> int:
+        end = self.splice.pair_end(name, value)
+        if self.splice.text[end - 1 : end] == "\n":
+            return end
+        found = self.splice.text.find("\n", end)
+        return len(self.splice.text) if found < 0 else found + 1
 
     def _column(self) -> int:
         first: yaml.Node = self.node.value[0][0]
@@ -212,8 +275,8 @@ class _BlockPairs:
     def _rewrite(self, key: str, value: Any) -> None:
         """The key's value anew, the rest of its last line (a comment) kept."""
         name, old = self.own[key]
-        text = _indented(_block({key: value}), self._column(), self.splice.newline)
-        end, tail = _end(old), ""
+        text = self.splice.block({key: value}, self._column())
+        end, tail = self.splice.pair_end(name, old), ""
         if self.splice.text[end - 1 : end] == "\n" and end > name.end_mark.index:
             tail = self.splice.newline
         body = text[self._column() :].removesuffix(self.splice.newline)
@@ -226,11 +289,8 @@ class _BlockPairs:
 
     def _remove(self, key: str) -> None:
         name, value = self.own[key]
-        text, start, end = self.splice.text, name.start_mark.index, _end(value)
+        text, start, end = self.splice.text, name.start_mark.index, self._line_end(name, value)
         line = text.rfind("\n", 0, start) + 1
-        if text[end - 1 : end] != "\n":
-            found = text.find("\n", end)
-            end = len(text) if found < 0 else found + 1
         if not text[line:start].strip(" "):
             self.splice.edits.append(_Edit(line, end, ""))
             return
@@ -295,14 +355,18 @@ class _FlowPairs:
         self.splice.edits.append(_Edit(start, end, ""))
 
 
-def _block(value: Any) -> str:
-    """A mapping or list as block YAML, each line ended."""
-    return dump_manifests([value])
+class _Plain(yaml.SafeDumper):
+    """Never writes anchors; lists stand in their key's column."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
-def _indented(text: str, columns: int, newline: str) -> str:
-    pad = " " * columns
-    return "".join(f"{pad}{line}{newline}" for line in text.rstrip("\n").split("\n"))
+class _Indented(_Plain):
+    """Lists stand two columns in."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
 
 
 def _flow(value: Any, *, quoted: str = "") -> str:
@@ -317,14 +381,6 @@ def _flow(value: Any, *, quoted: str = "") -> str:
 
 def _is_quoted(node: yaml.ScalarNode) -> str:
     return '"' if node.style in {'"', "'"} else ""
-
-
-def _end(node: yaml.Node) -> int:
-    """Where the last word of a node ends: the parser ends a block collection at the next token."""
-    while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
-        last = node.value[-1]
-        node = last[1] if isinstance(node, yaml.MappingNode) else last
-    return int(node.end_mark.index)
 
 
 def same_value(one: Any, other: Any) -> bool:
