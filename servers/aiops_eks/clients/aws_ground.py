@@ -53,9 +53,18 @@ class AwsGround:
         rows, gaps = await self._subnet_rows(sorted(set(ids)), vpc)
         if rows is None:
             return Read(gaps=tuple(gaps), known=False)
-        found = [shapes.subnet(row) for row in rows]
+        counted = await self.counted([shapes.subnet(row) for row in rows])
+        return replace(counted, gaps=(*gaps, *counted.gaps))
+
+    async def vpc_subnets(self, vpc: str) -> Read[SubnetRoom]:
+        """Every subnet of a VPC, its blocks not counted: a VPC may hold hundreds."""
+        asked = [{"Name": "vpc-id", "Values": [vpc]}]
+        return await self._list("ec2", "describe_subnets", "Subnets", shapes.subnet, Filters=asked)
+
+    async def counted(self, found: Sequence[SubnetRoom]) -> Read[SubnetRoom]:
+        """The same subnets with their free /28 blocks."""
         interfaces = await self.interfaces([one.id for one in found])
-        gaps += interfaces.gaps
+        gaps = list(interfaces.gaps)
         reserved = await self._reservations([one.id for one in found], gaps)
         held: dict[str, list[str]] = {}
         for each in interfaces.items:

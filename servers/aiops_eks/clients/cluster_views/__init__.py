@@ -10,10 +10,14 @@ from aiops_eks.clients.cluster_views.base import View
 from aiops_eks.clients.cluster_views.capabilities import capabilities
 from aiops_eks.clients.cluster_views.control_plane import control_plane
 from aiops_eks.clients.cluster_views.insights import insights
+from aiops_eks.clients.cluster_views.nodes import nodes
+from aiops_eks.clients.cluster_views.subnets import subnets
 
 VIEWS: dict[str, View] = {
     "addons": addons,
     "capabilities": capabilities,
     "insights": insights,
     "control_plane": control_plane,
+    "nodes": nodes,
+    "subnets": subnets,
 }
