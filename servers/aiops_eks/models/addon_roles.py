@@ -246,4 +246,5 @@ def known_as(words: Iterable[str]) -> str:
 
 def names_to_look_for() -> tuple[str, ...]:
     """Values of `app.kubernetes.io/name` under which charts install them outside kube-system."""
-    return tuple(sorted({name for one in ROLES.values() if one.weight < MORE for name in one.seen_as}))
+    found = {name for one in ROLES.values() if one.category != "ml" for name in one.seen_as}
+    return tuple(sorted(found))

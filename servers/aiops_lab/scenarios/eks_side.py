@@ -14,7 +14,7 @@ from aiops_lab.aws.account import InstalledAddon
 from aiops_lab.aws.eks_state import Capability, EksState, Update
 from aiops_lab.kube.control_metrics import GIB, ControlPlaneMeter
 from aiops_lab.kube.wire import Obj
-from aiops_lab.scenarios.base import Scenario, Stage
+from aiops_lab.scenarios.base import Expected, Scenario, Stage
 from aiops_lab.scenarios.images import Image
 from aiops_lab.scenarios.names import Names
 from aiops_lab.scenarios.programs import serving
@@ -144,6 +144,10 @@ def _definition(name: str, kind: str) -> Obj:
     }
 
 
+def _ill_addon(name: str) -> tuple[Expected, ...]:
+    return (Expected("ADDON_DEGRADED", "Addon", "", name, "Addon", name),)
+
+
 def _installed(stage: Stage, addons: Mapping[str, str], ill: str = "") -> None:
     issue = (("InsufficientNumberOfReplicas", TOO_FEW),)
     stage.aws.addons = {
@@ -164,8 +168,13 @@ def _level_1(stage: Stage, names: Names, rng: Random) -> None:
 
 
 def _level_1_ill(stage: Stage, names: Names, rng: Random) -> None:
-    del names
-    _installed(stage, CORE | OBSERVED, ill=rng.choice(sorted(set(OBSERVED) - {"cert-manager"})))
+    del rng
+    _installed(stage, CORE | OBSERVED, ill=ill_of(names))
+
+
+def ill_of(names: Names) -> str:
+    """The observability add-on of one seed that does not work."""
+    return Random(f"ill/{names.seed}").choice(sorted(set(OBSERVED) - {"cert-manager"}))
 
 
 def _level_2(stage: Stage, names: Names, rng: Random) -> None:
@@ -257,6 +266,7 @@ SCENARIOS = (
         "charts that do an add-on's work without EKS.",
         "F13",
         _inventory,
+        lambda names: _ill_addon("coredns"),
         lead_s=70 * DAY_S,
     ),
     Scenario(
@@ -276,6 +286,7 @@ SCENARIOS = (
         "One of its add-ons is DEGRADED: present does not count.",
         "F18",
         _level_1_ill,
+        lambda names: _ill_addon(ill_of(names)),
     ),
     Scenario(
         "maturity-2",
