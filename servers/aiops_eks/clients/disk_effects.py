@@ -2,8 +2,8 @@
 
 One adapter, two ways to reach a node: SSM Run Command (`SsmCommands`) and a debug pod (`PodCommands`). A
 step's name carries a token of its plan; it is the comment of the SSM command and the name of the pod, so
-whoever carries the action on finds what was started and does not start it again (D1). SendCommand knows no client
-token: an unanswered one is looked for by its comment before it is sent again, and the texts may run twice.
+whoever carries the action on finds what was started and does not start it again (D1). SendCommand knows no
+client token: an unanswered one is looked for by its comment before it is sent again, and the texts may run twice.
 """
 
 from contextlib import suppress
@@ -86,8 +86,8 @@ class Commands(Protocol):
         """How it ended, or that it runs."""
         ...
 
-    async def tidy(self, node: Obj, token: str, permit: Permit) -> None:
-        """Take away what a plan left behind."""
+    async def tidy(self, node: Obj, token: str, permit: Permit) -> int:
+        """Take away what a plan left behind; how many things."""
         ...
 
 
@@ -181,8 +181,10 @@ class SsmCommands:
             says=f"SSM command {run.handle} ended {one_line(details, 40)}: {_why(details, why)}",
         )
 
-    async def tidy(self, node: Obj, token: str, permit: Permit) -> None:
+    async def tidy(self, node: Obj, token: str, permit: Permit) -> int:
         """SSM leaves nothing on the cluster."""
+        del node, token, permit
+        return 0
 
 
 def _why(details: str, why: str) -> str:
@@ -245,14 +247,15 @@ class PodCommands:
         waits = fields.text(told, "state", "waiting", "reason")
         return Ended(state="running", says=f"debug pod {run.handle} is {phase or 'Pending'} {waits}".strip())
 
-    async def tidy(self, node: Obj, token: str, permit: Permit) -> None:
+    async def tidy(self, node: Obj, token: str, permit: Permit) -> int:
         """Delete the plan's pods, each by its uid."""
-        for step, run in (await self.started(node)).items():
-            if step.endswith(token):
-                await self._delete(run, permit)
+        ours = [run for step, run in (await self.started(node)).items() if step.endswith(token)]
+        for run in ours:
+            await self._delete(run, permit)
+        return len(ours)
 
     async def _sweep(self, node: Obj, token: str, permit: Permit) -> None:
-        """Finished pods of earlier plans, which failed before they tidied up."""
+        """Finished pods of earlier plans, whose process died before it tidied up."""
         for step, run in (await self.started(node)).items():
             if not step.endswith(token) and run.status in {"Succeeded", "Failed"}:
                 await self._delete(run, permit)
@@ -305,6 +308,15 @@ class DiskEffects:
             return {**current, "status": {**current["status"], "runs": {step.name: {"handle": ""}}}}
         await self.commands.start(current, step.name, step.body["command"], permit)
         return None
+
+    async def leave(self, ref: ObjectRef, steps: tuple[Step, ...], permit: Permit) -> str:
+        """Fulfils `Leaver`: the debug pods of a clean that failed go too."""
+        permit.covers(ref)
+        node = await self._node(ref)
+        if node is None or not steps:
+            return ""
+        gone = await self.commands.tidy(node, steps[0].name.rpartition(" ")[2], permit)
+        return f"{gone} debug pods removed" if gone else ""
 
     async def replace(self, ref: ObjectRef, body: Json, permit: Permit) -> Json:
         """What was removed is gone."""

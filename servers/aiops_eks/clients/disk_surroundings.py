@@ -5,7 +5,6 @@ Who can reach the node, what the kubelet said, whom it threw out, what the pool'
 SSM is taken where the node's agent is online and our rights reach it; else a debug pod, tried as a dry run.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,9 +14,10 @@ from aiops_eks.clients.disk_effects import SsmCommands, instance_of
 from aiops_eks.clients.events import events_of
 from aiops_eks.clients.gathering import gathered
 from aiops_eks.clients.surroundings import tried
+from aiops_eks.diagnosis.kubelet_words import disk_user, images_freed
 from aiops_eks.models import fields
 from aiops_eks.models.event_groups import Said
-from aiops_eks.planning.disk import MOST_A_DAY, DiskLook, DiskScene, PastClean, Victim, images_freed
+from aiops_eks.planning.disk import MOST_A_DAY, DiskLook, DiskScene, PastClean, Victim
 from aiops_eks.planning.disk_commands import SPACE, debug_pod
 from aiops_eks.planning.drafts import DryRun, Obj, at, name_of
 from aiops_eks.planning.nodes_scene import Nodes, NodesDraft, Spot, pool_of
@@ -28,10 +28,6 @@ from aiops_shared.errors import AiopsError, NotConfiguredError
 from aiops_shared.guardrails.redacting import redact
 
 EVENTS_BACK = timedelta(hours=1)
-_EVICTED = re.compile(
-    r"low on resource: ephemeral-storage\. .{0,120}?"
-    r"Container ([a-z0-9-]{1,63}) was using ([0-9]{1,18}[KMGT]?i?)\b"
-)
 
 
 @dataclass(frozen=True)
@@ -138,6 +134,9 @@ class DiskSurroundings:
         except AiopsError as error:
             return _Way(open=False, why=one_line(error.wire(), 240))
         if dry.validation == "schema_only":
+            refused = "; ".join(dry.missing)
+            if "PodSecurity" in refused:  # admission's no, not a missing right
+                return _Way(open=False, why=refused)
             return _Way(open=True, why=f"a pod of {SPACE}, which we may not make")
         return _Way(open=True, why=f"a pod of {SPACE} would be admitted")
 
@@ -186,8 +185,8 @@ def _victims(pods: Sequence[Obj]) -> list[Victim]:
     """Whom the kubelet threw out for disk, by the pods' own words."""
     found = []
     for pod in pods:
-        told = _EVICTED.search(fields.text(pod, "status", "message"))
+        told = disk_user(fields.text(pod, "status", "message"))
         if fields.text(pod, "status", "reason") == "Evicted" and told:
             label = f"{fields.namespace_of(pod)}/{name_of(pod)}"
-            found.append(Victim(pod=label, container=told[1], used=told[2]))
+            found.append(Victim(pod=label, container=told[0], used=told[1]))
     return found[:5]

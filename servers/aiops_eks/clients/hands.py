@@ -21,7 +21,7 @@ from aiops_shared.guardrails.models import (
     Step,
 )
 from aiops_shared.guardrails.permits import Permit
-from aiops_shared.guardrails.ports import Effects, Sweeper
+from aiops_shared.guardrails.ports import Effects, Leaver, Sweeper
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,11 @@ class Hands:
     async def carry_part(self, ref: ObjectRef, step: Step, part: Part, permit: Permit) -> str:
         """Take one part away; why not yet, or nothing."""
         return await self._sweeper(ref).carry_part(ref, step, part, permit)
+
+    async def leave(self, ref: ObjectRef, steps: tuple[Step, ...], permit: Permit) -> str:
+        """Take away what these steps left behind, where the adapter leaves anything."""
+        found = self.of(ref)
+        return await found.leave(ref, steps, permit) if isinstance(found, Leaver) else ""
 
     def _sweeper(self, ref: ObjectRef) -> Sweeper:
         found = self.of(ref)

@@ -8,7 +8,6 @@ judged after 5 min 30 s and not before; the free space is judged at once, by the
 import hashlib
 import json
 import math
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
@@ -30,7 +29,6 @@ EVICT_PCT = 10  # kubelet's default: nodefs.available<10%
 SETTLES_S = 330.0
 MOST_A_DAY = 2  # D9
 RUN_WITHIN_S = RUNS_S + 120.0
-_IMAGES_LEFT = re.compile(r"freed ([0-9]{1,18}) bytes|only found ([0-9]{1,18}) bytes eligible")
 _NO_SHELL = ("bottlerocket", "windows")
 
 
@@ -92,12 +90,6 @@ def refuse_unfit(node: Obj) -> None:
     raise ActionRefusedError(
         f"clean_disk node {name_of(node)}", why, "plan_node_change(action=drain): the pool makes a new one"
     )
-
-
-def images_freed(message: str) -> int | None:
-    """The bytes that a FreeDiskSpaceFailed event names: text of Kubernetes 1.35, and the one before it."""
-    found = _IMAGES_LEFT.search(message)
-    return int(found[1] or found[2]) if found else None
 
 
 def clean_disk(nodes: Nodes, scene: DiskScene) -> NodesDraft:

@@ -32,7 +32,7 @@ HOG_BYTES, SPAM_BYTES = 3 * GIB, 41 * GIB
 LEFT_BYTES = 7_549_747 * 1024  # what is free at T0: 7.2 GiB, below a tenth
 UNUSED_BYTES, TMP_BYTES = 19 * GIB // 2, 2 * GIB
 _SLOW = "[rpc error: code = DeadlineExceeded desc = context deadline exceeded]"
-BACK_S = 3 * 3600.0  # F7c: how soon it is full again
+BACK_S = 3600.0  # F7c: how soon it is full again
 _NODES = tuple(f"ip-10-0-{place % 3}-{41 + place}.ec2.internal" for place in range(6))
 
 
@@ -103,8 +103,29 @@ def _only_here(stage: Stage, node: str, before_s: float, *objects: Obj) -> None:
 
 
 def _ground(stage: Stage) -> None:
-    """Where debug pods may live (D14): a namespace of the operators' own, admitted as privileged."""
+    """Where debug pods may live (D14): a namespace of the operators' own, admitted as privileged. And the
+    pool of the nodes, whose class gives them 80 GiB."""
     stage.put_at(20 * DAY_S, namespace(SYSTEM_SPACE, **{"pod-security.kubernetes.io/enforce": "privileged"}))
+    root = {"deviceName": "/dev/xvda", "rootVolume": True, "ebs": {"volumeSize": "80Gi", "volumeType": "gp3"}}
+    made = {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "default"}
+    spec = {"role": "my-cluster-nodes", "blockDeviceMappings": [root]}
+    node_class = {
+        "apiVersion": "karpenter.k8s.aws/v1",
+        "kind": "EC2NodeClass",
+        "metadata": {"name": "default"},
+    }
+    stage.put_at(20 * DAY_S, {**node_class, "spec": spec}, by="platform")
+    pool: Obj = {
+        "apiVersion": "karpenter.sh/v1",
+        "kind": "NodePool",
+        "metadata": {"name": "default"},
+        "spec": {
+            "limits": {"cpu": "64"},
+            "template": {"spec": {"nodeClassRef": made, "requirements": []}},
+            "disruption": {"consolidationPolicy": "WhenEmpty", "consolidateAfter": "1m"},
+        },
+    }
+    stage.serve_pool(DAY_S, pool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +179,7 @@ def _resolvable(stage: Stage, names: Names, rng: Random) -> None:
 
 
 def _recurring(stage: Stage, names: Names, rng: Random) -> None:
-    """As above, and three and six hours later all that was cleaned is back."""
+    """As above, and one and two hours later all that was cleaned is back."""
     _runs_full(stage, names, _RESOLVABLE, rng)
     for again in (1, 2):
         _fill(stage, the_node(names), _RESOLVABLE, -again * BACK_S)
@@ -226,7 +247,7 @@ SCENARIOS = (
     _scenario(
         "-again",
         "A node that is out of disk again after each clean-up",
-        "Three hours after a clean-up everything is back: the third one in a day is not made, the disk is "
+        "An hour after a clean-up everything is back: the third one in a day is not made, the disk is "
         "too small.",
         "F7c",
         _recurring,

@@ -82,6 +82,15 @@ class Sweeper(Protocol):
         ...
 
 
+@runtime_checkable
+class Leaver(Protocol):
+    """An adapter whose steps leave something of ours behind, which an action that failed takes away too."""
+
+    async def leave(self, ref: ObjectRef, steps: tuple[Step, ...], permit: Permit) -> str:
+        """Take away what these steps left (a debug pod, never the user's own); says what, or nothing."""
+        ...
+
+
 class Trail(Protocol):
     """The audit inside a transaction: raises AuditDownError, so that nothing commits without it."""
 

@@ -16,6 +16,7 @@ from aiops_shared.guardrails.effecting import reading
 from aiops_shared.guardrails.journal import Entry, StepRow, seq_of, undo_seq
 from aiops_shared.guardrails.models import Json, Plan, Step, TargetChange
 from aiops_shared.guardrails.paths import MISSING, get, moved, remove, restore, uid_of
+from aiops_shared.guardrails.ports import Leaver
 from aiops_shared.guardrails.run_context import (
     EFFECT_DEADLINE_S,
     WRITE_TRIES,
@@ -141,13 +142,25 @@ class UndoHand:
                 await self.run.mark(turned(row, "skipped", "is gone: nothing to give back", row.data))
                 return
             if self.found.way == "lost":
-                await self.run.mark(turned(row, "skipped", "cannot be given back", row.data))
+                says = f"cannot be given back{await self._left_behind()}"
+                await self.run.mark(turned(row, "skipped", says, row.data))
                 return
             seen = await self._seen()
             for _ in range(WRITE_TRIES):
                 if await self._try(seen):
                     return
             raise await self._failed("others change it all the time")
+
+    async def _left_behind(self) -> str:
+        """Our own helpers (debug pods) go, also where nothing can be given back; a failure is only said."""
+        effects = self.run.effects
+        if not isinstance(effects, Leaver):
+            return ""
+        try:
+            taken = await effects.leave(self.target.ref, self.target.steps, self.run.permit)
+        except AiopsError as error:
+            return f"; what our steps left is still there: {error}"
+        return f"; {taken}" if taken else ""
 
     async def look(self) -> str:
         """Why it cannot be given back now; empty when it can. Changes nothing."""

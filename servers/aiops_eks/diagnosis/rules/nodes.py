@@ -14,6 +14,7 @@ from aiops_eks.diagnosis.findings import Cause, Told, WorldRule
 from aiops_eks.diagnosis.objects import Condition, Node, Pod
 from aiops_eks.diagnosis.quantities import duration_text
 from aiops_eks.diagnosis.quoting import quoted
+from aiops_eks.diagnosis.rules.node_disks import with_the_disk_users
 from aiops_shared.results import Evidence
 
 BOOT_S = 300.0
@@ -115,7 +116,11 @@ def pressure(facts: Facts) -> Iterator[Told]:
             found = node.condition(name)
             if found is not None and found.status == "True":
                 told = _told(facts, node, cause, found, f"is low on {_PRESSURES[name][1]}")
-                yield _with_the_boundless(facts, node, told) if name == "MemoryPressure" else told
+                if name == "MemoryPressure":
+                    told = _with_the_boundless(facts, node, told)
+                elif name == "DiskPressure":
+                    told = with_the_disk_users(facts, node, told)
+                yield told
 
 
 def _with_the_boundless(facts: Facts, node: Node, told: Told) -> Told:
