@@ -89,7 +89,7 @@ async def _try(kube: KubeReadWrite, obj: Obj, heard: _Heard) -> None:
     name = one_line(f"{obj.get('kind')} {obj['metadata']['name']}", 120)
     try:
         with remarks.heard() as said:
-            await kube.apply(obj, dry_run=True)
+            await kube.apply(obj, force=True, dry_run=True)  # whose the fields are is asked by plan_manifest
     except AccessDeniedError as denied:
         if denied.hint.startswith(_GRANT):
             heard.missing = one_line(str(denied), 300)

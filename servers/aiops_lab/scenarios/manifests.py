@@ -1,4 +1,4 @@
-"""F11: a Deployment with the security faults of the field's favourite example."""
+"""F11: a Deployment with the security faults of the field's favourite example, and the file it came from."""
 
 from random import Random
 
@@ -20,7 +20,7 @@ def seed_manifest(names: Names) -> Obj:
         "kind": "Deployment",
         "metadata": {"name": name, "namespace": HOME, "labels": {"app": name}},
         "spec": {
-            "replicas": 1,
+            "replicas": 1 + names.seed % 3,
             "selector": {"matchLabels": {"app": name}},
             "template": {
                 "metadata": {"labels": {"app": name}},
@@ -30,6 +30,39 @@ def seed_manifest(names: Names) -> Obj:
             },
         },
     }
+
+
+def seed_text(names: Names) -> str:
+    """The same as the file that somebody wrote: with comments, and a way of writing that varies by seed."""
+    made = seed_manifest(names)
+    name, spec = made["metadata"]["name"], made["spec"]
+    image = spec["template"]["spec"]["containers"][0]["image"]
+    dash, deep = (("  - ", "    "), ("- ", "  "), ("-   ", "    "))[names.seed % 3]
+    lines = [
+        f"# {name}: ask the team before you touch it",
+        "apiVersion: apps/v1",
+        "kind: Deployment",
+        "metadata:",
+        f"  name: {name}",
+        f"  namespace: {HOME}   # not production",
+        f"  labels: {{app: {name}}}",
+        "spec:",
+        f"  replicas: {spec['replicas']}",
+        "  selector:",
+        f"    matchLabels: {{app: '{name}'}}",
+        "  template:",
+        "    metadata:",
+        f"      labels: {{app: {name}}}",
+        "    spec:",
+        "      containers:",
+        f"      {dash}name: app",
+        f"      {deep}# pin it one day",
+        f"      {deep}image: {image}",
+        f"      {deep}securityContext:",
+        f"      {deep}  runAsUser: 0  # TODO",
+    ]
+    newline = "\r\n" if names.seed % 4 == 3 else "\n"
+    return newline.join([*lines, ""])
 
 
 def _build(stage: Stage, names: Names, rng: Random) -> None:

@@ -1,6 +1,7 @@
 """scan_manifest and the Pod Security Admission of a real kube-apiserver say the same of generated pods."""
 
 from random import Random
+from typing import Literal
 
 import pytest
 
@@ -17,7 +18,7 @@ SINCE_1_34 = "hostProbesAndHostLifecycle"
 @pytest.mark.row("S41")
 @pytest.mark.parametrize("level", ["baseline", "restricted"])
 async def test_a_pod_passes_the_scan_exactly_when_the_server_takes_it(
-    alone: ControlPlane, level: str
+    alone: ControlPlane, level: Literal["baseline", "restricted"]
 ) -> None:
     labels = {"pod-security.kubernetes.io/enforce": level}
     names = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"psa-{level}", "labels": labels}}

@@ -132,7 +132,7 @@ def test_numbers_that_cel_does_not_hold_are_no_way_past_a_rule() -> None:
     ],
 )
 def test_a_broken_rule_stops_with_file_and_line(text: str, says: str) -> None:
-    with pytest.raises(NotConfiguredError, match="acme.yaml|twice") as caught:
+    with pytest.raises(NotConfiguredError, match=r"acme\.yaml|twice") as caught:
         book(text)
     assert says in str(caught.value)
 

@@ -1,4 +1,4 @@
-"""A fix writes into the text as it stands: comments, order, quotes and line ends of what it does not touch."""
+"""A fix writes into the text as it stands: comments, order, quotes and line ends stay."""
 
 import difflib
 from random import Random
@@ -174,7 +174,8 @@ def test_a_secret_document_beside_a_repaired_one_is_not_written_out() -> None:
     assert "kind: Secret" not in scanned.report.patched
 
 
-_JSON = '{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "j"},' + (
+_JSON = (
+    '{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "j"},'
     ' "spec": {"containers": [{"name": "a", "image": "repo/a:1"}]}}'
 )
 

@@ -1,4 +1,4 @@
-"""Our verdict on a pod is Pod Security Admission's: here the lab's, in tests/cluster/product a real server's."""
+"""Our verdict on a pod is Pod Security Admission's: the lab's; in tests/cluster/product a real server's."""
 
 from random import Random
 from typing import Any

@@ -9,7 +9,7 @@ from aiops_eks.diagnosis.scanning.placing import sheet
 from aiops_eks.diagnosis.scanning.reporting import report
 
 Obj = dict[str, Any]
-SECRET = "not-a-real-one-77"  # noqa: S105  # planted
+SECRET = "not-a-real-one-77"  # planted
 
 
 def found(*objects: Obj | str) -> dict[str, str]:
@@ -215,8 +215,10 @@ def test_a_rule_finds_what_is_wrong_and_is_silent_otherwise(
     [
         ("apiVersion: batch/v1beta1 # old\nkind: CronJob\nmetadata: {name: c}\n", "batch/v1 # old"),
         (
-            "apiVersion: policy/v1beta1\nkind: PodDisruptionBudget\nmetadata: {name: c}\n"
-            "spec: {selector: {matchLabels: {a: b}}, maxUnavailable: 1}\n",
+            (
+                "apiVersion: policy/v1beta1\nkind: PodDisruptionBudget\nmetadata: {name: c}\n"
+                "spec: {selector: {matchLabels: {a: b}}, maxUnavailable: 1}\n"
+            ),
             "policy/v1",
         ),
         ("apiVersion: autoscaling/v2beta2\nkind: HorizontalPodAutoscaler\nmetadata: {name: c}\n", "/v2"),
@@ -242,8 +244,10 @@ def test_a_removed_version_whose_fields_moved_is_only_reported(old: str) -> None
 
 def test_findings_say_document_line_and_json_path_also_within_a_list() -> None:
     text = (
-        "# head\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\nkind: List\napiVersion: v1\nitems:\n"
-        "- apiVersion: v1\n  kind: Service\n  metadata: {name: s}\n  spec:\n    ports: []\n    type: NodePort\n"
+        "# head\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\nkind: List\n"
+        "apiVersion: v1\nitems:\n"
+        "- apiVersion: v1\n  kind: Service\n  metadata: {name: s}\n  spec:\n    ports: []\n"
+        "    type: NodePort\n"
     )
     (row,) = [
         row

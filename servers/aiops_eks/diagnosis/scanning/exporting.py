@@ -35,8 +35,8 @@ _RESOURCES: Final[dict[str, tuple[str, str]]] = {
     "ClusterRoleBinding": ("rbac.authorization.k8s.io", "clusterrolebindings"),
 }
 _POD_SPEC: Final = (
-    "object.kind == 'Pod' ? object.spec : (object.kind == 'CronJob' ? object.spec.jobTemplate.spec.template.spec"
-    " : object.spec.template.spec)"
+    "object.kind == 'Pod' ? object.spec : (object.kind == 'CronJob' ? "
+    "object.spec.jobTemplate.spec.template.spec : object.spec.template.spec)"
 )
 _CONTAINERS: Final = (
     "(has(variables.podSpec.initContainers) ? variables.podSpec.initContainers : []) + "

@@ -20,6 +20,7 @@ MOST_ROWS = 40
 MOST_ROW_CHARS = 4_200
 MOST_NOTES = 8
 MOST_MORE = 3
+FEW = 20  # objects, up to which findings that differ in a name stay apart
 COLUMNS = (
     "severity",
     "rule",
@@ -60,7 +61,7 @@ def report(sheet: Sheet, policy: Policy, *, fix: bool, rules: RuleBook = NO_RULE
     repaired = repair(objects, policy, rules) if fix else None
     patch = patched(sheet, repaired.objects) if repaired else Patch()
     left = repaired.left if repaired else []
-    groups = _grouped(found, left if repaired else None)
+    groups = _grouped(found, left if repaired else None, few=len(objects) <= FEW)
     rows = tuple(_fitting(_row(sheet, group) for group in groups))
     omitted = sum(len(group.places) for group in groups[len(rows) :])
     notes = (*repaired.notes, *patch.notes) if repaired else ()
@@ -99,11 +100,13 @@ def _checked(sheet: Sheet) -> list[Obj]:
     return objects
 
 
-def _grouped(found: list[Found], left: list[Found] | None) -> list[_Group]:
+def _grouped(found: list[Found], left: list[Found] | None, *, few: bool) -> list[_Group]:
+    """Equal findings once; over many objects all of a rule, whose first then speaks for the others."""
     still = None if left is None else {_place(one) for one in left}
     groups: dict[tuple[str, str], _Group] = {}
     for one in found:
-        group = groups.setdefault((one.check.rule, one.hit.says), _Group(one))
+        key = (one.check.rule, one.hit.says if few else "")
+        group = groups.setdefault(key, _Group(one))
         group.places.append(one)
         group.fixed += still is not None and _place(one) not in still
     worst = SEVERITIES.index
