@@ -13,6 +13,7 @@ from aiops_eks.clients.change_records import ChangeRecords
 from aiops_eks.clients.details import Details
 from aiops_eks.clients.further import Further
 from aiops_eks.clients.further_aws import Brought, FurtherAws
+from aiops_eks.clients.pods import WHOLE
 from aiops_eks.clients.scope_reading import ScopeReader
 from aiops_eks.diagnosis import reading
 from aiops_eks.diagnosis.facts import Facts
@@ -35,13 +36,15 @@ class FactsReader:
     sensitive: SensitiveReads
     redact: Callable[[str], str]
     journal: ChangeJournal | None = None
+    whole_pods: int = WHOLE  # a scope of more pods is read by rows
 
     async def gather(self, ask: Ask) -> Gathered:
         """The facts of the scope. Raises NotFoundError, with the nearest names, for an unknown object."""
         kube = await self.clusters.open(ask.cluster)
         target = await _target(kube, ask)
         namespace = target.namespace if target else ask.namespace
-        lists = ScopeReader(kube, await self.clock.now(), self.redact, self.sensitive.allowed)
+        now, logs = await self.clock.now(), self.sensitive.allowed
+        lists = ScopeReader(kube, now, self.redact, logs, self.whole_pods)
         facts = await lists.of(namespace)
         further = Further(kube, self.redact)
         cloud = FurtherAws(self.clusters, ask.cluster, self.redact)

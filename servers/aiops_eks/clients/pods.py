@@ -5,6 +5,7 @@ pod looks well, at a part of the whole object's bytes; its containers are those 
 which is read anyway. So of 5,000 pods only those that do not look well are read whole.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,7 +18,7 @@ from aiops_eks.ports import Kube, Obj
 from aiops_shared.errors import AiopsError, NotFoundError
 from aiops_shared.kube.models import DescribedRow
 
-WHOLE = 500  # a scope of no more pods is read whole: one page
+WHOLE = 200  # a scope of no more pods is read whole: one page
 MOST_PODS = 50_000
 MOST_SUSPECTS = 1_000
 MOST_NODES, MOST_ON_NODE = 10, 250
@@ -51,10 +52,11 @@ class PodReader:
         page = await self.kube.list("Pod", namespace, limit=self.whole)
         if not page.cursor:
             return PodsRead([self.read(obj) for obj in page.items])
-        found, suspects = PodsRead(), list[Ref]()
+        del page  # whole objects; of the rest only rows come
+        found, suspects, names = PodsRead(), list[Ref](), _Names()
         async for row in self.kube.every_row("Pod", namespace, at_most=MOST_PODS):
             if _is_well(row):
-                found.well.append(_of_row(row))
+                found.well.append(names.shared(_of_row(row)))
             else:
                 suspects.append(reading.ref_of({"metadata": row.metadata}, "Pod"))
         await self._read_whole(suspects[:MOST_SUSPECTS], found)
@@ -88,6 +90,26 @@ class PodReader:
             return self.read(await self.kube.get("Pod", ref.namespace, ref.name))
         except NotFoundError:
             return None  # it went meanwhile
+
+
+@dataclass
+class _Names:
+    """Keeps one copy of what thousands of pods have in common: labels, owner, namespace, node."""
+
+    labels: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = field(default_factory=dict)
+    parents: dict[Ref, Ref] = field(default_factory=dict)
+
+    def shared(self, pod: Pod) -> Pod:
+        """The same pod, made of what was seen before where it is equal."""
+        parent = self.parents.setdefault(pod.parent, pod.parent) if pod.parent else None
+        return replace(
+            pod,
+            namespace=sys.intern(pod.namespace),
+            node=sys.intern(pod.node),
+            labels=self.labels.setdefault(tuple(sorted(pod.labels.items())), pod.labels),
+            parent=parent,
+            owner=parent,
+        )
 
 
 def _in_trouble(node: Node) -> bool:

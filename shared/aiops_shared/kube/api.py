@@ -156,7 +156,7 @@ class KubeApi(Writing, Watching):
         """Every object as metadata and Table cells, page by page; after a 410 the list is read once more,
         without duplicates. Raises AnswerTooLargeError after `at_most` rows when there are more.
         """
-        query = await self._query(kind, namespace, "", "", PAGE, "")
+        query = await self._query(kind, namespace, "", "", PAGE // 2, "")  # metadata doubles a row
         seen: set[str] = set()
         endless = listing.Endless(query.thing)
         while True:
