@@ -24,6 +24,7 @@ from evals.recording import recorded
 from tests.cluster.control_plane import ControlPlane
 from tests.eks.lab_reading import LabTime, OneCluster
 from tests.fakes.kube import FakeSensitive
+from tests.lab_aws import lab_eks
 from tests.lab_fixture import running_lab
 
 IDENTITY = "aiops-reader"
@@ -110,10 +111,11 @@ async def stage() -> AsyncIterator[Stage]:
 
 @asynccontextmanager
 async def reading(lab: Lab, url: str, ca_path: object, token: str) -> AsyncIterator[FactsReader]:
-    """The reader of facts over an API server, at the lab's time."""
+    """The reader of facts over an API server, at the lab's time, with the lab's AWS beside it."""
     api = KubeApi("my-cluster", Connection(FixedSource(Access(url, ca_file=str(ca_path), token=token))))
     try:
-        yield FactsReader(OneCluster(api), LabTime(lab.clock), FakeSensitive(allowed=True), redact)
+        clusters = OneCluster(api, lab_eks(lab))
+        yield FactsReader(clusters, LabTime(lab.clock), FakeSensitive(allowed=True), redact)
     finally:
         await api.aclose()
 

@@ -26,7 +26,7 @@ def _by_cause() -> Iterator[tuple[str, list[Trial]]]:
 async def test_a_cause_is_found_first_and_alone_and_its_look_alikes_are_not_it(
     code: str, trials: list[Trial]
 ) -> None:
-    async with asking("healthy") as ask:
+    async with asking("healthy", aws=any(trial.needs_aws for trial in trials)) as ask:
         for trial in trials:
             for seed in SEEDS[trial.role]:
                 ask.play(trial.scenario.name, seed)

@@ -83,7 +83,7 @@ def _cluster(account: Account) -> Answer:
             "clusterSecurityGroupId": "sg-0lab",
             "vpcId": VPC_ID,
             "endpointPublicAccess": bool(state.public_cidrs),
-            "endpointPrivateAccess": True,
+            "endpointPrivateAccess": state.private,
             "publicAccessCidrs": list(state.public_cidrs),
         },
         "kubernetesNetworkConfig": {"serviceIpv4Cidr": "172.20.0.0/16", "ipFamily": "ipv4"},

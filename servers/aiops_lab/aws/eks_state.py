@@ -44,6 +44,7 @@ class EksState:
     status: str = "ACTIVE"
     issues: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     public_cidrs: tuple[str, ...] = ()  # empty: the endpoint is private only
+    private: bool = True
     authentication: str = "API"
     support_type: str = "STANDARD"
     deletion_protection: bool = True

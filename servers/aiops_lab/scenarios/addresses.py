@@ -74,22 +74,23 @@ def _make_room(stage: Stage, index: int) -> None:
     stage.aws.area(Vpc).make_room(_subnets(stage)[index])
 
 
-def _proxy(stage: Stage, names: Names, before_s: float, *, replicas: int = 3, **pod: object) -> None:
+def _proxy(stage: Stage, names: Names, before_s: float, *, replicas: int = 3, pod: Obj | None = None) -> None:
     """The workload in the middle of the requests, with its autoscaler."""
     image = stage.publish(names.api_image, Image(serving(names.api)))
     main = container("app", image, memory="32Mi", limit="128Mi", readinessProbe=http_probe())
-    main["resources"]["requests"]["cpu"] = "20m"
-    made = deployment(HOME, names.api, replicas, template({"app": names.api}, [main], **pod))
-    stage.put_at(before_s, made, service(HOME, names.api, names.api))
+    main["resources"]["requests"]["cpu"] = "50m"
+    made = deployment(HOME, names.api, replicas, template({"app": names.api}, [main], **(pod or {})))
+    scaler = autoscaler(HOME, names.api, replicas, 40)
+    stage.put_at(before_s, made, service(HOME, names.api, names.api), scaler)
 
 
 def _grow(stage: Stage, names: Names, before_s: float, replicas: int) -> None:
-    """The autoscaler's doing, as its target and its event show it."""
+    """More is wanted from that moment, and the autoscaler sees to it."""
 
     def change(obj: Obj) -> None:
-        obj["spec"]["replicas"] = replicas
+        obj["spec"]["minReplicas"] = replicas
 
-    stage.change_at(before_s, "Deployment", HOME, names.api, change)
+    stage.change_at(before_s, "HorizontalPodAutoscaler", HOME, names.api, change)
 
 
 def _runs_dry(
@@ -100,14 +101,13 @@ def _runs_dry(
     def build(stage: Stage, names: Names, rng: Random) -> None:
         index, at_s = full_subnet(names), began_s + rng.uniform(-120, 120)
         few_warm_addresses(stage, 3 * DAY_S, **(_PREFIXES if prefixes else {}))
-        _proxy(stage, names, 2 * DAY_S)
-        if not quiet:
-            stage.put_at(2 * DAY_S, autoscaler(HOME, names.api, 3, 30))
+        zone = {"topology.kubernetes.io/zone": "us-east-1" + "abc"[index]}
+        _proxy(stage, names, 2 * DAY_S, pod={"nodeSelector": zone} if prefixes else {})
         for other, (left, blocks) in enumerate(((118, 5), (100, 4), (131, 6))):
             if other != index:
                 stage.at(at_s + 240, partial(_crowd, stage, other, left, blocks))
         stage.at(at_s + 60, partial(_crowd, stage, index, free))
-        _grow(stage, names, at_s, rng.randint(17, 21))
+        _grow(stage, names, at_s, rng.randint(17, 21) * (2 if prefixes else 1))  # a prefix holds sixteen
         if quiet:
             stage.forget_events_at(0.5, HOME)
 
@@ -202,7 +202,7 @@ def _small_node(names: Names) -> Obj:
 def _full_machine(stage: Stage, names: Names, rng: Random) -> None:
     """F5b: the subnet has 96 free addresses and four whole /28; the machine can hold no more."""
     stage.put_at(4 * DAY_S, _small_node(names), by="kubelet")
-    _proxy(stage, names, 2 * DAY_S, replicas=6, nodeSelector={"workload": "proxy"})
+    _proxy(stage, names, 2 * DAY_S, replicas=6, pod={"nodeSelector": {"workload": "proxy"}})
     stage.at(DAY_S, partial(_crowd, stage, full_subnet(names), 96, 4))
     _grow(stage, names, rng.uniform(24, 33) * MIN_S, rng.randint(18, 21))
 

@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/eks/latest/userguide/cni-increase-ip-addresses.html
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiops_eks.diagnosis.case import EVENT_RECENT_S, Case
 from aiops_eks.diagnosis.findings import Cause, Told
@@ -27,6 +27,7 @@ from aiops_eks.diagnosis.quoting import quoted
 from aiops_shared.results import Evidence
 
 NO_ADDRESS = "failed to assign an IP address"
+BEFORE = 40  # characters of a long message that are shown before its telling words
 ENOUGH_S = 60.0  # who got an address this long after the first failure shows that there are some elsewhere
 _SOURCE = "amazon-vpc-cni-k8s pkg/ipamd; https://docs.aws.amazon.com/eks/latest/userguide/cni-increase-ip-addresses.html"
 _EMPTY = re.compile(r"InsufficientFreeAddressesInSubnet")
@@ -103,7 +104,7 @@ class Want:
     @property
     def evidence(self) -> tuple[Evidence, ...]:
         """What the kubelet and the plugin said."""
-        said = (self.case.event_evidence(self.event),) if self.event else (self.case.status_evidence(),)
+        said = (_said(self.case, self.event),) if self.event else (self.case.status_evidence(),)
         return (*said, *((_log_evidence(self),) if self.line else ()))
 
 
@@ -133,9 +134,17 @@ def _want(case: Case) -> Want | None:
     return Want(case, event, line, case.facts.node(case.pod.node))
 
 
+def _said(case: Case, event: Event) -> Evidence:
+    """The event's own words, which stand behind the sandbox's long id."""
+    start = max(0, event.message.find(NO_ADDRESS) - BEFORE)
+    return case.event_evidence(replace(event, message=event.message[start:]))
+
+
 def _log_evidence(want: Want) -> Evidence:
     query = f"log of {SYSTEM}/aws-node on node {want.case.pod.node}"
-    return Evidence(source="pod log", query=query, says=quoted(want.line))
+    found = _EMPTY.search(want.line) or _NO_BLOCK.search(want.line)
+    start = max(0, found.start() - BEFORE) if found else 0
+    return Evidence(source="pod log", query=query, says=quoted(want.line[start:]))
 
 
 # the subnet
@@ -190,7 +199,9 @@ def _blocks(subnet: AwsSubnet) -> str:
 def _chain(want: Want, subnet: AwsSubnet) -> str:
     """What happened in the order of its beginning, each with how long ago."""
     facts, case = want.case.facts, want.case
-    links = [(facts.age_s(e.last_at), f"{e.about} grew ({e.reason})") for e in _growth(want)[:1]]
+    links = [
+        (facts.age_s(e.first_at or e.last_at), f"{e.about} grew ({e.reason})") for e in _growth(want)[:1]
+    ]
     links.append((facts.age_s(case.pod.created_at), f"{case.pod.ref} was placed in {subnet.zone}"))
     if want.event is not None:
         first = want.event.first_at or want.event.last_at
@@ -202,12 +213,13 @@ def _chain(want: Want, subnet: AwsSubnet) -> str:
 
 
 def _growth(want: Want) -> list[Event]:
-    """What made the workload bigger before it ran out, newest first."""
-    case = want.case
+    """What made the workload bigger before the pod came, the last of it first."""
+    case, facts = want.case, want.case.facts
     about = {case.subject, Ref("HorizontalPodAutoscaler", case.pod.namespace, case.subject.name)}
-    said = [e for ref in about for e in case.facts.events_about(ref)]
+    said = [e for ref in about for e in facts.events_about(ref)]
     grew = [e for e in said if e.reason == "SuccessfulRescale" or "Scaled up" in e.message]
-    return sorted(grew, key=lambda e: (e.reason != "SuccessfulRescale", case.facts.age_s(e.last_at)))
+    before = [e for e in grew if facts.age_s(e.first_at or e.last_at) >= facts.age_s(case.pod.created_at)]
+    return sorted(before, key=lambda e: (e.reason != "SuccessfulRescale", facts.age_s(e.last_at)))
 
 
 def _grew(want: Want) -> tuple[Evidence, ...]:

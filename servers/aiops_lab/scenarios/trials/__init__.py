@@ -2,6 +2,7 @@
 
 from aiops_lab.scenarios.trials import (
     autoscaling,
+    aws,
     jobs,
     network,
     nodes,
@@ -26,6 +27,7 @@ _NEW: tuple[Trial, ...] = (
     *policy.TRIALS,
     *network.TRIALS,
     *storage.TRIALS,
+    *aws.TRIALS,
 )
 TRIALS: tuple[Trial, ...] = (*told.TRIALS, *_NEW)
 SCENARIOS = tuple(one.scenario for one in _NEW)

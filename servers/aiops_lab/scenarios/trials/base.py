@@ -22,11 +22,13 @@ class Trial:
     positive: the cause is at work, the first finding names it and there is no other. look_alike: shows the
     same symptom for another reason, or for none; its scenario expects that other finding, or nothing.
     recovered: the cause was at work and is over, or is still within its time; nothing is expected.
+    `needs_aws`: its evidence stands in AWS too, so whoever plays it must let the diagnosis ask the lab's.
     """
 
     code: str
     role: Role
     scenario: Scenario
+    needs_aws: bool = False
 
 
 def at(code: str, kind: str, name: str, namespace: str = HOME, *, hurts_kind: str = "") -> Expect:
@@ -45,8 +47,16 @@ def at(code: str, kind: str, name: str, namespace: str = HOME, *, hurts_kind: st
 
 
 def trial(
-    code: str, role: Role, build: Build, expect: Expect = nothing, *, says: str, variant: str = ""
+    code: str,
+    role: Role,
+    build: Build,
+    expect: Expect = nothing,
+    *,
+    says: str,
+    variant: str = "",
+    needs_aws: bool = False,
 ) -> Trial:
     """A trial whose scenario is named after its cause, role and variant: `pvc-pending-positive-no-class`."""
     words = "-".join(filter(None, (code, role, variant))).lower().replace("_", "-")
-    return Trial(code, role, Scenario(words, f"Trial of {code}: {role}", says, FIXTURE, build, expect))
+    told = Scenario(words, f"Trial of {code}: {role}", says, FIXTURE, build, expect)
+    return Trial(code, role, told, needs_aws)
