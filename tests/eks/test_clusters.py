@@ -10,6 +10,7 @@ GOOD = ClusterInfo(
     region="us-east-1",
     version="1.35",
     status="ACTIVE",
+    support="standard",
     support_ends_on="2027-03-27",
     reachable=True,
 )
@@ -18,12 +19,13 @@ AWAY = ClusterInfo(name="old", status="ACTIVE", problem="no route", health_issue
 
 async def test_clusters_come_with_support_end_health_and_reachability() -> None:
     answer = await ask(FakeClusters([], [GOOD, AWAY]), "list_clusters")
-    assert answer["summary"] == "2 clusters: my-cluster, old; not reachable: old"
+    assert answer["summary"] == "2 clusters: my-cluster, old; not reachable: old; with health issues: old"
     assert records(answer["clusters"])[0] == {
         "name": "my-cluster",
         "region": "us-east-1",
         "account_id": "111122223333",
         "version": "1.35",
+        "support": "standard",
         "support_ends_on": "2027-03-27",
         "status": "ACTIVE",
         "health": "ok",

@@ -7,6 +7,7 @@ explains the pods that are not well; of any other list only the suspects on the 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from aiops_eks.clients.cluster_rows import cluster_list
 from aiops_eks.clients.fanout import Fanout, warned
 from aiops_eks.clients.inventory_rows import Listed, Reading, Row, kind_word
 from aiops_eks.clients.inventory_suspects import Page, Place, SuspectReader
@@ -20,7 +21,7 @@ from aiops_eks.clients.inventory_tables import (
 )
 from aiops_eks.clients.namespaces import require_namespace
 from aiops_eks.clients.paging import cursor_at, digest, offset_of
-from aiops_eks.clients.wording import brief, counted, cut
+from aiops_eks.clients.wording import counted, cut
 from aiops_eks.models.answers import ClusterList, ListAsk, ResourceList
 from aiops_eks.models.health import IMPAIRED
 from aiops_eks.models.reasons import Reasons
@@ -41,40 +42,7 @@ class InventoryReader:
 
     async def clusters(self) -> ClusterList:
         """Every cluster that may be named, with version, support end, health and whether it answers."""
-        found = await self.known.known()
-        columns = (
-            "name",
-            "region",
-            "account_id",
-            "version",
-            "support_ends_on",
-            "status",
-            "health",
-            "reachable",
-        )
-        rows = tuple(
-            (
-                each.name,
-                each.region,
-                each.account_id,
-                each.version,
-                each.support_ends_on,
-                each.status,
-                "; ".join(each.health_issues) or ("ok" if each.status == "ACTIVE" else ""),
-                each.problem or {True: "yes", False: "no", None: "not tried"}[each.reachable],
-            )
-            for each in found
-        )
-        away = [each.name for each in found if each.problem or each.reachable is False]
-        return ClusterList(
-            summary=_clusters_said([each.name for each in found], away),
-            clusters=Table(columns=columns, rows=rows),
-            evidence=(
-                Evidence(source="operator's table, kubeconfig and eks:DescribeCluster", query="clusters"),
-            ),
-            hint="" if found else _NO_CLUSTERS,
-            untrusted=("clusters",),
-        )
+        return cluster_list(await self.known.known(), await self.clock.now())
 
     async def resources(self, ask: ListAsk) -> ResourceList:
         """Objects of one kind, worst first, then cut.
@@ -153,20 +121,6 @@ class _Shown:
     def of(cls, page: Page, *, show_namespace: bool) -> "_Shown":
         rest = page.rest.offset if page.rest else None
         return cls(page.rows, page.table(show_namespace=show_namespace), page.more, rest, page.warnings)
-
-
-_NO_CLUSTERS = (
-    "No cluster is configured and none was discovered. Give AIOPS_CLUSTERS_FILE (table of accounts and "
-    "clusters), AIOPS_KUBE_CONTEXT (a kubeconfig context), or AWS credentials with eks:ListClusters; "
-    "`eks-aiops doctor` says what is missing."
-)
-
-
-def _clusters_said(names: list[str], away: list[str]) -> str:
-    if not names:
-        return "No clusters are known."
-    said = f"{counted(len(names), 'cluster')}: {brief(names)}"
-    return cut(f"{said}; not reachable: {brief(away)}" if away else said)
 
 
 def _said(kind: Kind, ask: ListAsk, listed: Listed, page: list[Row], unhealthy: int) -> str:

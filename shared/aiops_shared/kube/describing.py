@@ -9,6 +9,16 @@ from aiops_shared.kube.cluster_sources import Entry
 from aiops_shared.kube.models import ClusterInfo
 
 REACH_S = 8.0
+GAP_CHARS = 200
+# EKS's versionStatus (and the older `status`) -> our word, and which end of support comes next.
+_SUPPORT = {
+    "STANDARD_SUPPORT": ("standard", "Standard"),
+    "EXTENDED_SUPPORT": ("extended", "Extended"),
+    "UNSUPPORTED": ("ended", "Extended"),
+    "standard-support": ("standard", "Standard"),
+    "extended-support": ("extended", "Extended"),
+    "unsupported": ("ended", "Extended"),
+}
 
 
 async def describe(entry: Entry, aws: AwsClients, api: KubeApi) -> ClusterInfo:
@@ -40,23 +50,29 @@ async def _from_eks(entry: Entry, aws: AwsClients) -> dict[str, Any]:
         "endpoint": str(cluster.get("endpoint") or ""),
         "platform_version": str(cluster.get("platformVersion") or ""),
         "health_issues": tuple(f"{one.get('code')}: {one.get('message')}" for one in issues),
-        "support_ends_on": await _support_end(entry, aws, version),
+        **await _support(entry, aws, version),
     }
 
 
-async def _support_end(entry: Entry, aws: AwsClients, version: str) -> str:
-    """The day standard support ends (DescribeClusterVersions); empty when that cannot be asked."""
+async def _support(entry: Entry, aws: AwsClients, version: str) -> dict[str, Any]:
+    """Which support the version has and the day that ends (DescribeClusterVersions), or why not."""
     if not version:
-        return ""
+        return {}
     try:
         answer = await aws.call(entry.target, "eks", "describe_cluster_versions", clusterVersions=[version])
-    except AiopsError:
-        return ""
+    except AiopsError as error:
+        reason = error.wire()[:GAP_CHARS]
+        return {"gaps": (f"{entry.name}: end of support unknown (eks:DescribeClusterVersions): {reason}",)}
     for row in answer.get("clusterVersions") or []:
-        ends = row.get("endOfStandardSupportDate")
-        if row.get("clusterVersion") == version and ends is not None:
-            return str(ends.date().isoformat())
-    return ""
+        if row.get("clusterVersion") == version:
+            return _told_support(row)
+    return {}
+
+
+def _told_support(row: dict[str, Any]) -> dict[str, Any]:
+    word, ends = _SUPPORT.get(str(row.get("versionStatus") or row.get("status") or ""), ("", "Standard"))
+    day = row.get(f"endOf{ends}SupportDate")
+    return {"support": word, "support_ends_on": day.date().isoformat() if day is not None else ""}
 
 
 async def _reach(told: dict[str, Any], api: KubeApi) -> dict[str, Any]:

@@ -101,6 +101,8 @@ class ClusterInfo(Frozen):
     source: str = ""  # table | discovered | kubeconfig | in-cluster
     platform_version: str = ""
     health_issues: tuple[str, ...] = ()
-    support_ends_on: str = ""
+    support: str = ""  # standard | extended | ended
+    support_ends_on: str = ""  # the day this kind of support ends
+    gaps: tuple[str, ...] = ()  # what could not be asked about it, though it answered otherwise
     reachable: bool | None = None
     problem: str = ""

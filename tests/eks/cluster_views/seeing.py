@@ -8,6 +8,7 @@ async with seen("healthy", monkeypatch) as view:
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,7 +26,6 @@ from tests.fakes.kube import FakeSensitive
 from tests.lab_fixture import running_lab
 
 WITHOUT = ("AIOPS_CLUSTERS_FILE", "AIOPS_KUBE_CONTEXT", "AWS_PROFILE", "AWS_SESSION_TOKEN", "KUBECONFIG")
-ONE_TRY = {"AWS_MAX_ATTEMPTS": "1"}
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,11 @@ async def seen(
     *,
     identity: str = "aiops-reader",
     timeout_s: float = 20.0,
+    table: Path | None = None,
 ) -> AsyncIterator[Seen]:
-    """The tools with a lab behind them; AWS has `timeout_s` for one operation with its retries."""
+    """The tools with a lab behind them; AWS has `timeout_s` for one operation with its retries; `table` is
+    the operator's table of accounts and clusters.
+    """
     async with running_lab(scenario, seed) as lab:
         for name in WITHOUT:
             monkeypatch.delenv(name, raising=False)
@@ -72,7 +75,7 @@ async def seen(
             if name.startswith("AWS_"):
                 monkeypatch.setenv(name, value)
         time = LabTime(lab.clock)
-        settings = Settings(aws=AwsSettings(timeout_s=timeout_s), clusters_file=None)
+        settings = Settings(aws=AwsSettings(timeout_s=timeout_s), clusters_file=table)
         directory = ClusterDirectory(settings, AwsClients(settings.aws), time, CallerIdentity("ann", "human"))
         try:
             async with connect(directory, FakeSensitive(), time) as client:
