@@ -39,6 +39,7 @@ class FakeRack(FakeWorld):
     held: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)  # the budget's no comes as an answer to the eviction
     forbidden: AiopsError | None = None
+    unlistable: AiopsError | None = None
     unlisted: int = 0  # so many looks meet an API that does not answer
     looks: int = 0
 
@@ -57,6 +58,8 @@ class FakeRack(FakeWorld):
         if self.unlisted > 0:
             self.unlisted -= 1
             raise UnreachableError("api server", "500 Internal Server Error")
+        if self.unlistable is not None:
+            raise self.unlistable
         pods = self.on(ref.name)
         free = [each for each in pods if each["metadata"]["name"] not in self.held]
         names = ", ".join(each["metadata"]["name"] for each in pods if each not in free)

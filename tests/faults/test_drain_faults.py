@@ -14,7 +14,7 @@ import anyio
 import pytest
 from sqlalchemy import select
 
-from aiops_shared.errors import AccessDeniedError, UndoRefusedError
+from aiops_shared.errors import AccessDeniedError, UnauthenticatedError, UndoRefusedError
 from aiops_shared.guardrails.models import ActionRecord, GateCheck, GateResult, Plan, Step, TargetChange
 from aiops_shared.guardrails.snapshots import comparable
 from aiops_shared.state.schema import action_steps
@@ -222,6 +222,66 @@ async def test_a_freeze_stops_the_evictions_and_an_undo_uncordons_later(house: D
     async with house.executor.running() as executor:
         assert (await executor.undo(action.action_id, ANNA)).state == "undone"
     assert not cordoned(house)
+
+
+@pytest.mark.parametrize("where", ["list", "evict"])
+async def test_credentials_that_ran_out_pause_the_drain_and_it_goes_on(house: DrainHouse, where: str) -> None:
+    """R5: nothing is undone for that; whoever has credentials again carries it on."""
+    plan = await planned(house)
+    error = UnauthenticatedError("api server", "the token is no longer accepted", "log in again")
+    setattr(house.rack, "unlistable" if where == "list" else "forbidden", error)
+    paused = await start(house, plan, wait_s=0.5)
+    assert paused.state == "running"
+    assert paused.says.startswith("paused: ")
+    house.rack.forbidden = house.rack.unlistable = None
+    done = await start(house, plan)
+    assert done.state == "succeeded"
+    assert house.rack.evicted() == list(PODS)
+
+
+async def test_a_listing_that_is_forbidden_ends_it_and_tells_a_person(house: DrainHouse) -> None:
+    house.rack.unlistable = AccessDeniedError("list pods", "may not list pods", "ask for it")
+    action = await start(house, await planned(house))
+    assert action.state == "undone"
+    assert action.says.startswith("ESCALATE: ")
+    assert not cordoned(house)
+
+
+async def test_a_node_made_again_under_the_same_name_is_not_drained(house: DrainHouse) -> None:
+    house.rack.held = {"b"}
+    target = draining(house.world, "n1")[0].model_copy(update={"may_go": False})
+    plan = await house.planned(target, action="drain", reversible="partial")
+    after(house, 20, lambda: house.world.recreate(N1))
+    action = await start(house, plan)
+    assert action.state == "undo_failed"
+    assert "created again with the same name" in action.says
+    assert house.rack.evicted() == ["a", "c"]
+
+
+async def test_more_pods_than_can_be_journalled_stop_the_drain(
+    house: DrainHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiops_shared.guardrails.sweeping.MOST_PARTS", 2)
+    action = await start(house, await planned(house))
+    assert action.state == "undone"
+    assert "more than 2 parts came" in action.says
+    assert house.rack.evicted() == ["a", "b"]
+
+
+@pytest.mark.fault("R22")
+async def test_a_process_that_stops_while_the_pods_come_back_is_carried_on_at_the_gate(
+    house: DrainHouse,
+) -> None:
+    house.world.gates["pods_back"] = lambda _: GateResult(state="waiting", says="shop/web (1 of 3)")
+    target = draining(house.world, "n1")[0]
+    sweep = target.steps[1].model_copy(update={"gate": GateCheck(check="pods_back", within_s=600)})
+    target = target.model_copy(update={"steps": (target.steps[0], sweep)})
+    plan = await house.planned(target, action="drain", reversible="partial")
+    after(house, 20, house.executor.lifetime.stop)
+    assert (await start(house, plan, wait_s=0.5)).state == "running"
+    second = housed(house.dir, "worker-2")
+    assert (await start(second, plan)).state == "succeeded"
+    assert second.rack.evicted() == list(PODS)
 
 
 async def test_a_node_that_its_pool_takes_away_meanwhile_is_done_and_needs_no_undo(house: DrainHouse) -> None:

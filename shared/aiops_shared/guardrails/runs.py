@@ -87,10 +87,10 @@ class Run:
         if ctx.entry.steps[seq].state == "verified":
             return
         await ctx.pause(0)  # a stopping process begins no step
-        if ctx.entry.steps[seq].state == "failed":
-            raise StepFailedError(ctx.entry.steps[seq].says)
         change = self.plan.targets[target]
         sweeps = change.steps[step].verb == "sweep"
+        if ctx.entry.steps[seq].state == "failed":
+            raise StepFailedError(ctx.entry.steps[seq].says, escalate=sweeps)
         await (SweepHand if sweeps else StepHand)(ctx, target, step).carry_out()
         check, says = change.steps[step].gate, "applied"
         if check is not None:

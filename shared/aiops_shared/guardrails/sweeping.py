@@ -80,19 +80,17 @@ class SweepHand(StepHand):
 
     async def _looked(self) -> Round | None:
         """What is left; None when the API did not answer. A target that is gone has nothing left."""
-        effects = self._sweeper()
-        current = await self._read()
-        if current is None or uid_of(current) != self._uid():
-            if self.target.may_go:
-                return Round(says="the target is gone")
-            raise StepFailedError(f"{self.target.ref} is gone")
-        await self._bound(current)
+        effects, ref = self._sweeper(), self.target.ref
         try:
-            return await effects.parts(self.target.ref, self.step)
-        except UpstreamError:
-            return None
+            current = await self.run.effects.read(ref)
+            if self.target.may_go and (current is None or uid_of(current) != self._uid()):
+                return Round(says="the target is gone")
+            await self._bound(current)
+            return await effects.parts(ref, self.step)
         except UnauthenticatedError:
             raise
+        except UpstreamError:
+            return None
         except AiopsError as error:
             raise StepFailedError(f"{self.target.ref}: {error}", escalate=True) from error
 
