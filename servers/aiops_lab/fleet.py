@@ -55,6 +55,7 @@ class ClusterSpec:
     scenario: str = "healthy"
     seed: int | None = None
     environment: str = "prod"
+    furnished: bool = True  # False: nodes and kube-system only, for many clusters at once
 
     @property
     def full_name(self) -> str:
@@ -132,6 +133,7 @@ class FleetLab(Lab):
         self.spec, self._fleet = spec, fleet
         self.directory, self.aws_faults = fleet.directory, fleet.aws_faults
         self.account.cluster, self.account_id = spec.name, spec.account
+        self.furnished = spec.furnished
 
     def inject(self, scenario: str) -> None:
         """Add a scenario's trouble to this cluster; in the others the same time goes by."""

@@ -122,6 +122,7 @@ class Lab:
         self.directory = Directory(wall)
         self.account, self.account_id = self.world.aws, ACCOUNT_ID
         self.requests = RequestLog(heard=lambda *seen: self.account.area(AuditLog).take(*seen))
+        self.furnished = True
         self.aws_url = self.kube_url = self.url = ""
         self._closing = ExitStack()
         self._ready, self._stop = anyio.Event(), anyio.Event()
@@ -138,7 +139,7 @@ class Lab:
         if self.scenario not in SCENARIOS:
             raise LabStartError(f"lab: scenario {self.scenario!r} is not known; {', '.join(SCENARIOS)} are")
         try:
-            self.world.load(self.scenario, self.seed)
+            self.world.load(self.scenario, self.seed, furnished=self.furnished)
             # One task of its own holds the servers' task group: fixtures may enter and leave a lab in
             # different tasks, which a task group does not survive.
             self._life = asyncio.get_running_loop().create_task(self._live(self._open()), name="lab")

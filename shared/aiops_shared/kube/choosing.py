@@ -50,10 +50,11 @@ def may_hold(account: str, region: str, glob: str) -> bool:
     return fnmatchcase(account, parts[0]) and fnmatchcase(region, parts[1])
 
 
-def named(entries: Sequence[Entry]) -> tuple[Chosen, ...]:
-    """Each cluster under the shortest name that no other of them has."""
-    names = [entry.name for entry in entries]
-    places = [entry.full_name for entry in entries]
+def named(entries: Sequence[Entry], known: Iterable[Entry]) -> tuple[Chosen, ...]:
+    """Each cluster under the shortest name that no other of the known ones has: it can be asked for again."""
+    every = each_once((*entries, *known))
+    names = [entry.name for entry in every]
+    places = [entry.full_name for entry in every]
     return tuple(
         Chosen(
             word=_word(entry, places),

@@ -101,7 +101,8 @@ class ClusterDirectory:
                 gaps |= self._silent(word)
         if not found:
             raise self._unknown(", ".join(words), [entry.name for entry in self._entries], self._troubles())
-        return Choice(named(each_once(found)), tuple(gaps))
+        known = (*await self._configured(), *self._entries)
+        return Choice(named(each_once(found), known), tuple(gaps))
 
     async def _by_glob(self, glob: str, gaps: dict[str, None]) -> list[Entry]:
         entries = await self._all()

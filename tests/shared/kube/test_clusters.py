@@ -194,7 +194,12 @@ async def test_a_choice_names_clusters_so_that_no_two_are_alike(tmp_path: Path) 
     )
     clusters = directory(table)
     choice = await clusters.choose(["lone", "kind-b", "kind-a", "111122223333/us-west-2/shop", "lone"])
-    assert [one.label for one in choice.clusters] == ["lone", "kind-b", "kind-a", "shop"]
+    assert [one.label for one in choice.clusters] == [
+        "lone",
+        "kind-b",
+        "kind-a",
+        "111122223333/us-west-2/shop",
+    ]
     with pytest.raises(InvalidInputError, match="several fit"):
         await clusters.choose(["lone", "shop"])
 
