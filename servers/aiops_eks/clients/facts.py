@@ -47,7 +47,7 @@ class FactsReader:
         lists = ScopeReader(kube, now, self.redact, logs, self.whole_pods)
         facts = await lists.of(namespace)
         further = Further(kube, self.redact)
-        cloud = FurtherAws(self.clusters, ask.cluster, self.redact)
+        cloud = FurtherAws(self.clusters, ask.cluster, self.redact, kube)
         facts = await self._beside(kube, cloud, await further.of(facts), target)
         facts = await further.of(facts)
         return Gathered(_with(facts, await cloud.of(facts)), target)

@@ -16,13 +16,15 @@ import anyio
 from aiops_eks.clients import aws_shapes as shapes
 from aiops_eks.clients.aws_addons import AwsAddons, gap
 from aiops_eks.clients.aws_ground import AwsGround
+from aiops_eks.clients.control_plane import control_plane
 from aiops_eks.clients.gathering import gathered
 from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.further import aws
+from aiops_eks.diagnosis.further.aws import StorageSize
 from aiops_eks.diagnosis.objects import Ref
 from aiops_eks.models.aws_addons import Issue, Read, Support
 from aiops_eks.models.fields import Obj, part, text, words
-from aiops_eks.ports import Clusters
+from aiops_eks.ports import Clusters, Kube
 from aiops_shared.aws import EksCluster
 from aiops_shared.errors import AiopsError
 
@@ -85,29 +87,52 @@ class FurtherAws:
     clusters: Clusters
     cluster: str | None
     redact: Callable[[str], str]
+    kube: Kube | None = None
     asked: set[type[Any]] = field(default_factory=set)  # a source is asked once, whatever came of it
     _side: Asked | None = None
     _none: bool = False
 
     async def of(self, facts: Facts) -> Brought:
-        """What is worth asking now and was not asked yet."""
-        wanted = [one for one in aws.AWS if one.type not in self.asked and one.when(facts)]
-        if not wanted or self._none:
-            return Brought()
-        self.asked.update(one.type for one in wanted)
+        """What is worth asking now and was not asked yet: AWS, and the control plane that it runs."""
         found: dict[type[Any], tuple[Any, ...]] = {}
         gaps: list[str] = []
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._database, facts, found, gaps)
+            group.start_soon(self._of_aws, facts, found, gaps)
+        return Brought(found, tuple(gaps))
+
+    async def _of_aws(self, facts: Facts, found: dict[type[Any], tuple[Any, ...]], gaps: list[str]) -> None:
+        wanted = [one for one in aws.AWS if one.type not in self.asked and one.when(facts)]
+        if not wanted or self._none:
+            return
+        self.asked.update(one.type for one in wanted)
         try:
             side = await self._aws(facts)
         except AiopsError as problem:
             self._none = True
-            return Brought(gaps=(f"AWS: {problem.wire()[:200]}",))
+            gaps.append(f"AWS: {problem.wire()[:200]}")
+            return
         with anyio.move_on_after(WITHIN_S) as deadline:
             await gathered([partial(_ask, one, side, found, gaps) for one in wanted])
         if deadline.cancelled_caught:
             late = [one.what for one in wanted if one.type not in found]
             gaps.extend(f"AWS: {what}: no answer within {WITHIN_S:.0f} s" for what in late)
-        return Brought(found, tuple(gaps))
+
+    async def _database(self, facts: Facts, found: dict[type[Any], tuple[Any, ...]], gaps: list[str]) -> None:
+        """How full the control plane's database is, by the API server's own measurements."""
+        if self.kube is None or StorageSize in self.asked or not aws.whole(facts):
+            return
+        self.asked.add(StorageSize)
+        with anyio.move_on_after(WITHIN_S) as deadline:
+            try:
+                size = (await control_plane(self.kube)).database_bytes
+            except AiopsError as problem:
+                gaps.append(f"control plane metrics: {problem.wire()[:200]}")
+                return
+            if size is not None:
+                found[StorageSize] = (StorageSize(Ref("Cluster", "", facts.cluster), size),)
+        if deadline.cancelled_caught:
+            gaps.append(f"control plane metrics: no answer within {WITHIN_S:.0f} s")
 
     async def _aws(self, facts: Facts) -> Asked:
         if self._side is None:

@@ -144,18 +144,23 @@ def small_node_name(names: Names) -> str:
 
 def _small_node(names: Names) -> Obj:
     """A machine that holds fewer addresses than its kubelet believes."""
-    name, zone = small_node_name(names), "us-east-1" + "abc"[full_subnet(names)]
+    zone = "us-east-1" + "abc"[full_subnet(names)]
+    return machine(small_node_name(names), zone, 0xABC + names.seed, _SMALL, workload="proxy")
+
+
+def machine(name: str, zone: str, number: int, kind: str = "m5.xlarge", **more: str) -> Obj:
+    """A node that came by itself; `more` are labels of its own."""
     labels = {
         "kubernetes.io/hostname": name,
         "kubernetes.io/os": "linux",
         "kubernetes.io/arch": "amd64",
-        "node.kubernetes.io/instance-type": _SMALL,
+        "node.kubernetes.io/instance-type": kind,
         "topology.kubernetes.io/region": "us-east-1",
         "topology.kubernetes.io/zone": zone,
-        "workload": "proxy",
+        **more,
     }
     room = {"cpu": "1930m", "memory": "3371796Ki", "pods": "58", "ephemeral-storage": "18242267924"}
-    instance = f"i-0{names.seed + 0xABC:016x}"
+    instance = f"i-0{number:016x}"
     well = ("False", "False", "False", "True")
     kinds = ("MemoryPressure", "DiskPressure", "PIDPressure", "Ready")
     reasons = (

@@ -46,6 +46,7 @@ class AwsCluster:
     standard_ends: datetime | None = None
     extended_ends: datetime | None = None
     issuer: str = ""  # of the cluster's OIDC tokens
+    database_gb: int = 0  # what its tier allows; 0: not told
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,6 @@ class StorageSize:
 
     ref: Ref
     used_bytes: int
-    quota_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +245,7 @@ AWS: tuple[AwsKind, ...] = (
 def cluster(name: str, told: Obj, issues: tuple[Issue, ...], support: Support | None) -> AwsCluster:
     """DescribeCluster's `cluster`, its issues, and how long its version is supported."""
     network = part(told, "resourcesVpcConfig")
+    tier = text(told, "controlPlaneScalingConfig", "tier") or "standard"
     return AwsCluster(
         ref=Ref("Cluster", "", name),
         version=text(told, "version"),
@@ -257,6 +258,7 @@ def cluster(name: str, told: Obj, issues: tuple[Issue, ...], support: Support | 
         standard_ends=support.standard_ends if support else None,
         extended_ends=support.extended_ends if support else None,
         issuer=text(told, "identity", "oidc", "issuer"),
+        database_gb=support.database_gb.get(tier, 0) if support else 0,
     )
 
 

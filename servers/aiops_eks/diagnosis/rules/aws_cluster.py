@@ -24,6 +24,7 @@ DAY_S = 86_400.0
 SOON_S = 60 * DAY_S
 NEARLY_FULL = 0.9
 GB = 2**30
+STANDARD_GB = 8  # EKS user guide, "Provisioned Control Plane"
 _VERSIONS = "https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html"
 UNHEALTHY = Cause(
     code="EKS_CLUSTER_UNHEALTHY",
@@ -233,11 +234,14 @@ def is_shut(cluster: AwsCluster) -> bool:
 
 def nearly_full(facts: Facts) -> Iterator[Told]:
     """ETCD_NEAR_QUOTA."""
+    told = next((one.database_gb for one in facts.all(AwsCluster) if one.database_gb), 0)
+    quota_bytes = (told or STANDARD_GB) * GB
     for size in facts.all(StorageSize):
-        if not size.quota_bytes or size.used_bytes < NEARLY_FULL * size.quota_bytes:
+        if size.used_bytes < NEARLY_FULL * quota_bytes:
             continue
-        share = 100 * size.used_bytes / size.quota_bytes
-        words = f"{size.used_bytes / GB:.1f} of {size.quota_bytes / GB:.0f} GB ({share:.0f} %)"
+        share = 100 * size.used_bytes / quota_bytes
+        words = f"{size.used_bytes / GB:.1f} of {quota_bytes / GB:.0f} GB ({share:.0f} %)"
+        says = f"{words}; quota {'of the cluster by its tier' if told else 'of the standard tier'}"
         yield Told(
             cause=ETCD,
             at=size.ref,
@@ -246,9 +250,9 @@ def nearly_full(facts: Facts) -> Iterator[Told]:
             root_cause=f"The control plane's etcd holds {words}; at the quota it refuses every write.",
             hurts=(size.ref,),
             evidence=(
-                Evidence(source="control plane metrics", query="apiserver_storage_size_bytes", says=words),
+                Evidence(source="control plane metrics", query="apiserver_storage_size_bytes", says=says),
             ),
-            agree=4,
+            agree=3 + bool(told),
         )
 
 

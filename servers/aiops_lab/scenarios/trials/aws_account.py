@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 
-from aiops_lab.aws.access import Access, Entry
+from aiops_lab.aws.access import Access
 from aiops_lab.aws.account import ACCOUNT_ID, Insight
+from aiops_lab.kube.control_metrics import GIB, ControlPlaneMeter
 from aiops_lab.scenarios.base import Build, Expect, Stage, nothing
 from aiops_lab.scenarios.names import Names
 from aiops_lab.scenarios.trials.aws_base import (
@@ -266,18 +267,23 @@ def _was_degraded(stage: Stage, names: Names, rng: Random) -> None:
     stage.at(rng.uniform(20, 60) * 60, lambda: node_group(stage, names))
 
 
-def _shut(*, cidrs: tuple[str, ...]) -> Build:
+def _shut(*, cidrs: tuple[str, ...], known_role: bool = True) -> Build:
     def build(stage: Stage, names: Names, rng: Random) -> None:
-        _issue(_NOT_JOINED)(stage, names, rng)
+        (_issue if known_role else _not_let_in)(_NOT_JOINED)(stage, names, rng)
         cluster(stage, public_cidrs=cidrs, private=False)
 
     return build
 
 
-def _not_joined_with_entry(stage: Stage, names: Names, rng: Random) -> None:
-    _issue(_NOT_JOINED)(stage, names, rng)
-    entry = Entry(NODE_ROLE, ("system:nodes",), "system:node:{{EC2PrivateDNSName}}", "EC2_LINUX")
-    stage.aws.area(Access).entries[NODE_ROLE] = entry
+def _not_let_in(*issues: tuple[str, str, tuple[str, ...]]) -> Build:
+    """Somebody removed the access entry of the nodes' role."""
+
+    def build(stage: Stage, names: Names, rng: Random) -> None:
+        _issue(*issues)(stage, names, rng)
+        access = stage.aws.area(Access)
+        access.without = access.without | {NODE_ROLE}
+
+    return build
 
 
 _DEGRADED = expected("NODEGROUP_DEGRADED", "Nodegroup", group_name)
@@ -288,14 +294,14 @@ _GROUP_TRIALS = (
     in_aws(
         "ACCESS_ENTRY_MISSING",
         "positive",
-        _issue(_NOT_JOINED),
+        _not_let_in(_NOT_JOINED),
         expected("ACCESS_ENTRY_MISSING", "AccessEntry", NODE_ROLE),
         says="Instances start, and the cluster does not know their role.",
     ),
     in_aws(
         "ACCESS_ENTRY_MISSING",
         "look_alike",
-        _not_joined_with_entry,
+        _issue(_NOT_JOINED),
         _DEGRADED,
         says="They do not join, and their role is let in.",
     ),
@@ -315,7 +321,7 @@ _GROUP_TRIALS = (
     in_aws(
         "ENDPOINT_ACCESS_RESTRICTED",
         "look_alike",
-        _shut(cidrs=("0.0.0.0/0",)),
+        _shut(cidrs=("0.0.0.0/0",), known_role=False),
         expected("ACCESS_ENTRY_MISSING", "AccessEntry", NODE_ROLE),
         says="It is open to all; their role is not let in.",
     ),
@@ -326,4 +332,38 @@ _GROUP_TRIALS = (
         says="Restricted in the same way, and every node is there.",
     ),
 )
-TRIALS: tuple[Trial, ...] = (*_add_ons(), *_CLUSTER_TRIALS, *_GROUP_TRIALS)
+
+
+# etcd
+
+
+def _database(gib: float, *, tier: str = "standard", until_gib: float = 0) -> Build:
+    def build(stage: Stage, names: Names, rng: Random) -> None:
+        del names
+        full = int((gib + rng.uniform(0, 0.3)) * GIB)
+        meter = stage.aws.area(ControlPlaneMeter)
+        cluster(stage, tier=tier)
+        meter.database_bytes = full
+        if until_gib:
+            stage.at(rng.uniform(20, 50) * 60, lambda: setattr(meter, "database_bytes", int(until_gib * GIB)))
+
+    return build
+
+
+_ETCD_TRIALS = (
+    in_aws(
+        "ETCD_NEAR_QUOTA",
+        "positive",
+        _database(7.5),
+        expected("ETCD_NEAR_QUOTA", "Cluster", CLUSTER),
+        says="F-b8: 7.5 of 8 GB.",
+    ),
+    in_aws(
+        "ETCD_NEAR_QUOTA",
+        "look_alike",
+        _database(7.5, tier="tier-xl"),
+        says="The same, where 16 GB are allowed.",
+    ),
+    in_aws("ETCD_NEAR_QUOTA", "recovered", _database(7.5, until_gib=3.1), says="Cleaned and compacted."),
+)
+TRIALS: tuple[Trial, ...] = (*_add_ons(), *_CLUSTER_TRIALS, *_GROUP_TRIALS, *_ETCD_TRIALS)

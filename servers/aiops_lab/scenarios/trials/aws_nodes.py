@@ -10,10 +10,19 @@ from random import Random
 from aiops_lab.aws.access import Access, FargateProfile
 from aiops_lab.kube.wire import Obj
 from aiops_lab.scenarios import addresses
+from aiops_lab.scenarios.addresses import machine
 from aiops_lab.scenarios.base import Build, Expected, Stage
 from aiops_lab.scenarios.names import Names
 from aiops_lab.scenarios.programs import serving
-from aiops_lab.scenarios.trials.aws_base import DAY_S, NODES, expected, group_name, in_aws, label_nodes
+from aiops_lab.scenarios.trials.aws_base import (
+    DAY_S,
+    NODE_GROUP_LABEL,
+    NODES,
+    expected,
+    group_name,
+    in_aws,
+    label_nodes,
+)
 from aiops_lab.scenarios.trials.base import HOME, Trial, trial
 from aiops_lab.scenarios.trials.pods_base import a_node, at_node, named_pods, put_app, recent_s, wrong
 
@@ -42,32 +51,21 @@ def _addresses() -> tuple[Trial, ...]:
 # machine images
 
 
-def _images(*, since_s: float, left: int = 2) -> Build:
-    """The group's image changed that long ago, and some nodes were left behind."""
+def _images(*, since_s: float, until_s: float | None = None) -> Build:
+    """Nodes of a newer image came that long ago, and those of the older one stayed."""
 
     def build(stage: Stage, names: Names, rng: Random) -> None:
         old, new = f"ami-0{rng.getrandbits(64):016x}", f"ami-0{rng.getrandbits(64):016x}"
         label_nodes(stage, names, 25 * DAY_S, **{IMAGE: old})
-        chosen = NODES[left:] if names.seed % 2 else NODES[: len(NODES) - left]
-
-        def change(obj: Obj) -> None:
-            obj["metadata"]["labels"][IMAGE] = new
-
-        for name in chosen:
-            stage.at(since_s, _made_anew(stage, name))
-            stage.change_at(since_s - 1, "Node", "", name, change)
+        labels = {IMAGE: new, NODE_GROUP_LABEL: group_name(names)}
+        for place in range(2 + names.seed % 2):
+            name = f"ip-10-0-{place}-{71 + names.seed}.ec2.internal"
+            made = machine(name, "us-east-1" + "abc"[place], 0xDEF0 + place, **labels)
+            stage.put_at(since_s, made, by="kubelet")
+            if until_s is not None:
+                stage.delete_at(until_s, "Node", "", name, "eks")
 
     return build
-
-
-def _made_anew(stage: Stage, name: str) -> Callable[[], None]:
-    """A node of the same name came at this moment."""
-
-    def act() -> None:
-        now = stage.stamp()
-        stage.change_at(0, "Node", "", name, lambda obj: obj["metadata"].update(creationTimestamp=now))
-
-    return act
 
 
 # kube-proxy
@@ -93,12 +91,12 @@ def _without_proxy(*, until_s: float | None = None, also: str = "") -> Build:
             }
 
         def clear(obj: Obj) -> None:
-            del obj["metadata"]["labels"]["network.example.com/proxy"]
+            del obj["spec"]["template"]["spec"]["affinity"]
 
         stage.change_at(began_s + 60, "Node", "", node, mark)
         stage.change_at(began_s, "DaemonSet", SYSTEM, "kube-proxy", choose)
         if until_s is not None:
-            stage.change_at(until_s, "Node", "", node, clear)
+            stage.change_at(until_s, "DaemonSet", SYSTEM, "kube-proxy", clear)
 
     return build
 
@@ -269,10 +267,15 @@ _DRIFT = expected("AMI_DRIFT", "Nodegroup", group_name)
 _ONE_ZONE = wrong("WORKLOAD_IN_ONE_ZONE")
 TRIALS: tuple[Trial, ...] = (
     *_addresses(),
-    trial("AMI_DRIFT", "positive", _images(since_s=12 * DAY_S), _DRIFT, says="Two nodes were left behind."),
+    trial(
+        "AMI_DRIFT", "positive", _images(since_s=12 * DAY_S), _DRIFT, says="The old nodes were left behind."
+    ),
     trial("AMI_DRIFT", "look_alike", _images(since_s=0.1 * DAY_S), says="The update began this morning."),
     trial(
-        "AMI_DRIFT", "recovered", _images(since_s=12 * DAY_S, left=0), says="Every node has been replaced."
+        "AMI_DRIFT",
+        "recovered",
+        _images(since_s=12 * DAY_S, until_s=2 * DAY_S),
+        says="The update was rolled back.",
     ),
     trial(
         "KUBE_PROXY_MISSING",
