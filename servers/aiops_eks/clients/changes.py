@@ -26,7 +26,10 @@ from aiops_shared.results import Cell, Evidence, Table
 
 LONGEST = timedelta(days=90)  # CloudTrail's event history; every other source is shorter
 DEFAULT_ROWS = 30
-ROW_CHARS, MOST_CHARS = 3_000, 28_000
+DEFAULT_BYTES, MOST_BYTES = (
+    3_600,
+    33_000,
+)  # of rows, evidence and warnings: the door's 4,500 and 36,000 less the rest
 WHAT_CHARS, CLIENT_CHARS, GAP_CHARS = 220, 48, 420
 COLUMNS = ("at", "verb", "object", "by", "client", "what", "sources")
 
@@ -91,19 +94,23 @@ async def _kind(kube: Kube, word: str) -> Kind | None:
 def _answer(
     ask: ChangeAsk, cluster: str, timeline: Timeline, offset: int, question: str, now: datetime
 ) -> ChangeList:
-    page = _fitting(timeline.changes[offset : offset + ask.limit])
+    evidence, warnings = (
+        _evidence(timeline),
+        tuple(f"coverage_gap: {cut(str(gap), GAP_CHARS)}" for gap in timeline.gaps),
+    )
+    left = MOST_BYTES if ask.limit > DEFAULT_ROWS else DEFAULT_BYTES
+    left -= sum(len(one.model_dump_json()) for one in evidence) + sum(
+        len(text.encode()) + 3 for text in warnings
+    )
+    page = _fitting(timeline.changes[offset : offset + ask.limit], left)
     end = offset + len(page)
     more = end < len(timeline.changes)
     return ChangeList(
         summary=_said(ask, cluster, timeline, now),
         total=len(timeline.changes),
         changes=Table(columns=COLUMNS, rows=tuple(map(_row, page))),
-        evidence=tuple(
-            Evidence(source=one.source, query=cut(one.asked, 900), says=one.says)
-            for one in timeline.told
-            if one.asked and one.source in {"audit", "cloudtrail", "journal"}
-        ),
-        warnings=tuple(f"coverage_gap: {cut(str(gap), GAP_CHARS)}" for gap in timeline.gaps),
+        evidence=evidence,
+        warnings=warnings,
         hint="" if page else _empty(ask),
         truncated=more,
         next_cursor=cursor_at(end, question) if more else "",
@@ -125,14 +132,24 @@ def _row(change: Change) -> tuple[Cell, ...]:
     )
 
 
-def _fitting(changes: Sequence[Change]) -> list[Change]:
-    """As many as a default answer takes; a page asked to be longer takes more."""
-    left = ROW_CHARS if len(changes) <= DEFAULT_ROWS else MOST_CHARS
+def _fitting(changes: Sequence[Change], left: int) -> list[Change]:
+    """As many rows as the answer has room for, one at least: a page ends where the next begins."""
     for at, change in enumerate(changes):
-        left -= 30 + sum(len(str(cell or "")) for cell in _row(change))
+        left -= 24 + sum(len(str(cell or "").encode()) for cell in _row(change))
         if left < 0 and at:
             return list(changes[:at])
     return list(changes)
+
+
+def _evidence(timeline: Timeline) -> tuple[Evidence, ...]:
+    """The sources outside of the cluster that were asked, and what they cost."""
+    return tuple(
+        Evidence(source=one.source, query=cut(one.asked, 240), says=one.says)
+        for one in timeline.told
+        if one.asked
+        and one.source in {"audit", "cloudtrail", "journal"}
+        and not (one.gaps and not one.changes)
+    )
 
 
 def _said(ask: ChangeAsk, cluster: str, timeline: Timeline, now: datetime) -> str:

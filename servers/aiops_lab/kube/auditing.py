@@ -14,9 +14,12 @@ from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from aiops_lab.kube.bodies import decode_object
+from aiops_lab.kube.errors import ApiError
 from aiops_lab.kube.requests import LoggedRequest
 
 MOST = 20_000
+PROTOBUF, MAGIC = "application/vnd.kubernetes.protobuf", b"k8s\x00"
 BODILESS = frozenset({"configmaps", "secrets", "serviceaccounts", "tokenreviews"})
 _WITH_BODY = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
@@ -44,19 +47,20 @@ class AuditLog:
         """Note a request that may have changed something."""
         if not entry.mutating:
             return
+        sent = _sent(entry, body)
         told = {
             "user": entry.impersonator or entry.user,
             "agent": entry.user_agent,
             "verb": entry.verb,
             "status": entry.status,
             "uri": entry.path,
-            "body": _body(entry, body),
+            "body": None if entry.resource in BODILESS else sent,
             "impersonated": entry.user if entry.impersonator else "",
         }
         ref = {
             "resource": entry.resource,
             "namespace": entry.namespace,
-            "name": entry.name,
+            "name": entry.name or _name(sent),
             "apiGroup": group,
             "subresource": entry.subresource,
         }
@@ -88,15 +92,22 @@ class AuditLog:
         self.records.append(AuditRecord(at, event))
 
 
-def _body(entry: LoggedRequest, body: bytes) -> Any:
-    """The request's object; EKS's policy keeps none of ConfigMaps and Secrets. A dry run is logged too."""
-    if entry.resource in BODILESS or entry.verb not in _WITH_BODY or not body:
+def _sent(entry: LoggedRequest, body: bytes) -> Any:
+    """The object in the request. A dry run is logged too."""
+    if entry.verb not in _WITH_BODY or not body:
         return None
+    kind = PROTOBUF if body.startswith(MAGIC) else "application/json"
     try:
-        found = json.loads(body)
-    except ValueError:  # YAML of an apply, protobuf
+        found = decode_object(body, kind, entry.resource)
+    except ApiError:  # a JSON patch, YAML of an apply
         return None
-    return found if isinstance(found, dict) else None
+    return found
+
+
+def _name(sent: Any) -> str:
+    """The reference is completed from the object, at every level (apiserver pkg/audit/request.go)."""
+    meta = (sent or {}).get("metadata")
+    return str(meta.get("name") or "") if isinstance(meta, dict) else ""
 
 
 def _uri(ref: Mapping[str, str]) -> str:

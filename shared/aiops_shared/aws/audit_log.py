@@ -15,6 +15,7 @@ from typing import Any
 import anyio
 
 from aiops_shared.aws.eks_cluster import EksCluster
+from aiops_shared.aws.listing import required
 from aiops_shared.errors import AiopsError, InvalidInputError, NotConfiguredError, NotFoundError
 
 STREAMS = "/^kube-apiserver-audit/"
@@ -125,7 +126,7 @@ async def search_audit(eks: EksCluster, ask: AuditAsk, *, within_s: float = WITH
         )
     except NotFoundError as error:
         raise audit_is_off(eks.name) from error
-    found, done = await _polled(eks, str(started.get("queryId") or ""), within_s)
+    found, done = await _polled(eks, str(required(started, "queryId", "AWS logs start_query")), within_s)
     records = tuple(_records(found.get("results")))
     return AuditFound(
         records=records,
@@ -148,7 +149,7 @@ async def _polled(eks: EksCluster, query_id: str, within_s: float) -> tuple[dict
     wait_s, ends_at = FIRST_POLL_S, anyio.current_time() + within_s
     while True:
         found = dict(await eks.call("logs", "get_query_results", queryId=query_id))
-        if found.get("status") not in {"Scheduled", "Running"}:
+        if required(found, "status", "AWS logs get_query_results") not in {"Scheduled", "Running"}:
             return found, found.get("status") == "Complete"
         if anyio.current_time() + wait_s > ends_at:
             await _stopped(eks, query_id)

@@ -13,6 +13,7 @@ from typing import Any
 
 from aiops_shared.aws.clients import AwsItems
 from aiops_shared.aws.eks_cluster import EksCluster
+from aiops_shared.aws.listing import listed
 
 SOURCES = {
     "eks.amazonaws.com": "eks",
@@ -76,7 +77,8 @@ async def lookup_writes(eks: EksCluster, since: datetime, until: datetime) -> tu
 
 
 async def _lookup(eks: EksCluster, since: datetime, until: datetime, key: str, value: str) -> AwsItems:
-    return await eks.every(
+    return await listed(
+        eks,
         "cloudtrail",
         "lookup_events",
         "Events",
@@ -84,7 +86,7 @@ async def _lookup(eks: EksCluster, since: datetime, until: datetime, key: str, v
         LookupAttributes=[{"AttributeKey": key, "AttributeValue": value}],
         StartTime=since,
         EndTime=until,
-        PaginationConfig={"PageSize": 50},
+        MaxResults=50,
     )
 
 

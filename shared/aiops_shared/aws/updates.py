@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 
 from aiops_shared.aws.eks_cluster import EksCluster
+from aiops_shared.aws.listing import listed, required
 from aiops_shared.errors import AiopsError
 
 MOST_LISTS, MOST_UPDATES, AT_ONCE = 30, 60, 6
@@ -40,15 +41,15 @@ async def updates_of(eks: EksCluster, since: datetime, until: datetime) -> tuple
 
     async def names(kind: str, operation: str, key: str) -> None:
         try:
-            found = await eks.every("eks", operation, key, at_most=100, clusterName=eks.name)
+            found = await listed(eks, "eks", operation, key, at_most=100, clusterName=eks.name)
             subjects.extend((kind, str(name)) for name in found.items)
         except AiopsError as error:
             problems.append(f"{key}: {error.wire()[:200]}")
 
     async def ids(kind: str, name: str) -> None:
         try:
-            found = await eks.every(
-                "eks", "list_updates", "updateIds", at_most=100, **_about(eks, kind, name)
+            found = await listed(
+                eks, "eks", "list_updates", "updateIds", at_most=100, **_about(eks, kind, name)
             )
             lists.extend((kind, name, str(one)) for one in found.items)
         except AiopsError as error:
@@ -71,10 +72,11 @@ async def updates_of(eks: EksCluster, since: datetime, until: datetime) -> tuple
     async def read(kind: str, name: str, update_id: str) -> None:
         try:
             answer = await eks.call("eks", "describe_update", updateId=update_id, **_about(eks, kind, name))
+            told = required(answer, "update", "AWS eks describe_update")
         except AiopsError as error:
             problems.append(f"update {update_id}: {error.wire()[:200]}")
             return
-        if (one := _update(kind, name, answer.get("update") or {})) is not None and since <= one.at <= until:
+        if (one := _update(kind, name, told)) is not None and since <= one.at <= until:
             found.append(one)
 
     await _all([partial(read, *one) for one in lists[:MOST_UPDATES]])

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from aiops_shared.aws.audit_log import AuditAsk, audit_is_off, keeps_audit, search_audit
+from aiops_shared.aws.audit_log import AuditAsk, audit_is_off, keeps_audit, log_group, search_audit
 from aiops_shared.aws.eks_cluster import EksCluster
 from aiops_shared.aws.trail import TrailCall, lookup_writes
 from aiops_shared.aws.updates import EksUpdate, updates_of
@@ -50,7 +50,8 @@ async def audit(eks: EksCluster, span: Span, kinds: Mapping[str, str], redact: R
     changes = tuple(audit_changes(found.records, dict(kinds), redact))
     gaps = (found.cut,) if found.cut else ()
     says = f"{len(found.records)} writes; {found.bytes_scanned / MEGABYTE:.1f} MB scanned (billed per GB)"
-    return Told("audit", changes, gaps, f"Logs Insights on /aws/eks/{eks.name}/cluster: {found.query}", says)
+    asked = f"Logs Insights on {log_group(eks.name)}: writes that succeeded, newest first"
+    return Told("audit", changes, gaps, asked, says)
 
 
 async def _kept(eks: EksCluster) -> bool:
