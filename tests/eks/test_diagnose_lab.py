@@ -56,9 +56,6 @@ HELD_OUT = (
 )
 # One of each kind that every diagnosis looks at, and what the API server measures of itself.
 LISTS = 12 + sum(one.when is always for one in FURTHER)
-and
-the
-metrics
 WELL = ("healthy", "pod-crashloop-recovered", "oom-once", "manifest-scan")
 
 
