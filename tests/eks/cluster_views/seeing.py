@@ -8,6 +8,7 @@ async with seen("healthy", monkeypatch) as view:
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from aiops_shared.settings import AwsSettings, Settings
 from tests.eks.lab_reading import LabTime
 from tests.eks.reading import Answered, connect, records, tokens
 from tests.fakes.kube import FakeSensitive
-from tests.lab_fixture import running_lab
 
+T0 = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)  # the day that EKS's calendar in the lab is of
 WITHOUT = ("AIOPS_CLUSTERS_FILE", "AIOPS_KUBE_CONTEXT", "AWS_PROFILE", "AWS_SESSION_TOKEN", "KUBECONFIG")
 
 
@@ -68,7 +69,8 @@ async def seen(
     """The tools with a lab behind them; AWS has `timeout_s` for one operation with its retries; `table` is
     the operator's table of accounts and clusters.
     """
-    async with running_lab(scenario, seed) as lab:
+    async with Lab(scenario, seed=seed, start=T0) as lab:
+        lab.clock.pause()
         for name in WITHOUT:
             monkeypatch.delenv(name, raising=False)
         for name, value in lab.export(identity).items():

@@ -1,4 +1,4 @@
-"""`list_clusters` over accounts and regions: support, health, reach; a place that fails is a row that says why."""
+"""`list_clusters` over accounts and regions: support, health, reach; a place that fails is a row with why."""
 
 from pathlib import Path
 
