@@ -5,13 +5,13 @@ comments and order with them (`splicing.py`). Secret values are masked before an
 goes to a model. A document that cannot be written in place is written anew, and that is said.
 """
 
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from aiops_eks.diagnosis.scanning.placing import Document, Sheet
+from aiops_eks.diagnosis.scanning.scan import copied
 from aiops_eks.diagnosis.scanning.splicing import CannotSpliceError, same_value, spliced
 from aiops_eks.diagnosis.scanning.subjects import Obj
 from aiops_shared.errors import InvalidInputError
@@ -94,7 +94,7 @@ def _after(sheet: Sheet, repaired: list[Obj]) -> list[tuple[Document, Obj | None
             continue
         whole = found[place.document.number]
         if whole is None:
-            whole = found[place.document.number] = deepcopy(place.document.obj)
+            whole = found[place.document.number] = copied(place.document.obj)
         whole["items"][int(place.prefix[len("items[") : -1])] = after
     return [(document, found[document.number]) for document in sheet.documents]
 

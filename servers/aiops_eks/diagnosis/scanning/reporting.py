@@ -11,7 +11,8 @@ from aiops_eks.diagnosis.scanning.checking import SERIOUS, Policy, ScanReport
 from aiops_eks.diagnosis.scanning.organisation import NO_RULES, RuleBook
 from aiops_eks.diagnosis.scanning.patching import Patch, patched
 from aiops_eks.diagnosis.scanning.placing import Sheet, json_path
-from aiops_eks.diagnosis.scanning.scan import Found, Repaired, checks_of, repair, scan
+from aiops_eks.diagnosis.scanning.scan import Found, Repaired, checks_of, copied, repair, scan
+from aiops_eks.diagnosis.scanning.shape import may_hide
 from aiops_eks.diagnosis.scanning.subjects import Obj, identity
 from aiops_shared.errors import InvalidInputError
 from aiops_shared.results import SEVERITIES, Cell, Evidence, Table
@@ -57,8 +58,10 @@ class Scanned:
 def report(sheet: Sheet, policy: Policy, *, fix: bool, rules: RuleBook = NO_RULES) -> Scanned:
     """Scan, repair when asked for, and word it. Raises InvalidInputError for text without objects."""
     objects = _checked(sheet)
-    found = scan(objects, policy, rules)
-    repaired = repair(objects, policy, rules) if fix else None
+    wished: list[Obj] = copied(objects) if fix else objects
+    odd = may_hide(sheet.text)
+    found = scan(wished, policy, rules, may_hide=odd)
+    repaired = repair(wished, found, policy, rules, may_hide=odd) if fix else None
     patch = patched(sheet, repaired.objects) if repaired else Patch()
     left = repaired.left if repaired else []
     groups = _grouped(found, left if repaired else None, few=len(objects) <= FEW)
@@ -85,7 +88,7 @@ def report(sheet: Sheet, policy: Policy, *, fix: bool, rules: RuleBook = NO_RULE
         truncated=omitted > 0 or sheet.omitted > 0,
         untrusted=("summary", "findings", "patched", "notes", "warnings"),
     )
-    return Scanned(answer, tuple(repaired.objects if repaired else objects))
+    return Scanned(answer, tuple(wished))
 
 
 def _checked(sheet: Sheet) -> list[Obj]:

@@ -75,25 +75,30 @@ def _mounts(spot: Spot, container: dict[str, Any], at: str) -> Iterator[Hit]:
 _HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
+def may_hide(text: str) -> bool:
+    """Whether a YAML text can hold such characters, as they are or escaped: a cheap first look."""
+    return "\\" in text or _HIDDEN.search(text) is not None
+
+
 def hidden(spot: Spot) -> Iterator[Hit]:
     """Characters that a reviewer does not see."""
-    for path, text in _words(spot.obj, "", 0):
+    for path, text in _words(spot.obj, "") if spot.file.may_hide else ():
         if (not text.isascii() or not text.isprintable()) and (found := _HIDDEN.search(text)):
             says = f"holds the hidden character U+{ord(found[0]):04X}: it reads other than it is"
             yield Hit(path[:200], says, fixable=False)
 
 
-def _words(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
+def _words(value: Any, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, dict):
         for key, item in value.items():
             below = f"{path}.{key}" if path else key
             yield path or "metadata", key
-            yield from _words(item, below, depth + 1)
+            yield from _words(item, below)
     elif isinstance(value, list):
         for place, item in enumerate(value):
-            yield from _words(item, f"{path}[{place}]", depth + 1)
+            yield from _words(item, f"{path}[{place}]")
 
 
 _FIX = "correct it: the API server refuses it"

@@ -61,6 +61,7 @@ class Together:
     """The objects that were sent together: what one says of another can be checked."""
 
     objects: tuple[Obj, ...] = ()
+    may_hide: bool = True  # whether the text could hold characters that nobody sees
 
     @cached_property
     def _by_kind(self) -> dict[tuple[str, str], list[Obj]]:
