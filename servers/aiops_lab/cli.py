@@ -17,6 +17,7 @@ import typer
 if TYPE_CHECKING:
     import httpx
 
+    from aiops_lab.fleet import Fleet
     from aiops_lab.run import Lab, Ports
 
 app = typer.Typer(
@@ -65,6 +66,9 @@ def up(
     port: Annotated[
         int, typer.Option(min=0, max=65533, help="First of three ports: control, Kubernetes, AWS; 0: any.")
     ] = 0,
+    clusters: Annotated[
+        int, typer.Option(min=1, max=20, help="How many; several come with an operator's table.")
+    ] = 1,
 ) -> None:
     """Start a lab and keep it running until Ctrl-C.
 
@@ -79,7 +83,11 @@ def up(
 
     try:
         ports = ports_class(control=port, kube=port + 1, aws=port + 2) if port else ports_class()
-        lab = lab_class(scenario, seed=seed, host=host, ports=ports)
+        lab: Lab | Fleet = lab_class(scenario, seed=seed, host=host, ports=ports)
+        if clusters > 1:
+            if host != "127.0.0.1":
+                _fail("--host: several clusters listen on 127.0.0.1")
+            lab = _fleet(clusters, scenario, seed, ports)
         if identity not in lab.directory.principals:
             _fail(f"--as {identity}: not known; known are {', '.join(lab.directory.principals)}")
         anyio.run(_serve, lab, identity, export)
@@ -87,7 +95,13 @@ def up(
         _fail(str(error).removeprefix("lab: "))
 
 
-async def _serve(lab: "Lab", identity: str, export: Path | None) -> None:
+def _fleet(clusters: int, scenario: str, seed: int, ports: "Ports") -> "Fleet":
+    from aiops_lab.fleet import Fleet, usual
+
+    return Fleet(usual(clusters, scenario), seed=seed, ports=ports)
+
+
+async def _serve(lab: "Lab | Fleet", identity: str, export: Path | None) -> None:
     """Run the lab until SIGINT or SIGTERM; if its machinery breaks, that error ends the command."""
     import anyio
 

@@ -76,6 +76,27 @@ def test_the_export_file_is_there_when_everything_answers_and_gone_after_sigterm
         assert not Path(variables["KUBECONFIG"]).parent.exists()
 
 
+def test_several_clusters_come_with_an_operators_table(tmp_path: Path) -> None:
+    export = tmp_path / "lab.env"
+    with lab_up(export, "--clusters", "3", "--as", "aiops-reader") as child:
+        variables = sourced(export)
+        table = Path(variables["AIOPS_CLUSTERS_FILE"]).read_text(encoding="utf-8")
+        assert table.count("- name:") == 3
+        assert table.count("account_id: '444455556666'") == 2
+        contexts = subprocess.run(
+            ["kubectl", "config", "get-contexts", "-o", "name"],
+            env={**BARE, **variables, "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert "444455556666/us-east-1/payments" in contexts.stdout.split()
+        child.send_signal(signal.SIGTERM)
+        _, err = child.communicate(timeout=10)
+        assert (child.returncode, err) == (0, "")
+        assert not Path(variables["AIOPS_CLUSTERS_FILE"]).exists()
+
+
 def test_ctrl_c_ends_it_cleanly_and_leaves_a_file_that_another_lab_wrote(tmp_path: Path) -> None:
     export = tmp_path / "lab.env"
     with lab_up(export) as child:

@@ -76,8 +76,9 @@ class AccessKey:
 
 
 def _called(principal: Principal) -> str:
-    """What tells it from one of the same name in another account."""
-    return principal.name if principal.account == ACCOUNT_ID else principal.account[-4:] + principal.name
+    """What tells it from one of the same name in another account, within the nine letters of an id."""
+    at_home = principal.account == ACCOUNT_ID
+    return principal.name if at_home else principal.name[-5:] + principal.account[-4:]
 
 
 def _unique_id(prefix: str, name: str) -> str:
