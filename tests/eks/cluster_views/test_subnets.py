@@ -84,7 +84,7 @@ async def test_subnets_that_are_only_tagged_for_pods_and_reserved_ranges_are_sho
 
 
 async def test_a_source_that_fails_is_named_and_the_others_stand(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with seen("healthy", monkeypatch, timeout_s=3) as view:
+    async with seen("healthy", monkeypatch, timeout_s=5) as view:
         view.lab.fail_aws("ec2", "DescribeNetworkInterfaces", code="UnauthorizedOperation")
         answer = await view.describe("subnets")
         assert "ec2:DescribeNetworkInterfaces is not allowed" in gaps(answer)

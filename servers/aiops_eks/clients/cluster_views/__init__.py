@@ -5,11 +5,13 @@ its own deadline; one that fails is a warning in the answer, never its end. With
 is a gap too: show what the others said.
 """
 
+from aiops_eks.clients.cluster_views.access import access
 from aiops_eks.clients.cluster_views.addons import addons
 from aiops_eks.clients.cluster_views.base import View
 from aiops_eks.clients.cluster_views.capabilities import capabilities
 from aiops_eks.clients.cluster_views.control_plane import control_plane
 from aiops_eks.clients.cluster_views.insights import insights
+from aiops_eks.clients.cluster_views.nodepools import nodepools
 from aiops_eks.clients.cluster_views.nodes import nodes
 from aiops_eks.clients.cluster_views.subnets import subnets
 
@@ -20,4 +22,6 @@ VIEWS: dict[str, View] = {
     "control_plane": control_plane,
     "nodes": nodes,
     "subnets": subnets,
+    "nodepools": nodepools,
+    "access": access,
 }

@@ -17,10 +17,10 @@ from aiops_shared.errors import AiopsError
 from aiops_shared.results import Evidence
 
 MOST_NODES, MOST_PODS = 10_000, 50_000
-NAMED, NAMED_FULL = 10, 60
-GROUPS, GROUPS_FULL = 10, 60
-CONDITIONS = 8
-MESSAGE_CHARS = 110
+NAMED, NAMED_FULL = 8, 60
+GROUPS, GROUPS_FULL = 8, 60
+CONDITIONS = 6
+MESSAGE_CHARS, WHY_CHARS = 90, 130
 PODS_WITHIN_S = 15.0
 MOST_BEHIND = 3  # minors a kubelet may be older than the API server (Kubernetes version skew policy)
 _ACTIVE = "status.phase!=Succeeded,status.phase!=Failed"
@@ -124,8 +124,8 @@ def _why(one: NodeSeen, scene: Scene) -> str:
     if one.cordoned:
         when = ago(seconds_since(scene.now, one.cordoned_at))
         by = f" by {one.cordoned_by}" if one.cordoned_by else ""
-        said.append(f"cordoned{f' {when} ago' if when else ''}{by}")
-    return "; ".join(said)
+        said.insert(0, f"cordoned{f' {when} ago' if when else ''}{by}")
+    return "; ".join(said)[:WHY_CHARS]
 
 
 def _percent(part: int, whole: int) -> str | None:
