@@ -87,7 +87,22 @@ async def test_a_zone_that_another_began_to_drain_meanwhile_stops_the_execution(
 
 
 @pytest.mark.row("S34")
-async def test_the_fourth_drain_of_a_pool_in_an_hour_is_denied(stage: Stage) -> None:
+async def test_a_node_that_somebody_cordoned_meanwhile_makes_the_plan_stale(stage: Stage) -> None:
+    name = names(stage)[0]
+    plan = await planned(stage, action="cordon", names=[name])
+    forged = await stage.ask(
+        "execute_plan", plan_id=plan["plan_id"], confirm=plan["confirm"].replace("cordon", "drain")
+    )
+    assert forged.code == "confirm_mismatch"
+    edit(stage, name, unschedulable=True)
+    stale = await stage.execute(plan)
+    assert stale.code == "plan_stale", stale.text
+    assert "spec.unschedulable" in stale.error
+    assert stage.writes() == []
+
+
+@pytest.mark.row("S34")
+async def test_the_fourth_change_of_a_pool_in_an_hour_is_denied(stage: Stage) -> None:
     """The owner of a node is its pool (D9): other nodes of it count."""
     for name in names(stage)[:3]:
         done = (await stage.execute(await planned(stage, action="cordon", names=[name]))).data

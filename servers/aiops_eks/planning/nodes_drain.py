@@ -57,7 +57,7 @@ def drain(nodes: Nodes, wish: NodeWish) -> NodesDraft:
             FieldChange(
                 path=str(spot.ref),
                 before=f"{state_of(spot.obj)}, {counted(spot.moving, 'pod')} to move",
-                after=f"cordoned, evicted: {_by_owner(spot.moving)}",
+                after=f"cordoned, evicted: {_by_owner(nodes, spot.moving)}",
             )
             for spot in spots
         ),
@@ -99,16 +99,20 @@ def _owner_row(nodes: Nodes, uid: str) -> dict[str, object]:
     }
 
 
-def _by_owner(pods: Sequence[Obj]) -> str:
-    found = Counter(_owner_name(pod) for pod in pods)
+def _by_owner(nodes: Nodes, pods: Sequence[Obj]) -> str:
+    found = Counter(_owner_name(nodes, pod) for pod in pods)
     shown = [f"{name} {count}" if count > 1 else name for name, count in sorted(found.items())]
     rest = f" and {len(shown) - 12} more" if len(shown) > 12 else ""
     return ", ".join(shown[:12]) + rest if shown else "none"
 
 
-def _owner_name(pod: Obj) -> str:
+def _owner_name(nodes: Nodes, pod: Obj) -> str:
+    """The pod's workload as people call it: the Deployment above its ReplicaSet."""
     ref = controller_of(pod)
-    return f"{fields.namespace_of(pod)}/{ref.get('name')}" if ref else f"{label_of(pod)} (no controller)"
+    if ref is None:
+        return f"{label_of(pod)} (no controller)"
+    above = controller_of(nodes.owners.get(str(ref.get("uid")), {})) or ref
+    return f"{fields.namespace_of(pod)}/{above.get('name')}"
 
 
 def empty_dirs(pod: Obj) -> list[str]:
@@ -143,9 +147,17 @@ def _drain_warnings(nodes: Nodes, spots: Sequence[Spot], bare: Sequence[str]) ->
                     f"All {count} replicas of {fields.namespace_of(owner)}/{name_of(owner)} run on"
                     f" {spot.ref.name} and no budget guards them."
                 )
+    calm = [label_of(pod) for spot in spots for pod in spot.moving if _asks_for_peace(pod)]
+    if calm:
+        said.append(f"Karpenter was asked not to disturb {counted(calm, 'pod')} ({', '.join(calm[:3])}).")
     if nodes.draining is None:
         said.append("Whether other nodes are being drained is not known.")
-    return tuple(said[:8])
+    return tuple(said[:6])
+
+
+def _asks_for_peace(pod: Obj) -> bool:
+    """A batch run that would start anew (karpenter.sh, "Pod-Level Controls"); evictions do not heed it."""
+    return (at(pod, "metadata", "annotations") or {}).get("karpenter.sh/do-not-disrupt") == "true"
 
 
 def _drain_shows(nodes: Nodes, spots: Sequence[Spot], waves: Sequence[int], wait_s: float) -> dict[str, str]:

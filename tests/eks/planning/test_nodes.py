@@ -236,7 +236,7 @@ def test_a_bare_pod_cannot_be_given_back_and_empty_dirs_are_lost() -> None:
 
 
 def test_all_replicas_on_one_node_without_a_budget_are_warned_of() -> None:
-    above = {
+    above: Obj = {
         "apiVersion": "apps/v1",
         "kind": "ReplicaSet",
         "metadata": {"name": "web-h1", "namespace": "shop", "uid": "u-web-h1"},
@@ -244,12 +244,33 @@ def test_all_replicas_on_one_node_without_a_budget_are_warned_of() -> None:
         "status": {"readyReplicas": 2},
     }
     here = spot(node(), owned("web-1"), owned("web-2"))
+    above["metadata"]["ownerReferences"] = [owner("Deployment", "web", "u-web")]
     found = drained(here, owners={"u-web-h1": above})
+    assert found.diff[0].after == "cordoned, evicted: shop/web 2"
     assert found.warnings == ("All 2 replicas of shop/web-h1 run on n1 and no budget guards them.",)
     gate = found.targets[0].steps[1].gate
     assert gate is not None
     assert gate.args["owners"][0]["ready"] == 2
     assert drained(here, owners={"u-web-h1": above}, budgets=guarded(1)).warnings == ()
+
+
+def test_pods_that_ask_not_to_be_disturbed_and_unknown_drains_are_said() -> None:
+    batch = owned("run-1", "Job", "run")
+    batch["metadata"]["annotations"] = {"karpenter.sh/do-not-disrupt": "true"}
+    said = drained(spot(node(), batch, owned("sick", ready=False)), draining=None)
+    assert said.warnings == (
+        "Karpenter was asked not to disturb 1 pod (shop/run-1).",
+        "Whether other nodes are being drained is not known.",
+    )
+    assert said.shows["not_ready"] == "1 of the pods that move"
+
+
+def test_a_drain_of_several_nodes_says_its_order_and_others_no_rollout() -> None:
+    found = drained(spot(node("n1")), spot(node("n2", "b")))
+    assert found.shows["rollout"].endswith("n1 (a), n2 (b)")
+    assert found.shows["blocked_now"] == "nothing"
+    many = [pod(f"bare-{number:02}") for number in range(12)]
+    assert "and 2 more pods without a controller" in drained(spot(node(), *many)).lost
 
 
 @pytest.mark.parametrize(
@@ -382,4 +403,6 @@ def test_a_plan_over_twenty_nodes_is_small_and_can_be_stored() -> None:
     assert len(plan.targets) == 20
     assert len(plan.model_dump_json()) < 60_000
     assert len(plan.confirm) <= 900
+    calm = changes.draft("cordon", nodes(*spots), NO_WISH)
+    assert plan_of(calm, nodes(*spots), judged, stamp).blast_radius.says.endswith("running pods stay")
     assert request_of(draft, judged.facts, Caller(name="anna")).kind == "Node"
