@@ -158,15 +158,15 @@ def _renewed(page: str, rows: list[Row]) -> str:
 
 
 def lists() -> list[Row]:
-    """Large lists in the lab."""
-    return [row for pods in (5_000, 10_000) for row in in_lab(pods, inherited(*KEPT))]
+    """Large lists and diagnoses in the lab."""
+    return [row for pods in (5_000, 10_000, 20_000) for row in in_lab(pods, inherited(*KEPT))]
 
 
 PARTS: dict[str, tuple[str, Callable[[], list[Row]]]] = {
     "starts": ("cold starts", starts),
     "answers": ("answers of the demo", lambda: anyio.run(answers)),
     "gate": ("the gate", lambda: anyio.run(gate)),
-    "lists": ("lists of 5,000 and 10,000 simulated pods", lists),
+    "lists": ("lists and diagnoses of 5,000, 10,000 and 20,000 simulated pods", lists),
     "real": ("5,000 pods on a real API server", lambda: on_real_plane(5_000, inherited(*KEPT))),
     "faults": ("60 planted faults, ours and the peers", lambda: found_faults(SERVER, inherited(*KEPT))),
 }

@@ -20,7 +20,7 @@ NAMESPACES = (
 )
 _PARTS = ("api", "web", "worker", "consumer", "sync", "cache", "gateway", "scheduler", "indexer", "relay")
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # k8s.io/apimachinery/pkg/util/rand
-NODES = 120
+NODES = 200
 REGISTRY = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
 
 
@@ -68,7 +68,7 @@ class Maker:
         name = f"{workload.replica_set}-{self.letters(5)}"
         born = self.stamp(days=self.rng.randint(2, 20), seconds=self.rng.randint(0, 86_000))
         image = workload.image
-        node = f"ip-10-0-{self.rng.randint(0, NODES)}-17.ec2.internal"
+        node = f"ip-10-0-{self.rng.randint(0, NODES - 1)}-17.ec2.internal"
         labels = {
             "app": workload.app,
             "app.kubernetes.io/name": workload.app,

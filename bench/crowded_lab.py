@@ -20,9 +20,9 @@ def fill(store: Store, found: Crowd) -> None:
     """Put the crowd's objects into the store; nobody is told."""
     kept = store.snapshot()
     shelf = kept["shelf"]["objects"]
-    for kind, objects in (("Namespace", found.namespaces), ("Pod", found.pods), ("Event", found.events)):
-        held = shelf.setdefault(store.resource(kind).storage, {})
-        held.update({_key(each): each for each in objects})
+    for each in (*found.namespaces, *found.pods, *found.events, *found.around):
+        held = shelf.setdefault(store.resource(each["kind"]).storage, {})
+        held[_key(each)] = each
     store.restore(kept)
 
 

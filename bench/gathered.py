@@ -5,6 +5,7 @@ from datetime import datetime
 from random import Random
 
 from bench.crowd import NAMESPACES, Maker, Obj, healthy, uid
+from bench.furniture import agents, config_maps, controllers, nodes
 from bench.planted import Truth, planted
 
 SEED = 20
@@ -17,6 +18,7 @@ class Crowd:
     namespaces: tuple[Obj, ...]
     pods: tuple[Obj, ...]
     events: tuple[Obj, ...]
+    around: tuple[Obj, ...]  # nodes, controllers, ConfigMaps
     truths: tuple[Truth, ...]
 
     @property
@@ -31,10 +33,13 @@ def crowd(now: datetime, count: int, *, scattered: bool) -> Crowd:
     """`count` healthy pods and sixty faults, spread over the namespaces; the same names each time."""
     maker = Maker(now, Random(SEED))
     broken = list(planted(maker, scattered=scattered))
+    daemons = tuple(agents(maker))
+    pods = (*daemons, *healthy(maker, max(0, count - len(daemons))), *(pod for pod, _, _ in broken))
     return Crowd(
         namespaces=tuple(_namespace(maker, name) for name in NAMESPACES),
-        pods=(*healthy(maker, count), *(pod for pod, _, _ in broken)),
+        pods=pods,
         events=tuple(event for _, events, _ in broken for event in events),
+        around=(*nodes(maker), *controllers(maker, pods), *config_maps(maker, NAMESPACES, pods)),
         truths=tuple(truth for _, _, truth in broken),
     )
 

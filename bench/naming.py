@@ -43,6 +43,17 @@ class Heard:
             for name in (row["name"], *(f"{stem}{ending}" for ending in row.get("alike", "").split())):
                 self.about((row["namespace"], name), f"{row['health']} {row.get('cause', '')}")
 
+    def in_roll(self, answer: Mapping[str, Any]) -> None:
+        """Take the pods of a diagnosis: `shop/web-5d7: -abc -def; cart/pay-0`, by state and cause."""
+        columns = answer["pods"]["columns"]
+        for values in answer["pods"]["rows"]:
+            row = dict(zip(columns, values, strict=True))
+            for one in row["pods"].split("; "):
+                stem, _, endings = one.partition(": ")
+                namespace, _, name = stem.partition("/")
+                for ending in endings.split() or [""]:
+                    self.about((namespace, f"{name}{ending}"), f"{row['code']} {row['state']} {row['cause']}")
+
     def in_lines(self, text: str, pods: Iterable[Pod]) -> None:
         """Take a table as text: a line speaks for the pod whose namespace and name stand in it."""
         wanted = set(pods)

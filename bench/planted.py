@@ -8,7 +8,7 @@ holds words that any honest answer must contain, whatever its form: it is matche
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from bench.crowd import NAMESPACES, REGISTRY, Maker, Obj
+from bench.crowd import NAMESPACES, NODES, REGISTRY, Maker, Obj
 from bench.damage import (
     Damage,
     crashing,
@@ -63,8 +63,8 @@ def planted(maker: Maker, *, scattered: bool) -> Iterator[tuple[Obj, list[Obj], 
         place += 7 if not scattered else fault.pods
 
 
-_NODES = "0/120 nodes are available: "
-_PREEMPTION = " preemption: 0/120 nodes are available: 120 Preemption is not helpful for scheduling."
+_NODES = f"0/{NODES} nodes are available: "
+_PREEMPTION = f" preemption: 0/{NODES} nodes are available: {NODES} Preemption is not helpful for scheduling."
 _RUNC = (
     "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create "
     'failed: unable to start container process: error during container init: exec: "/app/serve": '
@@ -197,7 +197,7 @@ FAULTS: tuple[Fault, ...] = (
         4,
         _PENDING,
         ("Insufficient cpu",),
-        unschedulable(f"{_NODES}120 Insufficient cpu.{_PREEMPTION}"),
+        unschedulable(f"{_NODES}{NODES} Insufficient cpu.{_PREEMPTION}"),
     ),
     Fault(
         "taint not tolerated",
@@ -206,8 +206,8 @@ FAULTS: tuple[Fault, ...] = (
         _PENDING,
         ("taint", "dedicated"),
         unschedulable(
-            f"{_NODES}114 Insufficient nvidia.com/gpu, 6 node(s) had untolerated taint {{dedicated: ml}}."
-            + _PREEMPTION
+            f"{_NODES}{NODES - 6} Insufficient nvidia.com/gpu, 6 node(s) had untolerated taint "
+            "{dedicated: ml}." + _PREEMPTION
         ),
     ),
     Fault(
@@ -216,7 +216,7 @@ FAULTS: tuple[Fault, ...] = (
         2,
         _PENDING,
         ("affinity|selector",),
-        unschedulable(f"{_NODES}120 node(s) didn't match Pod's node affinity/selector.{_PREEMPTION}"),
+        unschedulable(f"{_NODES}{NODES} node(s) didn't match Pod's node affinity/selector.{_PREEMPTION}"),
     ),
     Fault(
         "volume claim is not bound",

@@ -17,7 +17,7 @@ import orjson
 
 from bench.crowd import Obj
 from bench.gathered import Crowd, crowd
-from bench.listing import measure, rows_of, this_moment
+from bench.listing import DIAGNOSE, LIST, measure, rows_of, this_moment
 from bench.rows import Row
 from tests.cluster.control_plane import BARE, ControlPlane, assets, running_control_plane
 
@@ -44,8 +44,12 @@ def on_real_plane(pods: int, base: Mapping[str, str]) -> list[Row]:
             "KUBECONFIG": str(plane.kubeconfig()),
             "AIOPS_KUBE_CONTEXT": "real",
         }
-        measured = measure(environment, found.suspects)
-        return [*rows_of(what, measured), _raw_forms(plane, pods)]
+        rows = [
+            row
+            for question in (LIST, DIAGNOSE)
+            for row in rows_of(what, measure(environment, found.suspects, None, question), question)
+        ]
+        return [*rows, _raw_forms(plane, pods)]
 
 
 def put(plane: ControlPlane, found: Crowd) -> None:
@@ -63,16 +67,13 @@ def put(plane: ControlPlane, found: Crowd) -> None:
 
 
 def _puts(found: Crowd) -> Iterator[dict[str, Any]]:
-    for plural, objects in (
-        ("namespaces", found.namespaces),
-        ("pods", found.pods),
-        ("events", found.events),
-    ):
-        for obj in objects:
-            about = obj["metadata"]
-            place = [about["namespace"]] if "namespace" in about else []
-            key = "/".join(["", "registry", plural, *place, about["name"]])
-            yield {"requestPut": {"key": _wire(key.encode()), "value": _wire(orjson.dumps(_stored(obj)))}}
+    for obj in (*found.namespaces, *found.around, *found.events, *found.pods):
+        about = obj["metadata"]
+        place = [about["namespace"]] if "namespace" in about else []
+        # Nodes lie in etcd under their oldest name (kubernetes, registry/core/node).
+        plural = "minions" if obj["kind"] == "Node" else f"{obj['kind'].lower()}s"
+        key = "/".join(["", "registry", plural, *place, about["name"]])
+        yield {"requestPut": {"key": _wire(key.encode()), "value": _wire(orjson.dumps(_stored(obj)))}}
 
 
 def _stored(obj: Obj) -> Obj:

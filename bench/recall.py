@@ -94,6 +94,10 @@ async def ours(
                 found.append(talk.so_far("one call" if talk.calls == 1 else "all pages"))
             if not cursor:
                 break
+        asked = Talk(client, truths)
+        result = await asked.call("diagnose")
+        asked.heard.in_roll(result.structured_content or {})
+        found.append(asked.so_far("diagnose, one call"))
     return found
 
 
