@@ -124,11 +124,6 @@ def entry_checks(
         checks += said
         if mapping is not None:
             return checks, mapping
-        if not by_entry and entries and _same(found, [one.principal for one in entries]):
-            words = "there is an access entry, and the cluster's mode CONFIG_MAP does not look at entries"
-            checks.append(
-                Check("authentication mode", FAULT, words, "set the mode to API_AND_CONFIG_MAP (IaC)")
-            )
     elif mappings and _same(found, [one.arn for one in mappings]):
         words = "aws-auth maps it, and the cluster's mode API does not look at aws-auth"
         checks.append(
