@@ -21,6 +21,7 @@ from aiops_lab.scenarios import SCENARIOS
 from aiops_lab.scenarios.base import Expected, Scenario
 from aiops_lab.scenarios.images import Image
 from aiops_lab.scenarios.names import Names, cast
+from aiops_lab.world.argo import Argo
 from aiops_lab.world.autoscaling import Autoscalers
 from aiops_lab.world.cache import Cache
 from aiops_lab.world.cluster import Cluster, Controller
@@ -35,6 +36,7 @@ from aiops_lab.world.events import Said
 from aiops_lab.world.evictions import TaintEvictions
 from aiops_lab.world.furniture import furnish
 from aiops_lab.world.ground import lay_ground
+from aiops_lab.world.histories import Histories
 from aiops_lab.world.jobs import Jobs
 from aiops_lab.world.kubelet import Kubelets
 from aiops_lab.world.namespaces import Namespaces
@@ -83,6 +85,7 @@ class World:
         self.cronjobs = CronJobs(self.cluster)
         self.drivers = Drivers()
         self.autoscalers = Autoscalers(self.cluster, self.kubelets)
+        self.argo = Argo(self.cluster, self._audit)
         self.provisioner = Provisioner(self.cluster)
         self.controllers: tuple[Controller, ...] = (
             Namespaces(self.cluster),
@@ -97,6 +100,8 @@ class World:
             Deployments(self.cluster),
             StatefulSets(self.cluster),
             DaemonSets(self.cluster),
+            Histories(self.cluster, "StatefulSet"),
+            Histories(self.cluster, "DaemonSet"),
             Jobs(self.cluster),
             self.cronjobs,
             Claims(self.cluster, self.drivers),
