@@ -50,6 +50,7 @@ WORDS = {
     *("policy", "fix", "action", "replicas", "memory_limit", "memory_request", "cpu_limit", "cpu_request"),
     *("image", "to_revision", "plan_id", "confirm", "action_id", "idempotency_key"),
     *("include", "principal"),
+    *("names", "nodepool", "taint", "wait_minutes"),  # of nodes
 }
 NEVER_WORDS = {
     "account_id",
