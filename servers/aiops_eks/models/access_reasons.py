@@ -1,8 +1,8 @@
 """Why a principal gets 403: one check after another, each with what it rests on and what to do.
 
 Called by the view of access. Pure, over what AWS and the cluster answered; what could not be read is said to
-be unknown and never taken for a fault. Sources: EKS guide, "Grant IAM users access to Kubernetes with EKS access
-entries", "aws-auth ConfigMap", "IAM roles for service accounts", "EKS Pod Identity".
+be unknown and never taken for a fault. Sources: EKS guide, "Grant IAM users access to Kubernetes with EKS
+access entries", "aws-auth ConfigMap", "IAM roles for service accounts", "EKS Pod Identity".
 """
 
 import re
