@@ -14,7 +14,9 @@ import pytest
 from fastmcp import Client
 from fastmcp.client.transports import FastMCPTransport
 
+from aiops_eks.clients.changes import ChangeReader
 from aiops_eks.clients.facts import FactsReader
+from aiops_eks.tools.changes import ChangeTools
 from aiops_eks.tools.diagnose import DiagnoseTools
 from aiops_lab.fleet import SECOND_ACCOUNT, ClusterSpec, Fleet
 from aiops_shared.app import build
@@ -93,6 +95,7 @@ async def asked(
     clusters = ClusterDirectory(settings, AwsClients(aws), time, CALLER)
     tools = [
         *read_tools(clusters, time, gate),
+        *ChangeTools(ChangeReader(clusters, time, redact)).tools(),
         *DiagnoseTools(FactsReader(clusters, time, gate, redact)).tools(),
     ]
     try:

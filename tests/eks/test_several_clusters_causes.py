@@ -7,7 +7,7 @@ import pytest
 from aiops_lab.scenarios.names import cast
 from aiops_lab.scenarios.registry_expired import FLEET_SEEDS, registry_of
 from tests.eks.reading import tokens
-from tests.fleet_fixture import PAY, SHOP, SHOP_EU, asked, running_fleet, three
+from tests.fleet_fixture import PAY, SHOP, SHOP_EU, asked, column, running_fleet, three
 
 T0 = datetime(2026, 11, 22, 10, 10, tzinfo=UTC)
 STORY = "registry-expired"
@@ -36,6 +36,13 @@ async def test_a_registry_whose_certificate_expired_is_one_cause_of_three_cluste
         assert tokens(found) <= 4_000
         assert seed or ended.endswith("T09:58:00Z")
         assert found["summary"].startswith("High: In 3 of 3 clusters")
+        changes = await stage.ask("list_changes", cluster="*", kind="deployment", namespace="production")
+        rollouts = dict(
+            zip(column(changes["changes"], "cluster"), column(changes["changes"], "object"), strict=True)
+        )
+        assert [rollouts[name].rpartition("/")[2] for name in (SHOP, SHOP_EU, PAY)] == names
+        assert column(changes["changes"], "at") == sorted(column(changes["changes"], "at"), reverse=True)
+        assert tokens(changes) <= 1_500
 
 
 async def test_another_reason_another_cluster_or_another_fault_stays_apart(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from aiops_eks.clients.fanout import Fanout, warned
 from aiops_eks.clients.namespaces import require_namespace
 from aiops_eks.clients.paging import cursor_at, digest, offset_of
 from aiops_eks.clients.wording import counted, cut
@@ -46,19 +47,45 @@ class ChangeReader:
     async def changes(self, ask: ChangeAsk) -> ChangeList:
         """The timeline. Raises InvalidInputError before any request, KindUnknownError, NotFoundError."""
         now = await self.clock.now()
-        since, until = _span(ask, now)
+        window = _span(ask, now)
+        if isinstance(ask.cluster, tuple):
+            return await self._several(ask, ask.cluster, window, now)
+        return await self._one(ask, ask.cluster, window, now)
+
+    async def _one(
+        self, ask: ChangeAsk, cluster: str | None, window: tuple[datetime, datetime], now: datetime
+    ) -> ChangeList:
         question = digest(ask.cluster, ask.namespace, ask.kind, ask.name, ask.since, ask.until)
         offset = offset_of(ask.cursor, question)
-        kube = await self.clusters.open(ask.cluster)
+        name, timeline = await self.timeline(ask, cluster, window)
+        return _answer(ask, name, timeline, offset, question, now)
+
+    async def _several(
+        self, ask: ChangeAsk, words: tuple[str, ...], window: tuple[datetime, datetime], now: datetime
+    ) -> ChangeList:
+        """The changes of the clusters that the words mean; where that is one, as of one."""
+        from aiops_eks.clients.changes_several import SeveralChanges
+
+        fanout = Fanout(self.clusters)
+        choice = await fanout.choose(words)
+        if len(choice.clusters) != 1:
+            return await SeveralChanges(self, fanout).page(ask, choice, window, now)
+        return warned(await self._one(ask, choice.clusters[0].word, window, now), choice.gaps)
+
+    async def timeline(
+        self, ask: ChangeAsk, cluster: str | None, window: tuple[datetime, datetime]
+    ) -> tuple[str, Timeline]:
+        """One cluster's name and what changed in it."""
+        kube = await self.clusters.open(cluster)
         kind = await _kind(kube, ask.kind)
         namespace = ask.namespace if kind is None or kind.namespaced else ""
         word = kind.kind if kind else _aws_kind(ask.kind)
-        span = Span(since, until, namespace, word, ask.name, kind.plural if kind else "")
-        eks, why = await self._aws_side(ask.cluster)
+        span = Span(*window, namespace, word, ask.name, kind.plural if kind else "")
+        eks, why = await self._aws_side(cluster)
         timeline = await read_changes(Sources(kube, self.redact, eks, why, self.journal), span)
         if not timeline.changes:
             await require_namespace(kube, namespace)
-        return _answer(ask, kube.cluster, timeline, offset, question, now)
+        return kube.cluster, timeline
 
     async def _aws_side(self, cluster: str | None) -> tuple[EksCluster | None, str]:
         """AWS, or why it is not asked. What fails there never takes the Kubernetes side with it."""
@@ -108,17 +135,18 @@ def _answer(
     return ChangeList(
         summary=_said(ask, cluster, timeline, now),
         total=len(timeline.changes),
-        changes=Table(columns=COLUMNS, rows=tuple(map(_row, page))),
+        changes=Table(columns=COLUMNS, rows=tuple(map(row_of, page))),
         evidence=evidence,
         warnings=warnings,
-        hint="" if page else _empty(ask),
+        hint="" if page else nothing_changed(ask),
         truncated=more,
         next_cursor=cursor_at(end, question) if more else "",
         untrusted=("changes",),
     )
 
 
-def _row(change: Change) -> tuple[Cell, ...]:
+def row_of(change: Change) -> tuple[Cell, ...]:
+    """A change as a row, by COLUMNS."""
     place = "/".join(part for part in (change.namespace, change.name) if part)
     early = f" (or up to {ago(change.within_s)} earlier)" if change.within_s else ""
     return (
@@ -135,10 +163,15 @@ def _row(change: Change) -> tuple[Cell, ...]:
 def _fitting(changes: Sequence[Change], left: int) -> list[Change]:
     """As many rows as the answer has room for, one at least: a page ends where the next begins."""
     for at, change in enumerate(changes):
-        left -= 24 + sum(len(str(cell or "").encode()) for cell in _row(change))
+        left -= row_bytes(change)
         if left < 0 and at:
             return list(changes[:at])
     return list(changes)
+
+
+def row_bytes(change: Change) -> int:
+    """About how much of an answer a row takes."""
+    return 24 + sum(len(str(cell or "").encode()) for cell in row_of(change))
 
 
 def _evidence(timeline: Timeline) -> tuple[Evidence, ...]:
@@ -170,7 +203,8 @@ def _said(ask: ChangeAsk, cluster: str, timeline: Timeline, now: datetime) -> st
     )
 
 
-def _empty(ask: ChangeAsk) -> str:
+def nothing_changed(ask: ChangeAsk) -> str:
+    """The hint of an answer without changes."""
     return (
         f"Searched since {ask.since}. Nothing changed, or the source that knows it is a coverage gap (see"
         " warnings), or it is older: give an earlier since."

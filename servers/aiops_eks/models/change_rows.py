@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from aiops_shared.kube.choosing import Where
 from aiops_shared.results import Answer, Table
 
 
@@ -12,7 +13,7 @@ from aiops_shared.results import Answer, Table
 class ChangeAsk:
     """Which changes to list. An absent namespace means all, and AWS with it."""
 
-    cluster: str | None = None
+    cluster: Where = None
     namespace: str = ""
     kind: str = ""
     name: str = ""

@@ -11,7 +11,7 @@ from aiops_shared.params import (
     AnyKind,
     AnyName,
     AnyNamespace,
-    Cluster,
+    Clusters,
     Cursor,
     Limit,
     SinceHour,
@@ -27,7 +27,7 @@ class ChangeTools:
 
     async def list_changes(
         self,
-        cluster: Cluster = None,
+        cluster: Clusters = None,
         namespace: AnyNamespace = None,
         kind: AnyKind = None,
         name: AnyName = None,
