@@ -99,7 +99,7 @@ def _lookups(kube: Kube, kind: str, obj: Obj, chain: list[tuple[str, str]]) -> I
         yield "Services", partial(_services, kube, namespace, labels)
         yield "PodDisruptionBudgets", partial(_budgets, kube, namespace, labels)
         yield "HorizontalPodAutoscalers", partial(_autoscalers, kube, namespace, chain)
-        refs = sorted(set(_references(spec)))[:MOST_REFS]
+        refs = sorted(set(references(spec)))[:MOST_REFS]
         for ref in refs:
             yield f"{ref.kind} {ref.name}", partial(_existing, kube, namespace, ref)
     if kind == "Pod" and text(spec, "nodeName"):
@@ -173,7 +173,7 @@ async def _pods(kube: Kube, namespace: str, selector: str) -> list[Relation]:
     return [total, *(Relation("Pod", name, "selected", word) for name, word in unwell[:5])]
 
 
-def _references(spec: Obj) -> Iterator[Relation]:
+def references(spec: Obj) -> Iterator[Relation]:
     """ConfigMaps, Secrets, claims and the service account that a pod needs."""
     for container in containers_of(spec):
         for source in items(container, "envFrom"):

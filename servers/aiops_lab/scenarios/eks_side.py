@@ -256,6 +256,14 @@ def _filling(stage: Stage, names: Names, rng: Random) -> None:
     for number in range(6):
         left_over = config_map(HOME, f"{names.others[0]}-build-{number}", {"log": "x" * 200})
         stage.put_at(rng.uniform(1, 40) * DAY_S, left_over)
+    # Nothing runs that reads this one, and it is in use all the same.
+    name = f"{names.others[0]}-asleep"
+    image = stage.publish(names.image(name, "1.0.0"), Image(serving("app")))
+    reads = [{"configMapRef": {"name": f"{name}-settings"}}]
+    pod = template({"app": name}, [container("app", image, envFrom=reads)])
+    stage.put_at(
+        3 * DAY_S, config_map(HOME, f"{name}-settings", {"MODE": "batch"}), deployment(HOME, name, 0, pod)
+    )
 
 
 SCENARIOS = (

@@ -15,6 +15,7 @@ NFM = "aws-network-flow-monitoring-agent"
 @pytest.mark.row("S13")
 @pytest.mark.row("S14")
 @pytest.mark.row("S15")
+@pytest.mark.timeout(90)  # five worlds
 async def test_the_inventory_is_told_whole_whatever_the_cast(monkeypatch: pytest.MonkeyPatch) -> None:
     async with seen("addon-inventory", monkeypatch) as view:
         for seed in range(5):

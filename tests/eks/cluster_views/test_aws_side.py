@@ -5,19 +5,24 @@ from datetime import timedelta
 
 import pytest
 
+from aiops_eks.clients.leftovers import leftovers
 from aiops_lab.aws.account import UsedApi
 from aiops_lab.aws.eks_state import Capability, EksState, Update
 from aiops_lab.kube.control_metrics import ControlPlaneMeter
 from aiops_lab.kube.faults import Fault
 from aiops_lab.scenarios.eks_side import filling_of
 from aiops_lab.scenarios.names import cast
+from aiops_shared.kube.api import KubeApi
 from tests.eks.cluster_views.seeing import T0, gaps, rows, seen
+from tests.eks.cluster_views.test_control_plane_figures import connected
 from tests.eks.reading import records
+from tests.lab_fixture import running_lab
 
 
 @pytest.mark.row("B16")
+@pytest.mark.timeout(90)  # five worlds
 async def test_a_database_near_its_quota_is_said_with_what_fills_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with seen("etcd-near-quota", monkeypatch) as view:
+    async with seen("etcd-near-quota", monkeypatch) as view, connected(view.lab) as connection:
         for seed in range(5):
             view.lab.reset("etcd-near-quota", seed)
             told = filling_of(cast(seed))
@@ -27,6 +32,15 @@ async def test_a_database_near_its_quota_is_said_with_what_fills_it(monkeypatch:
             assert "writes stop when it is full" in answer["summary"]
             stored = {row["resource"]: row["objects"] for row in rows(answer, "stored_objects")}
             assert told.objects.items() <= stored.items()
+            left = {
+                row["namespace"]: row for row in rows(answer, "unreferenced") if row["kind"] == "ConfigMap"
+            }
+            assert left["production"]["objects"] >= 6
+            assert "Nothing was removed" in gaps(answer)
+            whole = await leftovers(KubeApi("my-cluster", connection))
+            builds = {name for _, _, name in whole.found if "-build-" in name}
+            assert builds == {f"{cast(seed).others[0]}-build-{number}" for number in range(6)}
+            assert not [name for _, _, name in whole.found if "asleep" in name]
         assert view.lab.requests.writes() == []
 
 
@@ -193,3 +207,10 @@ async def test_capabilities_that_cannot_be_asked_are_unknown_and_not_absent(
             answer = await view.describe("capabilities")
             assert code in gaps(answer)
             assert rows(answer, "capabilities")[0]["status"] == "unknown"
+
+
+async def test_nothing_is_called_unused_when_a_referrer_could_not_be_read() -> None:
+    async with running_lab() as lab, connected(lab, "ci-cleanup") as connection:
+        found = await leftovers(KubeApi("my-cluster", connection))
+    assert found.found == ()
+    assert any("statefulsets.apps" in gap for gap in found.gaps)

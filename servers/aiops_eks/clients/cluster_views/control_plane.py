@@ -12,6 +12,7 @@ from aiops_eks.clients.aws_addons import AwsAddons
 from aiops_eks.clients.cluster_views.base import Scene, Section
 from aiops_eks.clients.control_plane import control_plane as measured
 from aiops_eks.clients.gathering import gathered
+from aiops_eks.clients.leftovers import leftovers
 from aiops_eks.models.aws_addons import ClusterUpdate, Read, Support
 from aiops_eks.models.control_plane import ControlPlaneFigures
 from aiops_shared.errors import AccessDeniedError, AiopsError, UnauthenticatedError
@@ -27,6 +28,7 @@ SLOW_ONE_S = 1.0
 SOON_DAYS = 90
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 TOP_OBJECTS = 6
+MOST_LEFTOVERS = 8
 
 
 @dataclass(slots=True)
@@ -50,12 +52,39 @@ async def control_plane(scene: Scene) -> Section:
     section.table("control_plane", ("fact", "value"), rows)
     _figure_tables(section, found.figures, quota_gb, full=scene.full)
     _update_table(section, scene, found.updates)
+    if scene.full or _share(found.figures, quota_gb) >= NEAR:
+        await _leftovers(section, scene)
     section.says = "; ".join(_concerns(scene, found, quota_gb)) or _well(scene, found)
     section.evidence += [
         Evidence(source="eks", query="DescribeCluster, DescribeClusterVersions, ListUpdates"),
         Evidence(source=f"Kubernetes API of {scene.kube.cluster}", query="kubectl get --raw /metrics"),
     ]
     return section
+
+
+def _share(figures: ControlPlaneFigures | None, quota_gb: int) -> float:
+    """How full the database is; 0 where that is not known."""
+    if figures is None or figures.database_bytes is None:
+        return 0.0
+    return figures.database_bytes / (quota_gb * GIB)
+
+
+async def _leftovers(section: Section, scene: Scene) -> None:
+    """What could be planned away: ConfigMaps and Secrets that nothing refers to."""
+    found = await leftovers(scene.kube)
+    section.warnings += [f"coverage_gap: control_plane: {gap}" for gap in found.gaps]
+    if not found.found:
+        return
+    section.table(
+        "unreferenced",
+        ("kind", "namespace", "objects", "for_example"),
+        found.by_namespace()[: None if scene.full else MOST_LEFTOVERS],
+    )
+    section.warnings.append(
+        f"{len(found.found)} of {found.looked_at} ConfigMaps and Secrets are referred to by no pod, workload,"
+        " Ingress or ServiceAccount; a program may still read them by the API. Nothing was removed:"
+        " plan_manifest(action=delete) plans it"
+    )
 
 
 async def _read(scene: Scene) -> _Found:
@@ -139,8 +168,8 @@ def _figure_rows(scene: Scene, figures: ControlPlaneFigures | None, quota_gb: in
         return []
     rows: list[tuple[str, Cell]] = []
     if figures.database_bytes is not None:
-        share = figures.database_bytes / (quota_gb * GIB)
-        rows.append(("database", f"{figures.database_bytes / GIB:.1f} of {quota_gb} GB ({share:.0%})"))
+        share = f"{_share(figures, quota_gb):.0%}"
+        rows.append(("database", f"{figures.database_bytes / GIB:.1f} of {quota_gb} GB ({share})"))
     rows += [("answered_429", figures.throttled), ("answered_5xx", figures.failed)]
     rows.append(("requests", figures.requests))
     if figures.started_at is not None:
@@ -178,8 +207,7 @@ def _figure_tables(
             ("priority_level", "flow_schema", "reason", "requests"),
             ((one.priority_level, one.flow_schema, one.reason, one.count) for one in figures.rejected[:5]),
         )
-    near = figures.database_bytes is not None and figures.database_bytes >= NEAR * quota_gb * GIB
-    if figures.objects and (full or near):
+    if figures.objects and (full or _share(figures, quota_gb) >= NEAR):
         section.table("stored_objects", ("resource", "objects"), figures.objects[:TOP_OBJECTS])
 
 
@@ -216,10 +244,8 @@ def _concerns(scene: Scene, found: _Found, quota_gb: int) -> list[str]:
 
 
 def _database_concern(figures: ControlPlaneFigures | None, quota_gb: int) -> list[str]:
-    if figures is None or figures.database_bytes is None:
-        return []
-    share = figures.database_bytes / (quota_gb * GIB)
-    if share < NEAR:
+    share = _share(figures, quota_gb)
+    if figures is None or figures.database_bytes is None or share < NEAR:
         return []
     most = ", ".join(f"{count} {resource}" for resource, count in figures.objects[:3])
     after = " (writes stop when it is full)" if share >= FULL else ""
