@@ -1,4 +1,4 @@
-"""Nodes on the simulated cluster: planned, drained through the Eviction API, replaced, given back (F7b, d, e).
+"""Nodes on the simulated cluster: planned, drained by evictions, replaced, given back (F7b, F7d, F7e).
 
 Effects are counted by the lab's own log of requests; what the cluster went through is seen by its store.
 """
@@ -90,7 +90,9 @@ def all_ready(stage: Stage) -> bool:
 
 
 def serve_pool(stage: Stage) -> None:
-    """Karpenter keeps the nodes of the pool."""
+    """Karpenter keeps the nodes of the pool, where the story does not say so itself."""
+    if stage.lab.store.list("NodePool"):
+        return
     stage.lab.world.put(node_pool(POOL, 64), by="karpenter")
     stage.lab.world.provisioner.serve(POOL)
 

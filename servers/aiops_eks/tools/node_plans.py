@@ -24,6 +24,7 @@ from aiops_shared.guardrails.ids import new_id
 from aiops_shared.params import PLANS, AnyName, Cluster, ObjectName, Selector, to_list
 
 NodeNames = Annotated[list[ObjectName] | None, BeforeValidator(to_list), Field(description="Node names")]
+PoolName = Annotated[AnyName, Field(description="NodePool or node group")]
 Taint = Annotated[
     str | None,
     Field(max_length=400, description="taint: key=value:NoSchedule; a - at its end removes it"),
@@ -86,7 +87,7 @@ class NodePlanTools:
         action: Literal["cordon", "uncordon", "taint", "drain", "clean_disk"],
         names: NodeNames = None,
         selector: Selector = None,
-        nodepool: AnyName = None,
+        nodepool: PoolName = None,
         taint: Taint = None,
         wait_minutes: WaitMinutes = None,
         cluster: Cluster = None,
