@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 
-from aiops_lab.aws.account import InstalledAddon
+from aiops_lab.aws.account import CLUSTER, InstalledAddon
 from aiops_lab.aws.eks_state import Capability, EksState, Update
 from aiops_lab.kube.control_metrics import GIB, ControlPlaneMeter
 from aiops_lab.kube.wire import Obj
@@ -310,6 +310,7 @@ SCENARIOS = (
         "7.5 of 8 GB, mostly of one kind; lists are slow.",
         "F-b8",
         _filling,
+        lambda names: (Expected("ETCD_NEAR_QUOTA", "Cluster", "", CLUSTER, "Cluster", CLUSTER),),
         lead_s=45 * DAY_S,
     ),
 )
