@@ -8,15 +8,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aiops_lab.scenarios import disk
-from aiops_lab.scenarios.trials.scheduling_karpenter import node_pool
 from aiops_shared.settings import PolicySettings
 from tests.e2e.stage import Obj, Stage, whole
 
-HOME, POOL = "production", "default"
+HOME = "production"
 LOGS, FOUR = "disk-pressure-logs", "disk-pressure-four"
 SEEDS = range(5)
 AUTO = PolicySettings(autonomy_prod="auto-safe", autonomy_staging="auto-safe", autonomy_dev="auto-safe")
@@ -89,14 +89,6 @@ def all_ready(stage: Stage) -> bool:
     )
 
 
-def serve_pool(stage: Stage) -> None:
-    """Karpenter keeps the nodes of the pool, where the story does not say so itself."""
-    if stage.lab.store.list("NodePool"):
-        return
-    stage.lab.world.put(node_pool(POOL, 64), by="karpenter")
-    stage.lab.world.provisioner.serve(POOL)
-
-
 def no_pod_was_deleted(stage: Stage) -> bool:
     """Every real write is a change of a node or an eviction."""
     return all(
@@ -111,7 +103,7 @@ async def drain(stage: Stage, *names: str, **more: object) -> Obj:
 
 @asynccontextmanager
 async def staged(
-    scenario: str, seed: int, monkeypatch: pytest.MonkeyPatch, folder: Path, **more: object
+    scenario: str, seed: int, monkeypatch: pytest.MonkeyPatch, folder: Path, **more: Any
 ) -> AsyncIterator[Stage]:
     async with whole(scenario, seed, monkeypatch, folder, **{"policy": AUTO, **more}) as stage:
         yield stage
@@ -124,7 +116,6 @@ async def test_f7b_a_node_out_of_disk_is_drained_past_its_budget_and_replaced(
     seed: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     async with staged(LOGS, seed, monkeypatch, tmp_path) as stage:
-        serve_pool(stage)
         node, seen = disk.the_node(stage.who), Watched(stage)
         system = [pod["metadata"]["uid"] for pod in pods_on(stage, node) if owner_kind(pod) == "DaemonSet"]
         count = len(moving(stage, node))
@@ -190,7 +181,6 @@ async def test_f7e_four_nodes_go_one_by_one_and_never_two_of_a_zone(
     seed: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     async with staged(FOUR, seed, monkeypatch, tmp_path) as stage:
-        serve_pool(stage)
         seen, four = Watched(stage), disk.the_four(stage.who)
         plan = await drain(stage, *four)
         assert plan["rollout"].startswith("one node, then the next"), plan
