@@ -26,7 +26,7 @@ from aiops_eks.models.aws_addons import Issue, Read, Support
 from aiops_eks.models.fields import Obj, part, text, words
 from aiops_eks.ports import Clusters, Kube
 from aiops_shared.aws import EksCluster
-from aiops_shared.errors import AiopsError
+from aiops_shared.errors import AiopsError, UpstreamError
 
 WITHIN_S = 12.0
 Item = TypeVar("Item")
@@ -68,7 +68,10 @@ class Asked:
         """DescribeCluster's `cluster`."""
         async with self._lock:
             if self._described is None:
-                self._described = self.clean(await self.eks.describe())
+                told = self.clean(await self.eks.describe())
+                if not told:
+                    raise UpstreamError(f"cluster {self.eks.name}", "its answer was cut off")
+                self._described = told
         return self._described
 
     def clean(self, value: Any) -> Any:

@@ -84,13 +84,21 @@ def _proxy(stage: Stage, names: Names, before_s: float, *, replicas: int = 3, po
     stage.put_at(before_s, made, service(HOME, names.api, names.api), scaler)
 
 
-def _grow(stage: Stage, names: Names, before_s: float, replicas: int) -> None:
-    """More is wanted from that moment, and the autoscaler sees to it."""
+def _grow(stage: Stage, names: Names, before_s: float, replicas: int, *, at_once: bool = False) -> None:
+    """More is wanted from that moment, and the autoscaler sees to it.
+
+    In the lab autoscalers wake a quarter of an hour before T0; `at_once` does not wait for that.
+    """
 
     def change(obj: Obj) -> None:
         obj["spec"]["minReplicas"] = replicas
 
+    def scale(obj: Obj) -> None:
+        obj["spec"]["replicas"] = replicas
+
     stage.change_at(before_s, "HorizontalPodAutoscaler", HOME, names.api, change)
+    if at_once:
+        stage.change_at(before_s, "Deployment", HOME, names.api, scale)
 
 
 def _runs_dry(
@@ -107,7 +115,8 @@ def _runs_dry(
             if other != index:
                 stage.at(at_s + 240, partial(_crowd, stage, other, left, blocks))
         stage.at(at_s + 60, partial(_crowd, stage, index, free))
-        _grow(stage, names, at_s, rng.randint(17, 21) * (2 if prefixes else 1))  # a prefix holds sixteen
+        wanted = rng.randint(17, 21) * (2 if prefixes else 1)  # a prefix holds sixteen
+        _grow(stage, names, at_s, wanted, at_once=quiet)
         if quiet:
             stage.forget_events_at(0.5, HOME)
 

@@ -10,8 +10,9 @@ from tests.eks.diagnosis.aws_worlds import codes, findings, machine, plugin, sub
 from tests.eks.diagnosis.worlds import Obj, happened, node, pod, waiting, world
 
 REFUSED = (
-    'Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "9f": '
-    'plugin type="aws-cni" name="aws-cni" failed (add): add cmd: failed to assign an IP address to container'
+    "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "
+    '"9f": plugin type="aws-cni" name="aws-cni" failed (add): add cmd: failed to assign an IP address to '
+    "container"
 )
 EMPTY = "InsufficientFreeAddressesInSubnet: The specified subnet does not have enough free addresses"
 NO_BLOCKS = "InsufficientCidrBlocks: The specified subnet does not have enough free cidr blocks"
