@@ -53,6 +53,8 @@ def _cluster(value: str) -> str:
 
 def _cluster_words(value: object) -> object:
     """What a client sent for one or more clusters: a text, a list, JSON text or a comma list."""
+    if isinstance(value, str) and not value.isprintable() and not value.lstrip().startswith("["):
+        raise InvalidInputError("cluster", f"{shown(value)} is no cluster", "give names or globs")
     words = to_list(value)
     if not isinstance(words, list | tuple):
         return value
@@ -75,7 +77,7 @@ def _where(value: Where) -> Where:
 
 
 def _glob(value: str) -> None:
-    if ".." in value or not _CLUSTER_GLOB.fullmatch(value):
+    if ".." in value or "//" in value or not _CLUSTER_GLOB.fullmatch(value):
         raise InvalidInputError("cluster", f"{shown(value)} is no glob", "as prod-* or 111122223333/*/*")
 
 

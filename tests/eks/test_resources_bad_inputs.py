@@ -37,6 +37,7 @@ FINE = {("grep", name) for name in BAD if name not in {"BI-003", "nul", "newline
 }
 GOOD: dict[str, dict[str, Any]] = {
     "list_clusters": {},
+    "describe_cluster": {},
     "list_resources": {"kind": "Pod"},
     "get_resource": {"kind": "Pod", "name": "web", "namespace": "production"},
     "get_pod_logs": {"namespace": "production"},

@@ -49,6 +49,40 @@ def test_what_is_no_list_is_refused(value: object) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        (None, None),
+        ("", None),
+        ([], None),
+        ("prod", "prod"),
+        (["prod"], "prod"),
+        ("prod-*", ("prod-*",)),
+        ("a, b,a", ("a", "b")),
+        ('["a", "111122223333/*/b"]', ("a", "111122223333/*/b")),
+        (["a", "arn:aws:eks:us-east-1:111122223333:cluster/b"],) * 2,
+    ],
+)
+def test_clusters_are_one_name_or_several_names_and_globs(value: object, where: object) -> None:
+    found = taken(params.Clusters, value)
+    assert found == (tuple(where) if isinstance(where, list) else where)
+
+
+@pytest.mark.threat("T5")
+@pytest.mark.parametrize(
+    "value",
+    ["../x", "a,../x", "-x*", "a b", "https://evil.example/*", "*\nb", "a\n", "[a", "x" * 300 + "*"],
+)
+def test_what_names_no_clusters_is_refused(value: str) -> None:
+    with pytest.raises(InvalidInputError):
+        taken(params.Clusters, value)
+
+
+def test_no_call_names_more_than_fifty_clusters() -> None:
+    with pytest.raises(InvalidInputError, match="at most 50"):
+        taken(params.Clusters, [f"c{at}" for at in range(51)])
+
+
+@pytest.mark.parametrize(
     "value", ["prod", "111122223333/us-east-1/prod", "arn:aws:eks:us-east-1:111122223333:cluster/prod", "a@b"]
 )
 def test_a_cluster_is_a_name_a_path_an_arn_or_a_context(value: str) -> None:
