@@ -21,6 +21,7 @@ from aiops_eks.clients.hands import Hands
 from aiops_eks.clients.inventory import InventoryReader
 from aiops_eks.clients.logs import LogReader
 from aiops_eks.clients.node_surroundings import NodeSurroundings
+from aiops_eks.clients.profile_rights import KubeProfileRights
 from aiops_eks.clients.scan_rules import RuleFiles
 from aiops_eks.clients.surroundings import KubeSurroundings
 from aiops_eks.diagnosis.result import Ask, Diagnosis
@@ -36,6 +37,7 @@ from aiops_eks.tools.logs import LogTools
 from aiops_eks.tools.manifests import ManifestTools
 from aiops_eks.tools.node_plans import NodeDesk, NodePlanTools
 from aiops_eks.tools.plans import PlanTools
+from aiops_eks.tools.profile_desk import ProfileDesk
 from aiops_eks.tools.resources import ResourceTools
 from aiops_shared.app import build, log_to_stderr, trace_to
 from aiops_shared.app.ending import end_on_signals
@@ -45,6 +47,7 @@ from aiops_shared.auth.callers import caller_from
 from aiops_shared.aws.clients import AwsClients
 from aiops_shared.clock import Clock
 from aiops_shared.guardrails import Caller
+from aiops_shared.guardrails.artefacts import Artefacts
 from aiops_shared.guardrails.facade import Guardrails
 from aiops_shared.guardrails.ports import Effects
 from aiops_shared.guardrails.redacting import redact
@@ -171,8 +174,13 @@ class Wiring:
             around = NodeSurroundings(self.clusters, self.clock)
             return DiskEffects(kube, by_ssm if group == "ssm.disk.aiops" else by_pod, around)
 
+        def profiles() -> Effects:
+            from aiops_eks.clients.profile_effects import ProfileEffects
+
+            return ProfileEffects(kube, self.surroundings, Artefacts(self.settings.state), self.recorder)
+
         both = {group: partial(disks, group) for group in ("ssm.disk.aiops", "pod.disk.aiops")}
-        return Hands(plain, others={"v1/Node": nodes, **both})
+        return Hands(plain, others={"v1/Node": nodes, "profile.aiops": profiles, **both})
 
     @asynccontextmanager
     async def running(self, _: FastMCP) -> AsyncIterator[dict[str, Any]]:
@@ -197,6 +205,8 @@ def make(settings: Settings) -> FastMCP:
     inventory = InventoryReader(clusters, clock, recorder)
     desk = PlanDesk(parts.surroundings, parts.guard, clock, settings.policy.plan_ttl_s)
     nodes = NodeSurroundings(clusters, clock)
+    rights = KubeProfileRights(clusters, recorder)
+    profiles = ProfileDesk(parts.surroundings, rights, parts.guard, clock, settings.policy.plan_ttl_s)
     disks = DiskSurroundings(clusters, clusters, clock, recorder, settings.nodes.debug_image)
     ttl_s = settings.policy.plan_ttl_s
     tools = [
@@ -207,7 +217,7 @@ def make(settings: Settings) -> FastMCP:
         *EventTools(EventReader(clusters, clock, recorder, journal)).tools(),
         *DiagnoseTools(facts).tools(),
         *ManifestTools(facts, LazyTrials(clusters), RuleFiles(settings.scan.rules_dir)).tools(),
-        *PlanTools(desk, parts.guard).tools(),
+        *PlanTools(desk, parts.guard, profiles).tools(),
         *NodePlanTools(
             NodeDesk(nodes, parts.guard, clock, ttl_s), DiskDesk(nodes, disks, parts.guard, clock, ttl_s)
         ).tools(),

@@ -119,5 +119,6 @@ def _changing() -> list[Obj]:
         *writes,
         {**scales, "verbs": ["patch", "update"]},
         {"apiGroups": [""], "resources": ["pods/eviction"], "verbs": ["create"]},
+        {"apiGroups": [""], "resources": ["pods/proxy"], "verbs": ["get"]},  # profiles
         {"apiGroups": [""], "resources": ["nodes"], "verbs": ["patch", "update"]},
     ]

@@ -10,8 +10,10 @@ from pydantic import Field
 
 from aiops_eks.models.changes import ActionStatus, PlannedChange
 from aiops_eks.planning.drafts import Wish
+from aiops_eks.planning.profiles import ProfileOf, check_profile
 from aiops_eks.tools.approving import execute_with_approval
 from aiops_eks.tools.desk import PlanDesk
+from aiops_eks.tools.profile_desk import ProfileDesk
 from aiops_shared.guardrails.facade import Guardrails
 from aiops_shared.params import (
     PLANS,
@@ -51,13 +53,14 @@ class PlanTools:
 
     desk: PlanDesk
     guard: Guardrails
+    profiles: ProfileDesk
 
     async def plan_workload_change(
         self,
-        action: Literal["scale", "restart", "rollback", "resources", "image"],
+        action: Literal["scale", "restart", "rollback", "resources", "image", "profile"],
         namespace: Namespace,
         name: ObjectName,
-        kind: Literal["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"] = "Deployment",
+        kind: Literal["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod"] = "Deployment",
         cluster: Cluster = None,
         replicas: Annotated[int | None, Field(ge=0, le=10_000, description="scale")] = None,
         container: Container = None,
@@ -69,9 +72,10 @@ class PlanTools:
         to_revision: Annotated[
             int | None, Field(ge=1, le=1_000_000, description="rollback; absent: the previous")
         ] = None,
+        profile: Annotated[ProfileOf | None, Field(description="profile, of one pod; absent: heap")] = None,
         reason: Reason = None,
     ) -> PlannedChange:
-        """Plan to scale, restart, roll back, resize (CPU/memory limits) or change the image of a workload.
+        """Plan to scale, restart, roll back, resize (CPU/memory limits), change the image, or profile a pod.
 
         Changes nothing. `resources` without values raises the memory limit by half.
         """
@@ -85,6 +89,10 @@ class PlanTools:
             image=image or "",
             to_revision=to_revision,
         )
+        check_profile(action, kind, profile, wish)
+        if action == "profile":
+            what = profile or "heap"
+            return await self.profiles.plan(cluster, kind, namespace, name, what, reason or "")
         return await self.desk.workload(action, cluster, kind, namespace, name, wish, reason or "")
 
     async def plan_manifest(

@@ -12,6 +12,7 @@ from aiops_lab.kube.errors import method_not_allowed, not_found, not_simulated
 from aiops_lab.kube.eviction import Eviction
 from aiops_lab.kube.logs import Logs
 from aiops_lab.kube.ports import LogSource
+from aiops_lab.kube.proxying import Proxying
 from aiops_lab.kube.scale import Scale
 from aiops_lab.kube.store import Store
 from aiops_lab.kube.tokens import Tokens
@@ -36,6 +37,8 @@ class Subresources:
     def answer(self, call: Call) -> Response:
         """Answer or refuse. Raises ApiError 405, 501 and what the handlers raise."""
         name = call.target.subresource
+        if name == "proxy" and call.target.resource.plural == "pods":
+            return Proxying(self.store, self.logs).answer(call)
         verbs = _VERBS.get(name)
         if verbs is None:
             self._require_object(call)

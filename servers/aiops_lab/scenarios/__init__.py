@@ -11,6 +11,7 @@ from aiops_lab.scenarios import (
     eks_side,
     manifests,
     memory,
+    profiles,
     pulls,
     quiet,
     recovered,
@@ -35,6 +36,7 @@ STORIES: dict[str, Scenario] = {
         symptoms,
         addresses,
         disk,
+        profiles,
         registry_expired,
         eks_side,
     )

@@ -94,6 +94,9 @@ class Stage(Protocol):
     def write_to_disk(self, namespace: str, app: str, *, local: int = 0, logs: int = 0) -> None:
         """Each pod of an app holds so many bytes on its node from now on."""
 
+    def serve_http(self, namespace: str, app: str, port: int, path: str, body: bytes) -> None:
+        """Each pod of an app answers plain HTTP so from now on; its other paths are unknown to it."""
+
     def stamp(self) -> str:
         """The present moment as Kubernetes writes it: for a change that writes a status."""
         ...

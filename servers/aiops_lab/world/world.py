@@ -5,6 +5,7 @@ Loading sets the clock back a month, plays the furniture and the story in order 
 lets time run on from there: pods are as old, and have restarted as often, as the story says.
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -111,6 +112,7 @@ class World:
             self.autoscalers,
             self.provisioner,
         )
+        self.served: defaultdict[tuple[str, str, int], dict[str, bytes]] = defaultdict(dict)
         self.scenario = "healthy"
         self.expected: tuple[Expected, ...] = ()
         self.changes: list[ChangeRecord] = []
@@ -185,6 +187,7 @@ class World:
         self.cluster.reset(self.seed, self.scenario)
         self.cluster.cache.clear()
         self.drivers.reset()
+        self.served.clear()
         self.changes.clear()
         self.expected = ()
         for controller in self.controllers:
@@ -330,6 +333,19 @@ class World:
     def write_to_disk(self, namespace: str, app: str, *, local: int = 0, logs: int = 0) -> None:
         """Each pod of an app holds so many bytes on its node from now on."""
         self.disks.write(namespace, app, local=local, logs=logs)
+
+    def serve_http(self, namespace: str, app: str, port: int, path: str, body: bytes) -> None:
+        """Each pod of an app answers plain HTTP so from now on."""
+        self.served[namespace, app, port][path] = body
+
+    def http(self, namespace: str, pod: str, port: int, path: str) -> bytes | None:
+        """What a pod answers; None for an unknown path. Raises LookupError where nobody listens."""
+        found = self.cluster.cache.get("Pod", namespace, pod)
+        run = self.kubelets.runs.get((namespace, pod))
+        app = (meta(found).get("labels") or {}).get("app", "") if found else ""
+        if run is None or not run.mains[0].running or (namespace, app, port) not in self.served:
+            raise LookupError(port)
+        return self.served[namespace, app, port].get(path)
 
     def stamp(self) -> str:
         """The present moment as Kubernetes writes it: for a change that writes a status."""

@@ -57,7 +57,8 @@ class StepHand:
                     return
                 await self._try()
             if self.row.state == "pending":
-                raise StepFailedError(f"{self.target.ref}: others change it all the time")
+                why = self.row.says or "others change it all the time"
+                raise StepFailedError(f"{self.target.ref}: not done in {WRITE_TRIES} tries: {why}")
 
     async def _try(self) -> None:
         current = await self._read()

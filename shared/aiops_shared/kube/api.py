@@ -24,6 +24,7 @@ from aiops_shared.kube.listing import Query
 from aiops_shared.kube.metrics_page import samples
 from aiops_shared.kube.models import DescribedRow, Kind, LogLine, ObjectPage, TablePage
 from aiops_shared.kube.nearest import nearest
+from aiops_shared.kube.proxying import Proxying
 from aiops_shared.kube.shapes import identity, mapping, whole
 from aiops_shared.kube.watching import Watching
 from aiops_shared.kube.writing import Writing
@@ -37,7 +38,7 @@ NAMESPACE_S = 60.0  # how long a namespace that was there needs no second look
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
-class KubeApi(Writing, Watching):
+class KubeApi(Writing, Watching, Proxying):
     """One cluster as one identity sees it. `name` is the cluster's name in answers."""
 
     def __init__(self, name: str, connection: Connection) -> None:
