@@ -131,7 +131,7 @@ async def test_the_first_finding_is_the_cause_and_there_is_no_other(scenario: st
 @pytest.mark.timeout(120)  # eight worlds in one lab
 @pytest.mark.parametrize("scenario", WELL)
 async def test_healthy_furniture_yields_nothing_and_what_was_checked(scenario: str) -> None:
-    async with asking("healthy") as ask:
+    async with asking("healthy", aws=True) as ask:
         for seed in QUIET_SEEDS:
             ask.play(scenario, seed)
             answer = await ask("diagnose")
