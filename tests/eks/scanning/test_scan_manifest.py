@@ -1,5 +1,6 @@
 """scan_manifest as a client sees it: F11, its further cases, and what it refuses."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,10 +8,12 @@ import yaml
 from fastmcp import Client, FastMCP
 from fastmcp.exceptions import ToolError
 
+from aiops_eks.clients.scan_rules import RuleFiles
 from aiops_eks.diagnosis.result import Ask
+from aiops_eks.diagnosis.scanning.checking import Policy
 from aiops_eks.diagnosis.scanning.scan import CHECKS, scan
 from aiops_eks.tools.manifests import ManifestTools
-from aiops_shared.errors import NotFoundError
+from aiops_shared.errors import NotConfiguredError, NotFoundError
 from aiops_shared.kube.manifests import load_manifests
 
 SEED = """\
@@ -309,3 +312,20 @@ def test_a_repair_never_changes_what_was_sent() -> None:
     before = load_manifests(SEED)
     scan(documents, "restricted")
     assert documents == before
+
+
+async def test_the_organisations_rules_reach_the_tool_and_custom_without_rules_says_what_to_set(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(NotConfiguredError, match="AIOPS_SCAN_RULES_DIR"):
+        await ManifestTools(NoCluster()).scan_manifest(manifest=SEED, policy="custom")
+    tools = ManifestTools(NoCluster(), rules=RuleFiles(tmp_path))
+    rule = "name: acme\nrules:\n  - {id: two, expression: object.spec.replicas > 2, message: too few}\n"
+    (tmp_path / "acme.yaml").write_text(rule, encoding="utf-8")
+    policies: tuple[Policy, ...] = ("custom", "baseline", "restricted")
+    for policy in policies:
+        report = await tools.scan_manifest(manifest=SEED, policy=policy)
+        assert "acme/two" in {row[1] for row in report.findings.rows}
+    (tmp_path / "acme.yaml").write_text(rule.replace("> 2", ">> 2"), encoding="utf-8")
+    with pytest.raises(NotConfiguredError, match=r"acme\.yaml, line 3: two does not compile"):
+        await tools.scan_manifest(manifest=SEED)
