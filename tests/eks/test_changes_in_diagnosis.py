@@ -56,6 +56,16 @@ async def test_a_healthy_namespace_asks_no_audit_log() -> None:
         assert queries(world) == 0
 
 
+async def test_a_policy_that_blocks_says_who_wrote_it_and_when() -> None:
+    async with changed("network-policy-blocks-positive") as world:
+        found = await diagnosed(world)
+        assert found.findings[0].code == "NETWORK_POLICY_BLOCKS"
+        said = change_of(found)
+        assert f"NetworkPolicy production/{found.findings[0].name} was created" in said
+        assert 'by "platform-team"' in said
+        assert queries(world) == 1
+
+
 class KeptJournal:
     """A journal with one deletion."""
 

@@ -1,7 +1,7 @@
 """Who deleted or wrote the objects at fault, for a diagnosis: one look into the journal, one audit query.
 
-Called by `details.py` once it is known which references lead nowhere. A source that is not there, or fails,
-changes nothing: a diagnosis stands without it.
+Called by `facts.py` once it is known which references lead nowhere and which policies stand around. A source
+that is not there, or fails, changes nothing: a diagnosis stands without it.
 """
 
 from collections.abc import Callable, Iterable, Sequence

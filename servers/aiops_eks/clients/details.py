@@ -10,7 +10,6 @@ from functools import partial
 
 import anyio
 
-from aiops_eks.clients.change_records import ChangeRecords
 from aiops_eks.clients.gathering import gathered
 from aiops_eks.diagnosis import reading
 from aiops_eks.diagnosis.case import Case, broken_containers, is_stuck
@@ -59,7 +58,6 @@ class Details:
     kube: Kube
     sensitive: SensitiveReads
     redact: Callable[[str], str]
-    records: ChangeRecords | None = None
 
     async def of(self, facts: Facts, target: Ref | None) -> Facts:
         """The facts with what the suspects' own sources say."""
@@ -88,7 +86,7 @@ class Details:
         elif broken:
             found.gaps.append(NO_LOGS)
         await _at_once(asked, found)
-        facts = replace(
+        return replace(
             facts,
             lookups=tuple(found.lookups),
             logs=tuple(found.logs),
@@ -96,7 +94,6 @@ class Details:
             others={**facts.others, PluginLog: tuple(found.plugin)} if found.plugin else facts.others,
             gaps=(*facts.gaps, *found.gaps),
         )
-        return await self.records.of(facts) if self.records is not None else facts
 
     # logs
 

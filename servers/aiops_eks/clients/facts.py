@@ -50,7 +50,21 @@ class FactsReader:
         cloud = FurtherAws(self.clusters, ask.cluster, self.redact, kube)
         facts = await self._beside(kube, cloud, await further.of(facts), target)
         facts = await further.of(facts)
-        return Gathered(_with(facts, await cloud.of(facts)), target)
+        records = ChangeRecords(self.clusters, ask.cluster, self.redact, self.journal)
+        return Gathered(await self._behind(cloud, records, facts), target)
+
+    async def _behind(self, cloud: FurtherAws, records: ChangeRecords, facts: Facts) -> Facts:
+        """What only the details made worth asking: AWS once more, and who changed what seems at fault."""
+        brought = Brought()
+
+        async def ask_aws() -> None:
+            nonlocal brought
+            brought = await cloud.of(facts)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask_aws)
+            recorded = await records.of(facts)
+        return _with(recorded, brought)
 
     async def _beside(self, kube: Kube, cloud: FurtherAws, facts: Facts, target: Ref | None) -> Facts:
         """The details and AWS at the same time: neither waits for the other."""
@@ -62,7 +76,7 @@ class FactsReader:
 
         async with anyio.create_task_group() as group:
             group.start_soon(ask_aws)
-            detailed = await self._details(kube, cloud.cluster).of(facts, target)
+            detailed = await self._details(kube).of(facts, target)
         return _with(detailed, brought)
 
     async def several(self, ask: Ask, words: tuple[str, ...]) -> Diagnosis:
@@ -79,9 +93,8 @@ class FactsReader:
             raise InvalidInputError("object", "kind and name are needed", "name exactly one object")
         return _as_written(await kube.get(ask.kind, target.namespace, target.name), target.kind)
 
-    def _details(self, kube: Kube, cluster: str | None) -> Details:
-        records = ChangeRecords(self.clusters, cluster, self.redact, self.journal)
-        return Details(kube, self.sensitive, self.redact, records)
+    def _details(self, kube: Kube) -> Details:
+        return Details(kube, self.sensitive, self.redact)
 
 
 def _with(facts: Facts, brought: Brought) -> Facts:
