@@ -26,8 +26,8 @@ CALENDAR = {
     "1.31": ("2024-09-26", "2025-11-26", "2026-11-26"),
     "1.30": ("2024-05-23", "2025-07-23", "2026-07-23"),
 }
-# EKS user guide, "Provisioned Control Plane": how large the cluster's database may grow.
-DATABASE_GB = {"standard": 8, "tier-xl": 16, "tier-2xl": 16, "tier-4xl": 16}
+# EKS user guide, "Provisioned Control Plane": how large the database may grow; "standard" is not listed.
+DATABASE_GB = {"tier-xl": 16, "tier-2xl": 16, "tier-4xl": 16, "tier-8xl": 16}
 
 
 def eks_lifecycle_operations(account: Account) -> Operations:

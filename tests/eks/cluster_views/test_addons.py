@@ -8,6 +8,7 @@ from aiops_lab.aws.eks_state import EksState
 from aiops_lab.scenarios.eks_side import ill_of, inventory_of
 from aiops_lab.scenarios.names import cast
 from tests.eks.cluster_views.seeing import gaps, rows, seen
+from tests.eks.lab_reading import played
 
 NFM = "aws-network-flow-monitoring-agent"
 
@@ -200,3 +201,13 @@ async def test_without_the_right_to_look_into_the_cluster_the_doubt_is_said(
         answer = await view.describe("addons")
     assert "daemonsets.apps" in gaps(answer)
     assert "may name add-ons that run self-managed" in gaps(answer)
+
+
+async def test_without_an_aws_side_the_cluster_itself_still_says_what_runs() -> None:
+    async with played("healthy") as view:
+        answer = await view.ask("describe_cluster", include=["addons", "capabilities", "control_plane"])
+    assert "coverage_gap: AWS: [not_configured]" in gaps(answer)
+    assert {row["addon"] for row in rows(answer, "addons_self_managed")} >= {"vpc-cni", "coredns"}
+    assert rows(answer, "addons_missing") == []
+    assert {row["status"] for row in rows(answer, "capabilities")[:3]} == {"unknown"}
+    assert "database" in {row["fact"] for row in rows(answer, "control_plane")}

@@ -8,7 +8,7 @@ import pytest
 from aiops_eks.clients.leftovers import leftovers
 from aiops_lab.aws.account import UsedApi
 from aiops_lab.aws.eks_state import Capability, EksState, Update
-from aiops_lab.kube.control_metrics import ControlPlaneMeter
+from aiops_lab.kube.control_metrics import GIB, ControlPlaneMeter
 from aiops_lab.kube.faults import Fault
 from aiops_lab.scenarios.eks_side import filling_of
 from aiops_lab.scenarios.names import cast
@@ -214,3 +214,13 @@ async def test_nothing_is_called_unused_when_a_referrer_could_not_be_read() -> N
         found = await leftovers(KubeApi("my-cluster", connection))
     assert found.found == ()
     assert any("statefulsets.apps" in gap for gap in found.gaps)
+
+
+async def test_a_larger_tier_has_a_larger_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with seen("healthy", monkeypatch) as view:
+        view.lab.account.area(EksState).tier = "tier-xl"
+        view.lab.account.area(ControlPlaneMeter).database_bytes = int(7.5 * GIB)
+        answer = await view.describe("control_plane")
+    facts = {row["fact"]: row["value"] for row in rows(answer, "control_plane")}
+    assert facts["database"] == "7.5 of 16 GB (47%)"
+    assert "etcd" not in answer["summary"]

@@ -90,7 +90,7 @@ def test_versions_say_until_when_they_are_supported(aws: RunningAws) -> None:
     (gone,) = eks.describe_cluster_versions(clusterVersions=["1.30"])["clusterVersions"]
     assert gone["versionStatus"] == "UNSUPPORTED"
     tiers = said["1.35"]["controlPlaneScalingTiers"]
-    assert {one["tierName"]: one["clusterDatabaseSizeGb"] for one in tiers}["standard"] == 8
+    assert {one["tierName"]: one["clusterDatabaseSizeGb"] for one in tiers}["tier-xl"] == 16
 
 
 def test_the_clusters_settings_are_those_a_scenario_gives_it(aws: RunningAws) -> None:

@@ -76,9 +76,12 @@ async def addons(scene: Scene) -> Section:
 
 
 async def _read(scene: Scene) -> _Found:
-    eks = AwsAddons(scene.eks())
     version = str(scene.cluster.get("version") or "")
-    found = _Found(Read(), Read(), Read(), Installs(), _auto_mode(scene), version)
+    found = _Found(Read(known=False), Read(known=False), Read(), Installs(), _auto_mode(scene), version)
+    if scene.aws is None:  # said already, once for all parts
+        found.own = await installs(scene.kube, names_to_look_for())
+        return found
+    eks = AwsAddons(scene.aws)
 
     async def aws_side() -> None:
         found.installed = await eks.installed()
