@@ -19,6 +19,7 @@ import anyio
 
 from aiops_shared.clock import SystemClock
 from aiops_shared.settings import inherited
+from bench.draining import drains
 from bench.finding import found_faults
 from bench.gate import decide_ms, gate_ms
 from bench.listing import ROUNDS, in_lab
@@ -168,6 +169,7 @@ PARTS: dict[str, tuple[str, Callable[[], list[Row]]]] = {
     "gate": ("the gate", lambda: anyio.run(gate)),
     "lists": ("lists and diagnoses of 5,000, 10,000 and 20,000 simulated pods", lists),
     "real": ("5,000 pods on a real API server", lambda: on_real_plane(5_000, inherited(*KEPT))),
+    "drains": ("plans of a drain", lambda: drains(inherited(*KEPT))),
     "faults": ("60 planted faults, ours and the peers", lambda: found_faults(SERVER, inherited(*KEPT))),
 }
 
