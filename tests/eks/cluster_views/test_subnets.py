@@ -5,6 +5,8 @@ import pytest
 from aiops_lab.aws.account import Subnet
 from aiops_lab.aws.vpc import Reservation, Vpc
 from aiops_lab.run import Lab
+from aiops_lab.scenarios.addresses import subnet_id
+from aiops_lab.scenarios.names import cast
 from tests.eks.cluster_views.seeing import Seen, gaps, rows, seen
 
 
@@ -65,6 +67,25 @@ async def test_scattered_addresses_do_not_help_a_plugin_in_prefix_mode(
         assert "subnet-0bbb (us-east-1b) 90 free, 0 free /28, CNI in prefix mode" in answer["summary"]
         (advice,) = [row for row in rows(answer, "subnet_advice") if row["subnet"] == "subnet-0bbb"]
         assert "90 scattered addresses, no free /28" in str(advice["what_helps"])
+
+
+@pytest.mark.row("S69")
+@pytest.mark.parametrize("seed", range(5))
+async def test_the_fixtures_subnet_that_ran_dry_is_told_with_what_helps(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenario = "subnet-ip-exhaustion-fragmented" if seed % 2 else "subnet-ip-exhaustion"
+    async with seen(scenario, monkeypatch, seed) as view:
+        answer = await view.describe("subnets")
+        dry = subnet_id(cast(seed))
+        told = {row["subnet"]: row for row in rows(answer, "subnets")}
+        assert told[dry]["free_28_blocks"] == 0
+        assert told[dry]["free"] == (9 if seed % 2 else 0)
+        assert dry in answer["summary"]
+        (advice,) = rows(answer, "subnet_advice")
+        assert advice["subnet"] == dry
+        assert "prefix delegation is not viable here" in str(advice["what_helps"])
+        assert all(row["free_28_blocks"] for key, row in told.items() if key != dry)
 
 
 async def test_subnets_that_are_only_tagged_for_pods_and_reserved_ranges_are_shown(
