@@ -9,6 +9,7 @@ import re
 from aiops_eks.diagnosis.case import Case
 from aiops_eks.diagnosis.findings import CaseRule, Cause, Told
 from aiops_eks.diagnosis.objects import Ref
+from aiops_eks.diagnosis.quoting import plain_name
 from aiops_shared.results import Evidence
 
 SOP = "image-pull-failure"
@@ -167,6 +168,10 @@ _WORDS = {
 }
 
 
+# What strikes everybody who pulls from there.
+_OF_REGISTRY = (IMAGE_RATE_LIMITED, REGISTRY_UNREACHABLE, REGISTRY_DNS, REGISTRY_TLS)
+
+
 def pull(case: Case) -> Told | None:
     """Why an image cannot be had, by the registry's answer."""
     container = case.container
@@ -192,7 +197,16 @@ def pull(case: Case) -> Told | None:
         evidence=tuple(evidence),
         agree=len(evidence) + (cause is not IMAGE_PULL_FAILED),
         ruled_out=_ruled_out(case, cause),
+        shared=_registry(container.image) if cause in _OF_REGISTRY else None,
     )
+
+
+def _registry(image: str) -> Ref:
+    """The registry of an image, as references are read (distribution/reference: the first part is a host when
+    it holds a dot or a colon)."""
+    host, slash, _ = image.partition("/")
+    is_host = bool(slash) and ("." in host or ":" in host or host == "localhost")
+    return Ref("Registry", "", plain_name(host) if is_host else "docker.io")
 
 
 def _answers(case: Case) -> list[str]:
