@@ -9,7 +9,7 @@ from tests.eks.diagnosis.worlds import NS, Obj, happened, node, pod, waiting, wo
 
 TAINTED = "0/1 nodes are available: 1 node(s) had untolerated taint {dedicated: gpu}."
 EXPIRED = (
-    'Failed to pull image "hub.example.com/{app}:1": failed to do request: Head "https://hub.example.com/v2/": '
+    'Failed to pull image "hub.example.com/{app}:1": failed to do request: Head "https://hub.example.com/": '
     "tls: failed to verify certificate: x509: certificate has expired or is not yet valid"
 )
 
