@@ -207,9 +207,7 @@ def _four_nodes(stage: Stage, names: Names, rng: Random) -> None:
 def _expect(nodes: Callable[[Names], tuple[str, ...]]) -> Expect:
     def expect(names: Names) -> tuple[Expected, ...]:
         return tuple(
-            Expected(
-                "NODE_DISK_PRESSURE", "Node", "", node, hurts_name=hog(names), headline=node.split(".")[0]
-            )
+            Expected("NODE_DISK_PRESSURE", "Node", "", node, "Node", node, headline=node.split(".")[0])
             for node in nodes(names)
         )
 
