@@ -206,13 +206,14 @@ Cluster = Annotated[
     _CLUSTER_FORM,
     Field(description="Name, account/region/name or ARN; needless when one is configured"),
 ]
+_SEVERAL = "Name, account/region/name or ARN; several: comma list or glob (prod-*)"
 # For reads: one cluster or several. The schema says text, which every client can send; lists are taken too.
 Clusters = Annotated[
     Where,
     BeforeValidator(_cluster_words),
     AfterValidator(_where),
-    WithJsonSchema({"type": "string"}),
-    Field(description="Name, account/region/name or ARN; several: comma list or glob (prod-*)"),
+    WithJsonSchema({"type": "string", "description": _SEVERAL}),
+    Field(description=_SEVERAL),
 ]
 Namespace = Annotated[str, _NAMESPACE_FORM, Field(description="Namespace")]
 AnyNamespace = Annotated[

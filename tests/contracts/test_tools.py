@@ -192,7 +192,7 @@ async def test_every_argument_is_a_word_of_the_vocabulary_with_a_description_or_
 def _aliases() -> dict[str, set[str]]:
     """Word -> the descriptions that the shared aliases give it."""
     words = {
-        "cluster": ("Cluster",),
+        "cluster": ("Cluster", "Clusters"),
         "namespace": ("Namespace", "AnyNamespace"),
         "kind": ("KindName", "AnyKind"),
         "name": ("ObjectName", "AnyName"),

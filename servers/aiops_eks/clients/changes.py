@@ -8,6 +8,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from aiops_eks.clients.changes_several import SeveralChanges
+from aiops_eks.clients.changes_wording import (
+    COLUMNS,
+    DEFAULT_BYTES,
+    DEFAULT_ROWS,
+    GAP_CHARS,
+    MOST_BYTES,
+    nothing_changed,
+    row_bytes,
+    row_of,
+)
 from aiops_eks.clients.fanout import Fanout, warned
 from aiops_eks.clients.namespaces import require_namespace
 from aiops_eks.clients.paging import cursor_at, digest, offset_of
@@ -23,16 +34,9 @@ from aiops_shared.kube.changes.records import Change, Span, Timeline
 from aiops_shared.kube.changes.timeline import Sources, read_changes
 from aiops_shared.kube.models import Kind
 from aiops_shared.params import since_to_datetime
-from aiops_shared.results import Cell, Evidence, Table
+from aiops_shared.results import Evidence, Table
 
 LONGEST = timedelta(days=90)  # CloudTrail's event history; every other source is shorter
-DEFAULT_ROWS = 30
-DEFAULT_BYTES, MOST_BYTES = (
-    3_600,
-    33_000,
-)  # of rows, evidence and warnings: the door's 4,500 and 36,000 less the rest
-WHAT_CHARS, CLIENT_CHARS, GAP_CHARS = 220, 48, 420
-COLUMNS = ("at", "verb", "object", "by", "client", "what", "sources")
 
 
 @dataclass(frozen=True)
@@ -64,12 +68,14 @@ class ChangeReader:
         self, ask: ChangeAsk, words: tuple[str, ...], window: tuple[datetime, datetime], now: datetime
     ) -> ChangeList:
         """The changes of the clusters that the words mean; where that is one, as of one."""
-        from aiops_eks.clients.changes_several import SeveralChanges
-
         fanout = Fanout(self.clusters)
         choice = await fanout.choose(words)
         if len(choice.clusters) != 1:
-            return await SeveralChanges(self, fanout).page(ask, choice, window, now)
+
+            async def told(word: str) -> Timeline:
+                return (await self.timeline(ask, word, window))[1]
+
+            return await SeveralChanges(fanout, told).page(ask, choice, now)
         return warned(await self._one(ask, choice.clusters[0].word, window, now), choice.gaps)
 
     async def timeline(
@@ -145,21 +151,6 @@ def _answer(
     )
 
 
-def row_of(change: Change) -> tuple[Cell, ...]:
-    """A change as a row, by COLUMNS."""
-    place = "/".join(part for part in (change.namespace, change.name) if part)
-    early = f" (or up to {ago(change.within_s)} earlier)" if change.within_s else ""
-    return (
-        change.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        change.verb,
-        f"{change.kind} {place}".strip(),
-        change.user or None,
-        cut(change.client, CLIENT_CHARS) or None,
-        (cut("; ".join(change.what), WHAT_CHARS) + early).strip() or None,
-        ",".join(change.sources),
-    )
-
-
 def _fitting(changes: Sequence[Change], left: int) -> list[Change]:
     """As many rows as the answer has room for, one at least: a page ends where the next begins."""
     for at, change in enumerate(changes):
@@ -167,11 +158,6 @@ def _fitting(changes: Sequence[Change], left: int) -> list[Change]:
         if left < 0 and at:
             return list(changes[:at])
     return list(changes)
-
-
-def row_bytes(change: Change) -> int:
-    """About how much of an answer a row takes."""
-    return 24 + sum(len(str(cell or "").encode()) for cell in row_of(change))
 
 
 def _evidence(timeline: Timeline) -> tuple[Evidence, ...]:
@@ -200,12 +186,4 @@ def _said(ask: ChangeAsk, cluster: str, timeline: Timeline, now: datetime) -> st
     return cut(
         f"{counted(len(timeline.changes), 'change')}{about} in {where} since {ask.since}, newest {last} ago;"
         f" {named} with a known user: {shown}.{gaps}"
-    )
-
-
-def nothing_changed(ask: ChangeAsk) -> str:
-    """The hint of an answer without changes."""
-    return (
-        f"Searched since {ask.since}. Nothing changed, or the source that knows it is a coverage gap (see"
-        " warnings), or it is older: give an earlier since."
     )

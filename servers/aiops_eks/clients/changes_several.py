@@ -3,16 +3,16 @@
 Called by `changes` when more than one cluster is meant.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from aiops_eks.clients.changes import (
+from aiops_eks.clients.changes_wording import (
     COLUMNS,
     DEFAULT_BYTES,
     DEFAULT_ROWS,
     GAP_CHARS,
     MOST_BYTES,
-    ChangeReader,
     nothing_changed,
     row_bytes,
     row_of,
@@ -30,22 +30,16 @@ from aiops_shared.results import Evidence, Table
 
 @dataclass(frozen=True)
 class SeveralChanges:
-    """Lists changes of several clusters; `reader` reads one."""
+    """Lists changes of several clusters; `read` reads those of one."""
 
-    reader: ChangeReader
     fanout: Fanout
+    read: Callable[[str], Awaitable[Timeline]]
 
-    async def page(
-        self, ask: ChangeAsk, choice: Choice, window: tuple[datetime, datetime], now: datetime
-    ) -> ChangeList:
+    async def page(self, ask: ChangeAsk, choice: Choice, now: datetime) -> ChangeList:
         """Changes in all clusters of a choice. Raises InvalidInputError for a foreign cursor."""
         question = digest(ask.cluster, ask.namespace, ask.kind, ask.name, ask.since, ask.until)
         offsets, gone = offsets_of(ask.cursor, question, [one.word for one in choice.clusters])
-
-        async def one(word: str) -> Timeline:
-            return (await self.reader.timeline(ask, word, window))[1]
-
-        heard = await self.fanout.each(choice, one)
+        heard = await self.fanout.each(choice, self.read)
         gaps = said_once(
             (one.label, [cut(str(gap), GAP_CHARS) for gap in one.answer.gaps]) for one in heard.said
         )

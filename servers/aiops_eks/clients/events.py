@@ -9,14 +9,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from aiops_eks.clients.events_several import SeveralEvents
 from aiops_eks.clients.events_stored import StoredAsk, older_events
+from aiops_eks.clients.events_wording import (
+    DEFAULT_ROWS,
+    MOST_CHARS,
+    ROW_CHARS,
+    HeardEvents,
+    as_kubectl,
+    asked_about,
+    group_chars,
+    group_said,
+    nothing_said,
+)
 from aiops_eks.clients.fanout import Fanout, warned
 from aiops_eks.clients.namespaces import require_namespace
 from aiops_eks.clients.paging import cursor_at, digest, offset_of
 from aiops_eks.clients.wording import counted, cut
 from aiops_eks.models.answers import EventAsk, EventList
-from aiops_eks.models.event_groups import MESSAGE_CHARS, Group, Said, event_table, grouped, in_force, said
-from aiops_eks.models.fields import ago, moment
+from aiops_eks.models.event_groups import Group, Said, event_table, grouped, in_force, said
+from aiops_eks.models.fields import moment
 from aiops_eks.ports import Clusters, Kube, SensitiveReads, StoredEvents
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, InvalidInputError
@@ -26,9 +38,6 @@ from aiops_shared.results import Evidence
 
 EVENT_TTL_S = 3600.0
 MOST_EVENTS = 20_000
-DEFAULT_ROWS = 50
-ROW_OVERHEAD = 45  # times, type, count and punctuation of a row
-ROW_CHARS, MOST_CHARS = 3_300, 28_000
 GAP = (
     "coverage_gap: the API keeps events for 60 minutes only; what happened before {since:%H:%M} UTC "
     "is not here (no stored copy: run `eks-aiops forward`, which keeps warnings for 7 days)"
@@ -60,17 +69,6 @@ async def events_of(
         if in_force(each, since):
             found.append(each)
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class HeardEvents:
-    """What one cluster's components said."""
-
-    cluster: str
-    kind: str  # as the cluster calls what was asked about; empty for everything
-    groups: tuple[Group, ...]
-    objects: int
-    gaps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,12 +119,12 @@ class EventReader:
         self, ask: EventAsk, words: tuple[str, ...], since: datetime, now: datetime
     ) -> EventList:
         """The question to the clusters that the words mean; where that is one, it is asked as one."""
-        from aiops_eks.clients.events_several import SeveralEvents
-
         fanout = Fanout(self.known)
         choice = await fanout.choose(words)
         if len(choice.clusters) != 1:
-            return await SeveralEvents(self, fanout).page(ask, choice, since, now)
+            return await SeveralEvents(fanout, lambda word: self.heard(ask, word, since, now)).page(
+                ask, choice, now
+            )
         return warned(await self._one(ask, choice.clusters[0].word, since, now), choice.gaps)
 
     async def heard(self, ask: EventAsk, cluster: str | None, since: datetime, now: datetime) -> HeardEvents:
@@ -176,13 +174,6 @@ def _fitting(groups: Sequence[Group]) -> Sequence[Group]:
     return groups
 
 
-def group_chars(group: Group) -> int:
-    """About how much of an answer a row takes, characters."""
-    example = group.example
-    names = len(example.reason) + len(example.kind) + len(example.namespace) + len(example.name)
-    return ROW_OVERHEAD + names + min(len(example.message), MESSAGE_CHARS)
-
-
 def _said(ask: EventAsk, groups: Sequence[Group], now: datetime) -> str:
     """No message of an event stands in the summary: it is somebody else's text."""
     where = f"in {ask.namespace}" if ask.namespace else "in all namespaces"
@@ -198,37 +189,9 @@ def _said(ask: EventAsk, groups: Sequence[Group], now: datetime) -> str:
     return cut(f"{head}; {counted(len(warnings), 'warning')}: {'; '.join(worst)}.")
 
 
-def asked_about(ask: EventAsk) -> str:
-    """Whom the events are about, in words."""
-    return f" about {ask.kind}{f' {ask.name}' if ask.name else ''}" if ask.kind else ""
-
-
-def group_said(group: Group, now: datetime) -> str:
-    """Equal events in words of a summary."""
-    example = group.example
-    last = f", last {ago((now - group.last).total_seconds())} ago" if group.last else ""
-    return f"{example.reason} x{group.count} {example.kind} {example.name}{last}"
-
-
 def _evidence(heard: HeardEvents, ask: EventAsk) -> Evidence:
     return Evidence(
         source=f"Kubernetes API of {heard.cluster}",
         query=as_kubectl(ask, heard.kind),
         says=f"{counted(heard.objects, 'Event object')} in the window",
-    )
-
-
-def as_kubectl(ask: EventAsk, kind: str) -> str:
-    """The question as a person would repeat it."""
-    where = f"-n {ask.namespace}" if ask.namespace else "-A"
-    fields = f" --field-selector involvedObject.kind={kind}" if kind else ""
-    name = f",involvedObject.name={ask.name}" if ask.name else ""
-    return f"kubectl get events {where}{fields}{name}"
-
-
-def nothing_said(ask: EventAsk) -> str:
-    """The hint of an answer without events."""
-    return (
-        f"Searched events since {ask.since}. Nothing happened, or it is older than the 60 minutes that are "
-        "kept, or kind, name or reason is not as events spell it (Pod, BackOff, FailedScheduling)."
     )

@@ -3,14 +3,14 @@
 Called by `events` when more than one cluster is meant.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from aiops_eks.clients.events import (
+from aiops_eks.clients.events_wording import (
     DEFAULT_ROWS,
     MOST_CHARS,
     ROW_CHARS,
-    EventReader,
     HeardEvents,
     as_kubectl,
     asked_about,
@@ -30,16 +30,16 @@ from aiops_shared.results import Evidence, Table
 
 @dataclass(frozen=True)
 class SeveralEvents:
-    """Lists events of several clusters; `reader` reads one."""
+    """Lists events of several clusters; `hear` reads those of one."""
 
-    reader: EventReader
     fanout: Fanout
+    hear: Callable[[str], Awaitable[HeardEvents]]
 
-    async def page(self, ask: EventAsk, choice: Choice, since: datetime, now: datetime) -> EventList:
+    async def page(self, ask: EventAsk, choice: Choice, now: datetime) -> EventList:
         """Events of all clusters of a choice. Raises InvalidInputError for a foreign cursor."""
         question = digest(ask.cluster, ask.namespace, ask.kind, ask.name, ask.reason, ask.since)
         offsets, gone = offsets_of(ask.cursor, question, [one.word for one in choice.clusters])
-        heard = await self.fanout.each(choice, lambda word: self.reader.heard(ask, word, since, now))
+        heard = await self.fanout.each(choice, self.hear)
         gaps = (*heard.gaps, *([GONE.format(gone)] if gone else []))
         begins = [offsets.get(one.word, 0) for one in heard.said]
         taken, counts = _taken(ask, heard, begins, sum(map(len, gaps)))
