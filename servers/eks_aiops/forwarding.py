@@ -60,10 +60,12 @@ async def forward(cluster: str | None, for_s: float | None, settings: Settings |
         say(f"forward: watching {name}; changes and warnings are kept 7 days in {_where(settings)}")
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_report, forwarder)
-            with anyio.move_on_after(for_s) if for_s else anyio.CancelScope():
-                await forwarder.run(rounds=1 if for_s and for_s <= ROUND_S else None)
+            # A short run is one whole round: it lists everything once, however slow the cluster is.
+            short = for_s is not None and for_s <= ROUND_S
+            with anyio.move_on_after(for_s) if for_s and not short else anyio.CancelScope():
+                await forwarder.run(rounds=1 if short else None)
             tasks.cancel_scope.cancel()
-        say(f"forward: {forwarder.written} changes kept")
+        say(f"forward: {_kept(forwarder)} kept")
     finally:
         with anyio.CancelScope(shield=True):
             await clusters.aclose()
@@ -75,7 +77,11 @@ async def forward(cluster: str | None, for_s: float | None, settings: Settings |
 async def _report(forwarder: Forwarder) -> None:
     while True:
         await anyio.sleep(ALIVE_S)
-        say(f"forward: {forwarder.written} changes kept so far")
+        say(f"forward: {_kept(forwarder)} kept so far")
+
+
+def _kept(forwarder: Forwarder) -> str:
+    return f"{forwarder.written} change{'' if forwarder.written == 1 else 's'}"
 
 
 def _where(settings: Settings) -> str:
