@@ -165,7 +165,7 @@ async def test_half_an_answer_is_a_gap_and_no_empty_cluster(monkeypatch: pytest.
 
 @pytest.mark.fault("R6")
 async def test_a_throttled_source_is_tried_again_and_then_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with seen("healthy", monkeypatch, timeout_s=3) as view:
+    async with seen("healthy", monkeypatch, timeout_s=8) as view:
         view.lab.fail_aws("eks", "DescribeAddonVersions", code="ThrottlingException", times=1)
         answer = await view.describe("addons")
         assert "coverage_gap" not in gaps(answer)
