@@ -47,6 +47,8 @@ class InstalledAddon:
     pod_identities: tuple[str, ...] = ()  # ARNs of its associations
     created_at: datetime | None = None  # the cluster's own age when absent
     modified_at: datetime | None = None
+    addon_id: str = "lab"  # the end of its ARN
+    tags: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,26 @@ class Hosts(Protocol):
         ...
 
 
+class Installer(Protocol):
+    """What add-ons bring into the cluster; used inside `in_world` only."""
+
+    def install(self, name: str, space: str, version: str, *, configuration: str, ill: bool) -> None:
+        """Create its workloads, or bring them to a version; `ill`: they cannot get their AWS rights."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Delete its workloads."""
+        ...
+
+    def ready(self, name: str) -> bool:
+        """Whether all its pods are up to date and Ready."""
+        ...
+
+    def conflicts(self, name: str) -> tuple[str, ...]:
+        """Fields that others manage."""
+        ...
+
+
 @dataclass(slots=True)
 class Account:
     """The account's state. `endpoint` and `ca_pem` are the Kubernetes simulator's, known once it listens.
@@ -178,6 +200,7 @@ class Account:
     now: Callable[[], datetime] = field(default=lambda: datetime(2026, 1, 1, tzinfo=UTC), repr=False)
     in_world: Callable[[Callable[[], Any]], Any] = field(default=lambda act: act(), repr=False)
     hosts: "Hosts | None" = field(default=None, repr=False)  # the machines behind the nodes, for SSM
+    installer: "Installer | None" = field(default=None, repr=False)  # of add-ons
 
     def area(self, kind: type[Area]) -> Area:
         """The state of one service that keeps its own (SSM commands, roles), made on first use."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiops_lab.aws.account import ACCOUNT_ID, REGION, Account, InstalledAddon
 from aiops_lab.aws.addon_catalogue import AddonRelease, CatalogueAddon
+from aiops_lab.aws.addon_state import settle
 from aiops_lab.aws.eks import Answer, health_issue, page, require_cluster
 from aiops_lab.aws.errors import not_found
 from aiops_lab.aws.overlay import Call, Operations
@@ -25,12 +26,14 @@ def eks_addon_operations(account: Account) -> Operations:
 def list_addons(account: Account, call: Call) -> Answer:
     """Names of the installed add-ons."""
     require_cluster(account, call, call.params["clusterName"])
+    settle(account)
     return page("addons", sorted(account.addons), call)
 
 
 def describe_addon(account: Account, call: Call) -> Answer:
     """One installed add-on with its health."""
     require_cluster(account, call, call.params["clusterName"])
+    settle(account)
     addon = account.addons.get(call.params["addonName"])
     if addon is None:
         raise not_found(f"No addon: {call.params['addonName']} found in cluster: {account.cluster}")
@@ -51,17 +54,18 @@ def addon_answer(account: Account, addon: InstalledAddon) -> Answer:
         known["serviceAccountRoleArn"] = addon.role_arn
     if addon.configuration:
         known["configurationValues"] = addon.configuration
+    arn = f"arn:aws:eks:{REGION}:{ACCOUNT_ID}:addon/{account.cluster}/{addon.name}/{addon.addon_id}"
     return {
         "addonName": addon.name,
         "clusterName": account.cluster,
         "status": addon.status,
         "addonVersion": addon.version,
         "health": {"issues": [health_issue(code, text) for code, text in addon.issues]},
-        "addonArn": f"arn:aws:eks:{REGION}:{ACCOUNT_ID}:addon/{account.cluster}/{addon.name}/lab",
+        "addonArn": arn,
         "createdAt": addon.created_at or account.created_at,
         "modifiedAt": addon.modified_at or addon.created_at or account.created_at,
         "podIdentityAssociations": list(addon.pod_identities),
-        "tags": {},
+        "tags": dict(addon.tags),
         **known,
     }
 

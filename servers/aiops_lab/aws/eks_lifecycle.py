@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from aiops_lab.aws.account import ACCOUNT_ID, KUBERNETES_VERSION, REGION, Account
+from aiops_lab.aws.addon_state import settle
 from aiops_lab.aws.eks import Answer, health_issue, page, require_cluster
 from aiops_lab.aws.eks_state import Capability, EksState, Update
 from aiops_lab.aws.errors import not_found
@@ -108,6 +109,7 @@ def update_answer(update: Update) -> Answer:
 
 
 def _updates(account: Account, call: Call) -> Iterable[Update]:
+    settle(account)
     asked = tuple(call.params.get(key) or "" for key in ("addonName", "nodegroupName", "capabilityName"))
     held = account.area(EksState).updates.values()
     return [one for one in held if (one.addon, one.nodegroup, one.capability) == asked]

@@ -6,6 +6,7 @@ Called by `aiops_lab.run`. A room is a module with `<room>_operations(account)` 
 
 from aiops_lab.aws.access import access_operations
 from aiops_lab.aws.account import Account
+from aiops_lab.aws.addon_changes import addon_change_operations
 from aiops_lab.aws.cloudtrail import cloudtrail_operations, recorded
 from aiops_lab.aws.ec2 import ec2_operations
 from aiops_lab.aws.ec2_instances import ec2_instance_operations
@@ -26,6 +27,7 @@ def operations(account: Account, directory: Directory) -> Operations:
         **eks_operations(account),
         **access_operations(account, directory),
         **eks_addon_operations(account),
+        **addon_change_operations(account),
         **eks_lifecycle_operations(account),
         **sts_operations(directory),
         **ec2_operations(account),

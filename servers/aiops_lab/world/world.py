@@ -22,6 +22,7 @@ from aiops_lab.scenarios import SCENARIOS
 from aiops_lab.scenarios.base import Expected, Scenario
 from aiops_lab.scenarios.images import Image
 from aiops_lab.scenarios.names import Names, cast
+from aiops_lab.world.addon_pods import AddonPods
 from aiops_lab.world.argo import Argo
 from aiops_lab.world.autoscaling import Autoscalers
 from aiops_lab.world.cache import Cache
@@ -83,6 +84,7 @@ class World:
         self.nodes = Nodes(self.cluster)
         self.disks = Disks(self.cluster, self.nodes, self.kubelets)
         self.aws.hosts = self.disks
+        self.aws.installer = AddonPods(self.cluster)
         self.cronjobs = CronJobs(self.cluster)
         self.drivers = Drivers()
         self.autoscalers = Autoscalers(self.cluster, self.kubelets)
