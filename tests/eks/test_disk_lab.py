@@ -205,6 +205,7 @@ async def test_what_is_denied_is_named_and_nothing_is_changed(
         assert missing.code == "not_found", missing.text
 
 
+@pytest.mark.fault("R6")
 async def test_a_command_that_is_throttled_lost_or_never_ends(
     monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
@@ -219,13 +220,14 @@ async def test_a_command_that_is_throttled_lost_or_never_ends(
 
         # The answer of SendCommand is lost, the command is not: found by its comment, it is not sent again.
         stage.lab.fail_aws("ssm", "SendCommand", delay_s=2.5, times=1)
+        stage.lab.fail_aws("ssm", "GetCommandInvocation", code="ThrottlingException", times=2)
         done = (await stage.execute(await planned(stage))).data
         assert done["state"] == "succeeded", done
         assert len(sent(stage)) == 1 + 4
         assert len({one.comment for one in sent(stage)}) == 1 + 4
 
 
-@pytest.mark.fault("R6")
+@pytest.mark.fault("R2")
 async def test_what_a_dead_process_sent_is_found_and_not_sent_again(
     monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:

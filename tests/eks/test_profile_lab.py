@@ -23,7 +23,6 @@ def through(stage: Stage) -> list[str]:
     return [each.path for each in stage.lab.requests.entries if each.subresource == "proxy"]
 
 
-@pytest.mark.row("S60")
 @pytest.mark.threat("T6")
 @pytest.mark.parametrize("seed", range(5))
 async def test_a_heap_profile_names_its_top_allocators_and_stays_sealed(
