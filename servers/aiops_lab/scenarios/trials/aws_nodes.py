@@ -156,7 +156,7 @@ _UNREGISTERED = ("Unknown", "NodeNotFound", "Node not registered with cluster")
 
 
 def _claim_name(names: Names) -> str:
-    return f"default-{names.api[:8]}"
+    return f"default-{names.api[:8].rstrip('-')}"
 
 
 def _claim(*, launched: bool, age_s: tuple[float, float], joins: bool = False) -> Build:
