@@ -1,4 +1,4 @@
-"""Which faults of the specification's Kubernetes part have a rule: `faults.csv`, a row a fault.
+"""Which faults of the specification have a rule: `faults.csv`, a row a fault.
 
 A row without a code is a gap, and its note says why. Printed on the evaluation's page; a test holds the
 codes to the registry, so that a cause is neither forgotten nor invented.
