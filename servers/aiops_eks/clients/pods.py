@@ -13,6 +13,8 @@ from functools import partial
 from aiops_eks.clients.gathering import gathered
 from aiops_eks.diagnosis import reading
 from aiops_eks.diagnosis.objects import Condition, Node, Pod, Ref
+from aiops_eks.diagnosis.reading_containers import moment, strings
+from aiops_eks.models.fields import text, words
 from aiops_eks.models.health import judge_row, seconds_of
 from aiops_eks.ports import Kube, Obj
 from aiops_shared.errors import AiopsError, NotFoundError
@@ -53,10 +55,10 @@ class PodReader:
         if not page.cursor:
             return PodsRead([self.read(obj) for obj in page.items])
         del page  # whole objects; of the rest only rows come
-        found, suspects, names = PodsRead(), list[Ref](), _Names()
+        found, suspects, rows = PodsRead(), list[Ref](), _Rows()
         async for row in self.kube.every_row("Pod", namespace, at_most=MOST_PODS):
             if _is_well(row):
-                found.well.append(names.shared(_of_row(row)))
+                found.well.append(rows.pod(row))
             else:
                 suspects.append(reading.ref_of({"metadata": row.metadata}, "Pod"))
         await self._read_whole(suspects[:MOST_SUSPECTS], found)
@@ -93,22 +95,33 @@ class PodReader:
 
 
 @dataclass
-class _Names:
-    """Keeps one copy of what thousands of pods have in common: labels, owner, namespace, node."""
+class _Rows:
+    """Makes pods of rows, with one copy of what thousands of them have in common: labels, owner, node."""
 
     labels: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = field(default_factory=dict)
     parents: dict[Ref, Ref] = field(default_factory=dict)
 
-    def shared(self, pod: Pod) -> Pod:
-        """The same pod, made of what was seen before where it is equal."""
-        parent = self.parents.setdefault(pod.parent, pod.parent) if pod.parent else None
-        return replace(
-            pod,
-            namespace=sys.intern(pod.namespace),
-            node=sys.intern(pod.node),
-            labels=self.labels.setdefault(tuple(sorted(pod.labels.items())), pod.labels),
+    def pod(self, row: DescribedRow) -> Pod:
+        """A pod as metadata and row tell it."""
+        meta, node = row.metadata, str(row.cells.get("node") or "")
+        done = str(row.cells.get("status")) in {"Completed", "Succeeded"}
+        labels = strings(meta, "labels")
+        parent = reading.parent_of({"metadata": meta})
+        if parent is not None:
+            parent = self.parents.setdefault(parent, parent)
+        return Pod(
+            namespace=sys.intern(text(meta, "namespace")),
+            name=text(meta, "name"),
+            uid=text(meta, "uid"),
+            created_at=moment(meta, "creationTimestamp"),
             parent=parent,
             owner=parent,
+            labels=self.labels.setdefault(tuple(sorted(labels.items())), labels),
+            finalizers=tuple(words(meta, "finalizers")),
+            phase="Succeeded" if done else "Running",
+            node="" if node == "<none>" else sys.intern(node),
+            conditions=_DONE if done else _READY,
+            whole=False,
         )
 
 
@@ -124,18 +137,6 @@ def _is_well(row: DescribedRow) -> bool:
         return False
     ended_s = seconds_of(str(row.cells.get("restarts") or "").partition(" ")[2])
     return ended_s is None or ended_s > QUIET_S
-
-
-def _of_row(row: DescribedRow) -> Pod:
-    """A pod as metadata and row tell it."""
-    node, done = str(row.cells.get("node") or ""), str(row.cells.get("status")) in {"Completed", "Succeeded"}
-    return replace(
-        reading.pod({"metadata": row.metadata}),
-        phase="Succeeded" if done else "Running",
-        node="" if node == "<none>" else node,
-        conditions=_DONE if done else _READY,
-        whole=False,
-    )
 
 
 def _by_template(pod: Pod, template: Pod | None) -> Pod:

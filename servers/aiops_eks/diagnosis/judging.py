@@ -246,6 +246,6 @@ def finding(judged: Judgement) -> Finding:
 
 
 def _symptoms(judged: Judgement) -> tuple[str, ...]:
-    shown = [str(r) for r in (*judged.symptoms, *judged.hurts) if r != judged.first.at]
+    shown = [str(r) for r in _unique(judged.symptoms, judged.hurts) if r != judged.first.at]
     more = len(shown) - MOST_SYMPTOMS
     return (*shown[:MOST_SYMPTOMS], f"and {more} more") if more > 0 else tuple(shown)

@@ -31,7 +31,7 @@ def ref_of(obj: Obj, kind: str = "") -> Ref:
     return Ref(kind or text(obj, "kind"), text(meta, "namespace"), text(meta, "name"))
 
 
-def _parent(obj: Obj) -> Ref | None:
+def parent_of(obj: Obj) -> Ref | None:
     """The direct controller named in ownerReferences."""
     owner = controller_of(obj)
     if owner is None:
@@ -43,7 +43,11 @@ def _parent(obj: Obj) -> Ref | None:
 def with_owners(pods: Iterable[Pod], workloads: Iterable[Workload]) -> tuple[Pod, ...]:
     """The pods with the top of their owner chains: the Deployment rather than the ReplicaSet."""
     parents = {w.ref: w.parent for w in workloads}
-    return tuple(replace(one, owner=_top(one, parents)) for one in pods)
+    return tuple(_owned(one, _top(one, parents)) for one in pods)
+
+
+def _owned(one: Pod, owner: Ref | None) -> Pod:
+    return one if one.owner == owner else replace(one, owner=owner)
 
 
 def _top(one: Pod, parents: Mapping[Ref, Ref | None]) -> Ref | None:
@@ -86,7 +90,7 @@ def _conditions_of(obj: Obj) -> tuple[Condition, ...]:
 def pod(obj: Obj) -> Pod:
     """One Pod; its top owner is filled in by whoever knows the other objects."""
     meta, spec, status = part(obj, "metadata"), part(obj, "spec"), part(obj, "status")
-    parent = _parent(obj)
+    parent = parent_of(obj)
     return Pod(
         namespace=text(meta, "namespace"),
         name=text(meta, "name"),
@@ -166,7 +170,7 @@ def workload(obj: Obj, kind: str) -> Workload:
         images=tuple(text(c, "image") for c in items(template, "containers")),
         revision=strings(meta, "annotations").get("deployment.kubernetes.io/revision", ""),
         created_at=moment(meta, "creationTimestamp"),
-        parent=_parent(obj),
+        parent=parent_of(obj),
         template_pull_secrets=tuple(text(s, "name") for s in items(template, "imagePullSecrets")),
         service=text(spec, "serviceName"),
         failed=count(status, "failed"),
