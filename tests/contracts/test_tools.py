@@ -48,7 +48,7 @@ WORDS = {
     ),
     *("pod", "workload", "container", "previous", "grep", "tail", "reason", "unhealthy_only", "manifest"),
     *("policy", "fix", "action", "replicas", "memory_limit", "memory_request", "cpu_limit", "cpu_request"),
-    *("image", "to_revision", "plan_id", "confirm", "action_id", "idempotency_key"),
+    *("image", "profile", "to_revision", "plan_id", "confirm", "action_id", "idempotency_key"),
     *("include", "principal"),
     *("names", "nodepool", "taint", "wait_minutes"),  # of nodes
 }

@@ -9,7 +9,19 @@ from dataclasses import dataclass, field
 
 from aiops_lab.scenarios.programs import Program, serving
 
-_PUBLIC = ("public.ecr.aws/amazonlinux/amazonlinux", "nginx", "httpd", "busybox", "alpine", "redis", "postgres", "python", "node", "debian", "ubuntu")
+_PUBLIC = (
+    "public.ecr.aws/amazonlinux/amazonlinux",
+    "nginx",
+    "httpd",
+    "busybox",
+    "alpine",
+    "redis",
+    "postgres",
+    "python",
+    "node",
+    "debian",
+    "ubuntu",
+)
 
 
 @dataclass(frozen=True, slots=True)

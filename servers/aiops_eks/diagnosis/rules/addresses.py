@@ -38,9 +38,8 @@ SUBNET_IP_EXHAUSTION = Cause(
     severity="high",
     means="A subnet has no free address, or in prefix mode no whole free /28, for the pods of its nodes.",
     told_by="Pods on its nodes get no address (event, or the network plugin's log) and EC2 counts 0 "
-    "free addresses, or "
-    "0 free /28 blocks where the plugin asks for prefixes. A subnet with room and a full node is "
-    "NODE_ADDRESSES_EXHAUSTED; with figures unknown it is POD_IP_UNAVAILABLE.",
+    "free addresses, or 0 free /28 blocks where the plugin asks for prefixes. A subnet with room and a full "
+    "node is NODE_ADDRESSES_EXHAUSTED; with figures unknown it is POD_IP_UNAVAILABLE.",
     source=_SOURCE,
     next_step="describe_cluster(include=subnets); a subnet cannot grow: add a secondary CIDR with new "
     "subnets for pods",
@@ -51,10 +50,8 @@ POD_IP_UNAVAILABLE = Cause(
     severity="high",
     means="The network plugin has no address for the pod: most likely its subnet is exhausted.",
     told_by="FailedCreatePodSandBox with `failed to assign an IP address`, on several nodes or while no "
-    "other node "
-    "gives an address either, and the subnets' figures are not known or do not explain it. When only "
-    "one node fails "
-    "and others still start pods it is NODE_ADDRESSES_EXHAUSTED.",
+    "other node gives an address either, and the subnets' figures are not known or do not explain it. "
+    "When only one node fails and others still start pods it is NODE_ADDRESSES_EXHAUSTED.",
     source="amazon-vpc-cni-k8s, add cmd",
     next_step="describe_cluster(include=subnets) for free addresses and free /28 blocks",
     sop="subnet-ip-exhaustion",
@@ -64,10 +61,8 @@ NODE_ADDRESSES_EXHAUSTED = Cause(
     severity="high",
     means="A node has no address left for pods: its network interfaces are full, or its plugin is stuck.",
     told_by="`failed to assign an IP address` while its subnet has room and the node holds as many pods "
-    "as its "
-    "instance type has addresses; or on one node only, while pods on other nodes got addresses after "
-    "the first "
-    "failure.",
+    "as its instance type has addresses; or on one node only, while pods on other nodes got addresses after "
+    "the first failure.",
     source="https://docs.aws.amazon.com/eks/latest/userguide/choosing-instance-type.html (pods per "
     "interface)",
     next_step="compare the node's pods with the addresses its instance type can hold; look at aws-node "

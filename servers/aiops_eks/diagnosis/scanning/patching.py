@@ -12,8 +12,9 @@ import yaml
 
 from aiops_eks.diagnosis.scanning.placing import Document, Sheet
 from aiops_eks.diagnosis.scanning.scan import copied
-from aiops_eks.diagnosis.scanning.splicing import CannotSpliceError, same_value, spliced
+from aiops_eks.diagnosis.scanning.splicing import CannotSpliceError, spliced
 from aiops_eks.diagnosis.scanning.subjects import Obj
+from aiops_eks.diagnosis.scanning.yaml_words import same_value
 from aiops_shared.errors import InvalidInputError
 from aiops_shared.guardrails.redacting import redact_tree
 from aiops_shared.kube.manifests import dump_manifests, load_manifests

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from aiops_eks.diagnosis.scanning.yaml_words import block, flow, quote_of, same_value
 from aiops_shared.kube.manifests import MERGE, Obj
 
 _ALIAS = re.compile(r"['\"]?[ \t]*:[ \t]+\*[^\s,\[\]{}]+")
@@ -54,7 +55,7 @@ class _Splice:
         ):
             self._sequence(node, before, after)
         elif isinstance(node, yaml.ScalarNode) and not isinstance(after, dict | list):
-            self._replace(node, _flow(after, quoted=_is_quoted(node)))
+            self._replace(node, flow(after, quoted=quote_of(node)))
         else:
             raise CannotSpliceError
 
@@ -113,7 +114,7 @@ class _Splice:
         start = node.start_mark.index if node.flow_style else node.value[0][0].start_mark.index
         if node.flow_style or not after:
             end = node.end_mark.index if node.flow_style else self.end(node)
-            self.edits.append(_Edit(start, end, _flow(after)))
+            self.edits.append(_Edit(start, end, flow(after)))
             return
         column = start - (self.text.rfind("\n", 0, start) + 1)
         text = self.block(after, column)[column:]
@@ -131,7 +132,7 @@ class _Splice:
             return
         if node.flow_style:
             end = node.value[-1].end_mark.index
-            self.edits.append(_Edit(end, end, "".join(f", {_flow(item)}" for item in more)))
+            self.edits.append(_Edit(end, end, "".join(f", {flow(item)}" for item in more)))
             return
         dash = self._dash(node)
         lines = "".join(self.block([item], dash) for item in more)
@@ -140,17 +141,8 @@ class _Splice:
     def block(self, value: Any, columns: int) -> str:
         """A mapping or list as block YAML at a column, each line ended, lists as the text writes them."""
         first = _LIST.search(self.text)
-        dumper = _Indented if first is not None and len(first[2]) > len(first[1]) else _Plain
-        text: str = yaml.dump(
-            value,
-            Dumper=dumper,
-            width=1_000_000,
-            sort_keys=False,
-            allow_unicode=False,
-            default_flow_style=False,
-        )
-        pad = " " * columns
-        return "".join(f"{pad}{line}{self.newline}" for line in text.rstrip("\n").split("\n"))
+        indented = first is not None and len(first[2]) > len(first[1])
+        return block(value, columns, self.newline, indented=indented)
 
     def _dash(self, node: yaml.SequenceNode) -> int:
         """The column of the sequence's dashes: a mapping's key may start on the dash's line."""
@@ -339,10 +331,10 @@ class _FlowPairs:
         return bool(first.style == '"')
 
     def _name(self, key: str) -> str:
-        return json.dumps(key, ensure_ascii=False) if self._json else _flow(key)
+        return json.dumps(key, ensure_ascii=False) if self._json else flow(key)
 
     def _said(self, value: Any) -> str:
-        return json.dumps(value, ensure_ascii=False) if self._json else _flow(value)
+        return json.dumps(value, ensure_ascii=False) if self._json else flow(value)
 
     def _remove(self, key: str) -> None:
         names = [str(name.value) for name, _ in self.node.value]
@@ -353,43 +345,6 @@ class _FlowPairs:
         else:
             start, end = self.node.value[place - 1][1].end_mark.index, value.end_mark.index
         self.splice.edits.append(_Edit(start, end, ""))
-
-
-class _Plain(yaml.SafeDumper):
-    """Never writes anchors; lists stand in their key's column."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-class _Indented(_Plain):
-    """Lists stand two columns in."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        super().increase_indent(flow, False)
-
-
-def _flow(value: Any, *, quoted: str = "") -> str:
-    """A value on one line."""
-    if quoted and isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    said: str = yaml.safe_dump(
-        value, default_flow_style=True, width=1_000_000, allow_unicode=True, sort_keys=False
-    )
-    return said.strip().removesuffix("...").strip()
-
-
-def _is_quoted(node: yaml.ScalarNode) -> str:
-    return '"' if node.style in {'"', "'"} else ""
-
-
-def same_value(one: Any, other: Any) -> bool:
-    """Equal as JSON has it: true is not 1, and the order of keys says nothing."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same_value(value, other[key]) for key, value in one.items())
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same_value, one, other))
-    return type(one) is type(other) and bool(one == other)
 
 
 def spliced(text: str, node: yaml.Node, before: Obj, after: Obj) -> str:
