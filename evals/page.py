@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from aiops_lab.scenarios import STORIES
 from evals.coverage import faults
 from evals.outcomes import (
     RECALL_TARGET,
@@ -80,7 +81,7 @@ equal findings, word for word.
 def page(run: Run) -> str:
     """The whole page."""
     made = f"{run.machine}. Seeds {', '.join(map(str, run.seeds))}. {run.took_s:.0f} s."
-    parts = (_totals(run), _causes(run), _calibration(run), _coverage(), _wrong(run))
+    parts = (_totals(run), _fixtures(run), _causes(run), _calibration(run), _coverage(), _wrong(run))
     return "\n\n".join([_HEAD.strip(), made, *("\n".join(part) for part in parts)]).strip() + "\n"
 
 
@@ -107,6 +108,24 @@ def _totals(run: Run) -> Iterator[str]:
     yield _row("worlds with the same findings on a real API server", "all", f"{same} of {len(run.real)}", "")
     error = expected_calibration_error(calibration(run.outcomes))
     yield _row("expected calibration error", "", f"{error:.3f}", "")
+
+
+def _fixtures(run: Run) -> Iterator[str]:
+    """The stories of the scenarios' page, by its ids: in how many seeds the answer was right."""
+    yield "## Fixtures of the scenarios' page"
+    yield ""
+    yield from _table(("Fixture", "Scenario", "Expected", "Right", "False alarms"))
+    found: dict[str, list[Outcome]] = {}
+    for one in run.outcomes:
+        found.setdefault(one.scenario, []).append(one)
+    for story in sorted(STORIES.values(), key=lambda each: (each.fixture, each.name)):
+        played = found.get(story.name, [])
+        if not played:
+            continue
+        right = sum(one.first_is_right if one.expected else not one.found for one in played)
+        code = story.expected.code if story.expected else "nothing"
+        alarms = sum(len(one.false_alarms) for one in played)
+        yield _row(story.fixture, f"`{story.name}`", code, f"{right}/{len(played)}", str(alarms))
 
 
 def _causes(run: Run) -> Iterator[str]:

@@ -3,7 +3,20 @@
 They are the fixtures of the scenarios' page and their kin; each is played as it stands.
 """
 
-from aiops_lab.scenarios import crashloop, manifests, memory, pulls, quiet, recovered, symptoms
+from aiops_lab.scenarios import (
+    crashloop,
+    disk,
+    drill,
+    eks_side,
+    manifests,
+    memory,
+    profiles,
+    pulls,
+    quiet,
+    recovered,
+    registry_expired,
+    symptoms,
+)
 from aiops_lab.scenarios.base import Scenario
 from aiops_lab.scenarios.names import cast
 from aiops_lab.scenarios.trials.base import Trial
@@ -23,13 +36,24 @@ def _trial(scenario: Scenario) -> Trial | None:
     return Trial(code, "recovered", scenario) if code else None
 
 
-TRIALS: tuple[Trial, ...] = tuple(
-    found
-    for room in (crashloop, memory, pulls, recovered, symptoms, quiet, manifests)
-    for scenario in room.SCENARIOS
-    if (found := _trial(scenario)) is not None
+# The addresses of a VPC have a module of trials of their own.
+_ROOMS = (
+    crashloop,
+    memory,
+    pulls,
+    recovered,
+    symptoms,
+    quiet,
+    manifests,
+    drill,
+    disk,
+    profiles,
+    registry_expired,
+    eks_side,
 )
-CONTROLS: tuple[Scenario, ...] = (
-    *quiet.SCENARIOS,
-    *(s for s in manifests.SCENARIOS if not s.expect(cast(0))),
+TRIALS: tuple[Trial, ...] = tuple(
+    found for room in _ROOMS for scenario in room.SCENARIOS if (found := _trial(scenario)) is not None
+)
+CONTROLS: tuple[Scenario, ...] = tuple(
+    scenario for room in _ROOMS for scenario in room.SCENARIOS if _trial(scenario) is None
 )
