@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from fastmcp import FastMCP
 
+from aiops_eks.clients.addon_surroundings import AddonSurroundings
 from aiops_eks.clients.disk_surroundings import DiskSurroundings
 from aiops_eks.clients.dossiers import DossierReader
 from aiops_eks.clients.effects import KubeEffects
@@ -27,6 +28,7 @@ from aiops_eks.clients.surroundings import KubeSurroundings
 from aiops_eks.diagnosis.result import Ask, Diagnosis
 from aiops_eks.models.answers import ClusterAsk, ClusterView
 from aiops_eks.models.change_rows import ChangeAsk, ChangeList
+from aiops_eks.tools.addon_plans import AddonPlanTools
 from aiops_eks.tools.changes import ChangeTools
 from aiops_eks.tools.clusters import ClusterTools
 from aiops_eks.tools.desk import PlanDesk
@@ -179,8 +181,15 @@ class Wiring:
 
             return ProfileEffects(kube, self.surroundings, Artefacts(self.settings.state), self.recorder)
 
+        def addons() -> Effects:
+            from aiops_eks.clients.addon_effects import AddonEffects
+
+            return AddonEffects(self.clusters, cluster, kube, AddonSurroundings(self.clusters, self.clock))
+
         both = {group: partial(disks, group) for group in ("ssm.disk.aiops", "pod.disk.aiops")}
-        return Hands(plain, others={"v1/Node": nodes, "profile.aiops": profiles, **both})
+        return Hands(
+            plain, others={"v1/Node": nodes, "profile.aiops": profiles, "eks.amazonaws.com": addons, **both}
+        )
 
     @asynccontextmanager
     async def running(self, _: FastMCP) -> AsyncIterator[dict[str, Any]]:
@@ -221,6 +230,7 @@ def make(settings: Settings) -> FastMCP:
         *NodePlanTools(
             NodeDesk(nodes, parts.guard, clock, ttl_s), DiskDesk(nodes, disks, parts.guard, clock, ttl_s)
         ).tools(),
+        *AddonPlanTools(AddonSurroundings(clusters, clock), parts.guard, clock, ttl_s).tools(),
     ]
     server = build(
         "eks", tools, settings=settings, instructions=INSTRUCTIONS, calls=recorder, lifespan=parts.running

@@ -66,6 +66,11 @@ async def installs(kube: Kube, names: Iterable[str]) -> Installs:
     return Installs(tuple(found.values()), tuple(gaps.values()))
 
 
+async def installs_in(kube: Kube, namespace: str) -> tuple[Install, ...]:
+    """All workloads of one namespace. Raises `AiopsError`."""
+    return tuple([one for kind in KINDS for one in await _read(kube, kind, namespace, "")])
+
+
 async def _read(kube: Kube, kind: str, namespace: str, selector: str) -> list[Install]:
     return [
         _install(KINDS[kind], obj)

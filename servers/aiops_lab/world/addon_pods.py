@@ -13,7 +13,7 @@ from aiops_lab.aws.addon_schemas import values_of
 from aiops_lab.kube.wire import Obj
 from aiops_lab.scenarios.images import Image
 from aiops_lab.scenarios.programs import failing, logfmt, serving
-from aiops_lab.scenarios.shapes import container, deployment, namespace, template
+from aiops_lab.scenarios.shapes import container, deployment, http_probe, namespace, template
 from aiops_lab.world.cluster import Cluster
 from aiops_lab.world.objects import meta
 
@@ -105,14 +105,14 @@ class AddonPods:
 
     def _image(self, name: str, version: str, *, ill: bool) -> str:
         denied = logfmt("error", "AccessDenied: not authorized to perform sts:AssumeRoleWithWebIdentity")
-        program = failing(denied, after_s=3) if ill else serving(name, memory_mi=45, cpu_m=5)
+        program = failing(denied, after_s=3.0) if ill else serving(name, memory_mi=45, cpu_m=5)
         suffix = "-denied" if ill else ""
         return self.cluster.registry.publish(f"{ECR}/{name}:{version}{suffix}", Image(program))
 
 
 def _made(one: Workload, space: str, image: str) -> Obj:
     labels = {"app": one.name, "app.kubernetes.io/name": one.name}
-    main = container(one.name, image, memory="64Mi", limit="256Mi")
+    main = container(one.name, image, memory="64Mi", limit="256Mi", readinessProbe=http_probe())
     main["resources"]["requests"]["cpu"] = "10m"
     if one.replicas is not None:
         return deployment(space, one.name, one.replicas, template(labels, [main]))
