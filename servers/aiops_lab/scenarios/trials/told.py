@@ -10,6 +10,7 @@ from aiops_lab.scenarios import (
     eks_side,
     manifests,
     memory,
+    memory_spike,
     profiles,
     pulls,
     quiet,
@@ -40,6 +41,7 @@ def _trial(scenario: Scenario) -> Trial | None:
 _ROOMS = (
     crashloop,
     memory,
+    memory_spike,
     pulls,
     recovered,
     symptoms,

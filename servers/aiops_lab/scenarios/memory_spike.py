@@ -1,0 +1,70 @@
+"""F4: a release that keeps what it should let go: memory climbs for two hours, users still served.
+
+What the cluster's API can see of it: two revisions, a budget, and pods that use more than before. Which route
+drives it is for metrics and traces to say.
+"""
+
+from random import Random
+
+from aiops_lab.scenarios.base import Scenario, Stage
+from aiops_lab.scenarios.images import Image
+from aiops_lab.scenarios.names import REGISTRY, Names
+from aiops_lab.scenarios.programs import MI, Behaviour, Chatter, Curve, Program, Run, logfmt, serving
+from aiops_lab.scenarios.shapes import container, deployment, disruption_budget, http_probe, service, template
+from aiops_lab.world.objects import Obj
+
+HOME, HOUR_S, DAY_S = "production", 3600.0, 86_400.0
+CALM_MI, SPIKE_MI = 420.0, 980.0
+
+
+def spiking(names: Names) -> str:
+    """The workload with the new release."""
+    return "users-service" if names.seed == 0 else names.api
+
+
+def images(names: Names) -> tuple[str, str]:
+    """Before and after."""
+    subject = "users" if names.seed == 0 else names.api
+    minor = 3 + names.seed
+    return f"{REGISTRY}/{subject}:v2.{minor}.0", f"{REGISTRY}/{subject}:v2.{minor}.1"
+
+
+def _hoarding(start: Run) -> Behaviour:
+    calm = serving(start.container)(start)
+    said = (
+        logfmt("info", "cache put", key="user:*", size=184_232, evictions=0, ttl="none"),
+        logfmt("info", "request served", route="/api/users", status=200),
+    )
+    climb = Curve(((0.0, CALM_MI * MI), (2 * HOUR_S, SPIKE_MI * MI)))
+    return Behaviour(lines=calm.lines, chatter=Chatter(30.0, said), memory=climb, cpu_m=calm.cpu_m)
+
+
+def _build(stage: Stage, names: Names, rng: Random) -> None:
+    name, (before, after) = spiking(names), images(names)
+    calm: Program = serving(name, memory_mi=CALM_MI)
+    stage.publish(before, Image(calm))
+    stage.publish(after, Image(_hoarding))
+    main = container("app", before, memory="512Mi", limit="1200Mi", readinessProbe=http_probe("/ready"))
+    since_s = rng.uniform(6, 8) * DAY_S
+    stage.put_at(since_s, deployment(HOME, name, 4, template({"app": name}, [main])))
+    stage.put_at(since_s, service(HOME, name, name))
+    stage.put_at(since_s, disruption_budget(HOME, name, name, minAvailable=2))
+    released_s = 2 * HOUR_S + (0.0 if names.seed == 0 else rng.uniform(-600, 600))
+
+    def release(found: Obj) -> None:
+        found["spec"]["template"]["spec"]["containers"][0]["image"] = after
+
+    stage.change_at(released_s, "Deployment", HOME, name, release)
+
+
+SCENARIOS = (
+    Scenario(
+        "memory-spike",
+        "Memory climbs since the last release",
+        "A release two hours ago fills a cache that nothing empties: memory went from 420 to 980 Mi on every "
+        "pod. Nothing is killed yet; the revision before it held for a week.",
+        "F4",
+        _build,
+        lead_s=3 * HOUR_S,
+    ),
+)
