@@ -30,7 +30,7 @@ async def test_the_release_before_comes_back_within_the_budget(
         changes = await stage.got("list_changes", since="-4h", namespace=HOME, kind="Deployment", name=name)
         row = dict(zip(changes["changes"]["columns"], changes["changes"]["rows"][0], strict=True))
         assert row["verb"] == "rollout"
-        assert after in row["what"], row
+        assert f"{before.rpartition('/')[2]} → {after.rpartition('/')[2]}" in row["what"], row
         plan = await stage.plan(action="rollback", namespace=HOME, name=name)
         assert stage.writes() == []
         said = str(plan)

@@ -7,7 +7,7 @@ value looks like a secret is never shown; what comes from a Secret is a referenc
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from aiops_shared.kube.changes.reading import Obj, leaves, part, short
+from aiops_shared.kube.changes.reading import LONGEST_VALUE, Obj, leaves, part, short
 from aiops_shared.kube.shapes import mapping, rows, text
 
 Redact = Callable[[str], str]
@@ -67,7 +67,21 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], redact: Redact)
 
 
 def _said(key: str, was: Any, now: Any, redact: Redact) -> str:
+    if key.endswith(" image") and was and now:
+        was, now = _images(str(was), str(now))
     return f"{short(key)} {_shown(key, was, redact)} → {_shown(key, now, redact)}"
+
+
+def _images(was: str, now: str) -> tuple[str, str]:
+    """Two images by what tells them apart, the tag or digest at their end: registries fill the line."""
+    at = was.rfind("/") + 1
+    if was[:at] == now[: now.rfind("/") + 1]:
+        was, now = was[at:], now[at:]
+    return _ending(was), _ending(now)
+
+
+def _ending(image: str) -> str:
+    return image if len(image) <= LONGEST_VALUE else f"…{image[1 - LONGEST_VALUE :]}"
 
 
 def _shown(key: str, value: Any, redact: Redact) -> str:
