@@ -14,6 +14,7 @@ import anyio
 from fastmcp import FastMCP
 
 from aiops_eks.clients.addon_surroundings import AddonSurroundings
+from aiops_eks.clients.autoscale_rivals import KubeRivals
 from aiops_eks.clients.disk_surroundings import DiskSurroundings
 from aiops_eks.clients.dossiers import DossierReader
 from aiops_eks.clients.effects import KubeEffects
@@ -29,6 +30,7 @@ from aiops_eks.diagnosis.result import Ask, Diagnosis
 from aiops_eks.models.answers import ClusterAsk, ClusterView
 from aiops_eks.models.change_rows import ChangeAsk, ChangeList
 from aiops_eks.tools.addon_plans import AddonPlanTools
+from aiops_eks.tools.autoscale_desk import AutoscaleDesk
 from aiops_eks.tools.changes import ChangeTools
 from aiops_eks.tools.clusters import ClusterTools
 from aiops_eks.tools.desk import PlanDesk
@@ -218,6 +220,7 @@ def make(settings: Settings) -> FastMCP:
     profiles = ProfileDesk(parts.surroundings, rights, parts.guard, clock, settings.policy.plan_ttl_s)
     disks = DiskSurroundings(clusters, clusters, clock, recorder, settings.nodes.debug_image)
     ttl_s = settings.policy.plan_ttl_s
+    autoscalers = AutoscaleDesk(parts.surroundings, KubeRivals(clusters), parts.guard, clock, ttl_s)
     tools = [
         *ClusterTools(inventory, LazyViews(clusters, clock)).tools(),
         *ResourceTools(inventory, DossierReader(clusters, clock, recorder)).tools(),
@@ -226,7 +229,7 @@ def make(settings: Settings) -> FastMCP:
         *EventTools(EventReader(clusters, clock, recorder, journal)).tools(),
         *DiagnoseTools(facts).tools(),
         *ManifestTools(facts, LazyTrials(clusters), RuleFiles(settings.scan.rules_dir)).tools(),
-        *PlanTools(desk, parts.guard, profiles).tools(),
+        *PlanTools(desk, parts.guard, profiles, autoscalers).tools(),
         *NodePlanTools(
             NodeDesk(nodes, parts.guard, clock, ttl_s), DiskDesk(nodes, disks, parts.guard, clock, ttl_s)
         ).tools(),

@@ -16,6 +16,7 @@ from aiops_eks.clients.watching import (
     rollout_complete,
     written_at,
 )
+from aiops_eks.planning.autoscaling import hpa_active
 from aiops_eks.planning.drafts import Draft, Obj, at, uid_of
 from aiops_eks.planning.facts import measure, stricter
 from aiops_eks.ports import KubeReadWrite
@@ -115,6 +116,8 @@ class KubeEffects:
             return GateResult(state="failed", says=f"{ref} is gone")
         if check.check == "present":
             return GateResult(state="met", says="there")
+        if check.check == "hpa_active":
+            return hpa_active(obj)
         if check.check == "replicas_ready":
             return replicas_ready(obj, int(check.args["replicas"]))
         pods, since = await self._new_pods(ref, obj), written_at(obj, FIELD_MANAGER)
@@ -167,6 +170,7 @@ class KubeEffects:
                 # A relabelled namespace may make the judgement stricter, never milder.
                 "env": stricter(plan.facts.env, fresh.env),
                 "node_fits": plan.facts.node_fits,
+                "hpa_change_pct": max(plan.facts.hpa_change_pct, fresh.hpa_change_pct),
                 "confidence_pct": plan.facts.confidence_pct,
                 "sop": plan.facts.sop,
             }

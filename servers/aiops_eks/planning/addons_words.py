@@ -107,8 +107,8 @@ def explained(issues: str) -> str:
     """What a health issue means and what to do, before EKS's own words, which may be long."""
     if "ConfigurationConflict" in issues:
         return (
-            "others manage fields of it; plan again with resolve_conflicts=overwrite (EKS's values) or, for an "
-            "update, preserve (theirs). "
+            "others manage fields of it; plan again with resolve_conflicts=overwrite (EKS's values) or, for "
+            "an update, preserve (theirs). "
         )
     if "InsufficientNumberOfReplicas" in issues:
         return "its pods do not become Ready; diagnose its namespace (rights, image, room). "

@@ -9,9 +9,11 @@ from mcp_types import InputRequiredResult
 from pydantic import Field
 
 from aiops_eks.models.changes import ActionStatus, PlannedChange
+from aiops_eks.planning.autoscaling import Bounds, check_bounds
 from aiops_eks.planning.drafts import Wish
 from aiops_eks.planning.profiles import ProfileOf, check_profile
 from aiops_eks.tools.approving import execute_with_approval
+from aiops_eks.tools.autoscale_desk import AutoscaleDesk
 from aiops_eks.tools.desk import PlanDesk
 from aiops_eks.tools.profile_desk import ProfileDesk
 from aiops_shared.guardrails.facade import Guardrails
@@ -54,10 +56,11 @@ class PlanTools:
     desk: PlanDesk
     guard: Guardrails
     profiles: ProfileDesk
+    autoscalers: AutoscaleDesk
 
     async def plan_workload_change(
         self,
-        action: Literal["scale", "restart", "rollback", "resources", "image", "profile"],
+        action: Literal["scale", "autoscale", "restart", "rollback", "resources", "image", "profile"],
         namespace: Namespace,
         name: ObjectName,
         kind: Literal["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod"] = "Deployment",
@@ -73,9 +76,13 @@ class PlanTools:
             int | None, Field(ge=1, le=1_000_000, description="rollback; absent: the previous")
         ] = None,
         profile: Annotated[ProfileOf | None, Field(description="profile, of one pod; absent: heap")] = None,
+        min_replicas: Annotated[int | None, Field(ge=1, le=10_000, description="autoscale")] = None,
+        max_replicas: Annotated[int | None, Field(ge=1, le=10_000, description="autoscale")] = None,
+        cpu_pct: Annotated[int | None, Field(ge=1, le=1000, description="autoscale: target")] = None,
+        memory_pct: Annotated[int | None, Field(ge=1, le=1000, description="autoscale: target")] = None,
         reason: Reason = None,
     ) -> PlannedChange:
-        """Plan to scale, restart, roll back, resize (CPU/memory limits), change the image, or profile a pod.
+        """Plan to scale, autoscale (HPA), restart, roll back, resize, change the image, or profile a pod.
 
         Changes nothing. `resources` without values raises the memory limit by half.
         """
@@ -90,6 +97,10 @@ class PlanTools:
             to_revision=to_revision,
         )
         check_profile(action, kind, profile, wish)
+        bounds = Bounds(least=min_replicas, most=max_replicas, cpu_pct=cpu_pct, memory_pct=memory_pct)
+        check_bounds(action, bounds, others=bool(wish.given()))
+        if action == "autoscale":
+            return await self.autoscalers.plan(cluster, kind, namespace, name, bounds, reason or "")
         if action == "profile":
             what = profile or "heap"
             return await self.profiles.plan(cluster, kind, namespace, name, what, reason or "")
