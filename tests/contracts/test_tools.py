@@ -51,6 +51,8 @@ WORDS = {
     *("image", "profile", "to_revision", "plan_id", "confirm", "action_id", "idempotency_key"),
     *("include", "principal"),
     *("names", "nodepool", "taint", "wait_minutes"),  # of nodes
+    *("version", "configuration", "resolve_conflicts", "role", "preserve"),  # of add-ons
+    "autoscale",
 }
 NEVER_WORDS = {
     "account_id",

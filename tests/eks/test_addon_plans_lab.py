@@ -192,7 +192,7 @@ async def test_a_self_managed_install_conflicts_and_the_choice_is_explained(open
 async def test_pods_that_cannot_get_their_rights_end_it_and_it_is_taken_back(opened: Opened) -> None:
     async with opened("healthy", 4) as stage:
         plan = await planned(
-            stage, "create", "external-dns", role_arn="arn:aws:iam::111122223333:role/nobody-has-it"
+            stage, "create", "external-dns", role="arn:aws:iam::111122223333:role/nobody-has-it"
         )
         status = await done(stage, plan)
         assert status["state"] == "undone", status
@@ -201,7 +201,7 @@ async def test_pods_that_cannot_get_their_rights_end_it_and_it_is_taken_back(ope
         role = Role("dns", trusting_account("external-dns", "external-dns"))
         stage.lab.account.area(Iam).roles[role.name] = role
         stage.lab.clock.advance(60)
-        assert (await done(stage, await planned(stage, "create", "external-dns", role_arn=role.arn)))[
+        assert (await done(stage, await planned(stage, "create", "external-dns", role=role.arn)))[
             "state"
         ] == "succeeded"
 
@@ -231,8 +231,7 @@ async def test_pod_identity_is_associated_with_the_add_on(opened: Opened) -> Non
             stage,
             "create",
             "amazon-cloudwatch-observability",
-            role_arn=role,
-            service_account="cloudwatch-agent",
+            role=f"cloudwatch-agent={role}",
         )
         assert "needs IAM rights" not in says(plan)
         assert f"cloudwatch-agent={role}" in str(plan["diff"]["rows"])
@@ -263,7 +262,13 @@ async def test_what_makes_no_sense_is_refused_before_anything_changes(opened: Op
         ] == "invalid_input"
         assert (await code(action="update", name="coredns", preserve=True))[0] == "invalid_input"
         assert (await code(action="create", name=NMA, configuration="[1]"))[0] == "invalid_input"
-        assert (await code(action="create", name=NMA, service_account="x"))[0] == "invalid_input"
+        for wrong in (
+            {"role": "admin"},
+            {"version": "latest; x"},
+            {"name": "../x"},
+            {"role": "x=arn:aws:iam::1:role/y"},
+        ):
+            assert (await code(**({"action": "create", "name": NMA} | wrong)))[0] == "invalid_input", wrong
         stage.lab.account.addons["coredns"] = InstalledAddon("coredns", "v1.12.4-eksbuild.1", "UPDATING")
         found, said = await code(action="delete", name="coredns")
         assert (found, "UPDATING" in said) == ("refused", True)

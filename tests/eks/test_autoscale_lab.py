@@ -69,7 +69,7 @@ async def test_a_new_autoscaler_near_what_runs_is_allowed_reads_its_metrics_and_
     opened: Opened,
 ) -> None:
     async with opened() as stage:
-        plan = await planned(stage, min_replicas=3, max_replicas=6)
+        plan = await planned(stage, autoscale="3-6")
         assert "hpa-within" in plan["verdict"]
         assert "cpu at 70 %" in plan["confirm"]
         assert plan["validation"] == "server_dry_run"
@@ -86,11 +86,11 @@ async def test_a_new_autoscaler_near_what_runs_is_allowed_reads_its_metrics_and_
 @pytest.mark.row("B1")
 async def test_bounds_beyond_half_need_a_person_and_bounds_within_do_not(opened: Opened) -> None:
     async with opened() as stage:
-        assert "hpa-beyond" in (await planned(stage, max_replicas=12))["verdict"]
+        assert "hpa-beyond" in (await planned(stage, autoscale="12"))["verdict"]
         stage.lab.world.put(autoscaler(HOME, APP, 2, 8))
         stage.lab.clock.advance(30)
-        assert "hpa-beyond" in (await planned(stage, max_replicas=13))["verdict"]
-        plan = await planned(stage, max_replicas=12, memory_pct=80)
+        assert "hpa-beyond" in (await planned(stage, autoscale="13"))["verdict"]
+        plan = await planned(stage, autoscale="12,memory=80")
         assert "hpa-within" in plan["verdict"]
         assert "Memory seldom falls" in str(plan["warnings"])
         status = (await stage.execute(plan)).data
@@ -99,7 +99,7 @@ async def test_bounds_beyond_half_need_a_person_and_bounds_within_do_not(opened:
         assert found is not None
         names = [one["resource"]["name"] for one in found["spec"]["metrics"]]
         assert (bounds(stage), names) == ((2, 12), ["cpu", "memory"])
-        assert (await refused(stage, max_replicas=12))[0] == "invalid_input"
+        assert (await refused(stage, autoscale="12"))[0] == "invalid_input"
         await stage.ask("undo_action", action_id=status["action_id"])
         assert (await stage.ended(status["action_id"])).data["state"] == "undone"
         assert bounds(stage) == (2, 8)
@@ -107,14 +107,15 @@ async def test_bounds_beyond_half_need_a_person_and_bounds_within_do_not(opened:
 
 async def test_what_cannot_be_scaled_so_is_refused_with_what_would_help(opened: Opened) -> None:
     async with opened(resources={}) as stage:
-        code, said = await refused(stage, max_replicas=6)
+        code, said = await refused(stage, autoscale="6")
         assert (code, "no cpu request" in said, "action=resources" in said) == ("refused", True, True)
-        assert (await refused(stage, name="shopp", max_replicas=6))[0] == "not_found"
-        assert (await refused(stage, kind="DaemonSet", name="x", max_replicas=6))[0] == "not_found"
-        assert (await refused(stage))[0] == "invalid_input"
-        assert (await refused(stage, min_replicas=5, max_replicas=2))[0] == "invalid_input"
-        assert (await refused(stage, max_replicas=6, replicas=2))[0] == "invalid_input"
-        assert (await refused(stage, action="scale", replicas=2, max_replicas=6))[0] == "invalid_input"
+        assert (await refused(stage, name="shopp", autoscale="6"))[0] == "not_found"
+        assert (await refused(stage, kind="DaemonSet", name="x", autoscale="6"))[0] == "not_found"
+        for wrong in ("", "3-", "0-4", "cpu=70", "3-10,disk=5", "3-10;", "-5", "99999999"):
+            assert (await refused(stage, autoscale=wrong))[0] == "invalid_input", wrong
+        assert (await refused(stage, autoscale="5-2"))[0] == "invalid_input"
+        assert (await refused(stage, autoscale="6", replicas=2))[0] == "invalid_input"
+        assert (await refused(stage, action="scale", replicas=2, autoscale="6"))[0] == "invalid_input"
         assert stage.writes() == []
 
 
@@ -131,7 +132,7 @@ async def test_keda_and_a_vertical_autoscaler_are_seen(opened: Opened) -> None:
                 "spec": {"targetRef": target, "updatePolicy": {"updateMode": "Auto"}},
             }
         )
-        plan = await planned(stage, max_replicas=6)
+        plan = await planned(stage, autoscale="6")
         assert "VerticalPodAutoscaler right-size (Auto)" in str(plan["warnings"])
         world.put(
             {
@@ -141,5 +142,5 @@ async def test_keda_and_a_vertical_autoscaler_are_seen(opened: Opened) -> None:
                 "spec": {"scaleTargetRef": {"name": APP}},
             }
         )
-        code, said = await refused(stage, max_replicas=6)
+        code, said = await refused(stage, autoscale="6")
         assert (code, "ScaledObject queue" in said) == ("refused", True)

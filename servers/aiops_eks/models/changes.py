@@ -16,12 +16,10 @@ class PlannedChange(Answer):
     advice: str = ""
     diff: Table
     blast_radius: str
-    rollout: Annotated[str, Field(description="How it goes out, in waves")] = ""
+    rollout: str = ""  # how it goes out, in waves
     reversible: Annotated[str, Field(description="full, partial or none, and what is lost")]
-    validation: Annotated[str, Field(description="server_dry_run, or schema_only with the missing rights")]
-    shows: Annotated[
-        dict[str, str], Field(default_factory=dict, description="What else to look at before saying yes")
-    ]
+    validation: Annotated[str, Field(description="server_dry_run, prechecked, or schema_only: rights missing")]
+    shows: Annotated[dict[str, str], Field(default_factory=dict)]  # what else to look at before saying yes
     expires_at: str
 
 

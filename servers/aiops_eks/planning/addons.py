@@ -33,8 +33,7 @@ def check_fits(wish: AddonWish) -> None:
         "version": bool(wish.version),
         "configuration": wish.configuration is not None,
         "resolve_conflicts": wish.resolve is not None,
-        "role_arn": bool(wish.role),
-        "service_account": bool(wish.service_account),
+        "role": bool(wish.role),
     }
     if wish.action == "delete" and (wrong := [name for name, there in given.items() if there]):
         raise InvalidInputError(wrong[0], "a delete takes none", "name and preserve only")
@@ -44,8 +43,6 @@ def check_fits(wish: AddonWish) -> None:
         raise InvalidInputError(
             "resolve_conflicts", "preserve is for updates (EKS refuses it on create)", "none or overwrite"
         )
-    if wish.service_account and not wish.role:
-        raise InvalidInputError("service_account", "an association needs a role", "give role_arn too")
     if wish.configuration:
         values_of(wish.configuration)
 

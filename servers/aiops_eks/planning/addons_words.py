@@ -47,8 +47,8 @@ def _missing_rights(scene: AddonScene, wish: AddonWish, spec: Obj) -> Iterator[s
         return
     accounts = "; ".join(f"{name} with {', '.join(_short(p) for p in each)}" for name, each in scene.accounts)
     yield (
-        "It needs IAM rights and gets neither a role (role_arn) nor a Pod Identity association "
-        f"(service_account and role_arn): it would use the node's role. Wanted: {accounts or 'see its page'}."
+        "It needs IAM rights and gets neither a role (role=ARN) nor a Pod Identity association "
+        f"(role=serviceaccount=ARN): it would use the node's role. Wanted: {accounts or 'see its page'}."
     )
 
 

@@ -5,6 +5,7 @@ Rules B1 and B18. An HPA on utilisation divides usage by the request, so every c
 that it makes; a VPA that writes requests moves what the HPA divides by.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,10 +37,6 @@ class Bounds(Frozen):
     cpu_pct: int | None = None
     memory_pct: int | None = None
 
-    def given(self) -> bool:
-        """Whether any was given."""
-        return any(value is not None for _, value in self)
-
 
 class Rivals(Frozen):
     """Who else scales in the namespace: VerticalPodAutoscalers and KEDA's ScaledObjects."""
@@ -49,21 +46,33 @@ class Rivals(Frozen):
     gaps: tuple[str, ...] = ()
 
 
-def check_bounds(action: str, bounds: Bounds, others: bool) -> None:
-    """Raises InvalidInputError for arguments of another action, and for bounds that cannot stand."""
+_BOUNDS = re.compile(r"(?:([0-9]{1,5})-)?([0-9]{1,5})?((?:,(?:cpu|memory)=[0-9]{1,4})*)")
+
+
+def bounds_of(action: str, text: str | None, others: bool) -> Bounds:
+    """`3-10,cpu=70` as bounds. Raises InvalidInputError, also for arguments of another action."""
     if action != "autoscale":
-        if bounds.given():
+        if text:
             raise InvalidInputError(
-                "min_replicas", f"not an argument of {action}", "min_replicas, max_replicas, cpu_pct and "
-                "memory_pct belong to action=autoscale"
-            )  # fmt: skip
-        return
+                "autoscale", f"not an argument of {action}", "it belongs to action=autoscale"
+            )
+        return Bounds()
     if others:
-        raise InvalidInputError("arguments", "autoscale takes bounds and targets alone", "one change a plan")
-    if not bounds.given():
-        raise InvalidInputError("autoscale", "nothing is asked", "give max_replicas, min_replicas or cpu_pct")
-    if bounds.least is not None and bounds.most is not None and bounds.least > bounds.most:
-        raise InvalidInputError("min_replicas", f"{bounds.least} is above max_replicas {bounds.most}")
+        raise InvalidInputError("arguments", "autoscale takes `autoscale` alone", "one change a plan")
+    plain = "".join((text or "").split())
+    found = _BOUNDS.fullmatch(plain if plain[:1].isdecimal() else f",{plain}")
+    if not plain or found is None:
+        raise InvalidInputError(
+            "autoscale", "is not min-max and targets", "for example 3-10,cpu=70,memory=80"
+        )
+    aims = dict(part.split("=") for part in found[3].split(",") if part)
+    numbers = [found[1], found[2], aims.get("cpu"), aims.get("memory")]
+    least, most, cpu, memory = (None if each is None else int(each) for each in numbers)
+    if 0 in (least, most, cpu, memory):
+        raise InvalidInputError("autoscale", "0 switches an HPA off", "at least 1")
+    if least is not None and most is not None and least > most:
+        raise InvalidInputError("autoscale", f"min {least} is above max {most}")
+    return Bounds(least=least, most=most, cpu_pct=cpu, memory_pct=memory)
 
 
 def current_of(around: Around) -> Obj | None:
@@ -192,7 +201,7 @@ def _wanted(around: Around, hpa: Obj | None, bounds: Bounds) -> Obj:
     least = bounds.least or spec.get("minReplicas") or 1
     most = bounds.most or spec.get("maxReplicas") or 1
     if least > most:
-        raise InvalidInputError("min_replicas", f"{least} is above max_replicas {most} of {name_of(hpa)}")
+        raise InvalidInputError("autoscale", f"min {least} is above max {most} of {name_of(hpa)}")
     metrics = list(spec.get("metrics") or [])
     for resource, pct in (("cpu", bounds.cpu_pct), ("memory", bounds.memory_pct)):
         if pct:
@@ -269,18 +278,16 @@ def _warnings(around: Around, rivals: Rivals, wanted: Obj) -> Iterator[str]:
             )
     if "memory" in resources:
         killed = any(_oom_killed(pod) for pod in around.pods)
-        leak = (
-            " Its pods were OOMKilled: a leak only grows to max_replicas, diagnose first." if killed else ""
-        )
+        leak = " Its pods were OOMKilled: a leak only grows to max, diagnose first." if killed else ""
         yield f"Memory seldom falls when load does: an HPA on it scales up and stays up.{leak}"
     if gitops := gitops_owner_of(around.obj):
         owner = one_line(gitops, 120)
         yield f"{owner} owns the workload: take `replicas` out of git, or each sync resets them."
     now, least = replicas_of(around.obj), wanted["spec"]["minReplicas"]
     if least > now:
-        yield f"min_replicas is above the {now} that run: {least - now} pods are added at once."
+        yield f"min is above the {now} that run: {least - now} pods are added at once."
     if wanted["spec"]["maxReplicas"] < now:
-        yield f"max_replicas is below the {now} that run: pods are removed at once."
+        yield f"max is below the {now} that run: pods are removed at once."
     yield from (f"Not seen: {one_line(gap, 160)}" for gap in rivals.gaps)
 
 

@@ -1,5 +1,6 @@
 """plan_addon_change: from the wish to change an EKS add-on to a stored, judged plan. Changes nothing."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Literal, Protocol
 
@@ -22,31 +23,37 @@ from aiops_eks.planning.judging import Judged, Stamp, plan_of, request_of
 from aiops_eks.tools.desk import PASSING, shown
 from aiops_eks.tools.plans import Reason
 from aiops_shared.clock import Clock
+from aiops_shared.errors import InvalidInputError
 from aiops_shared.guardrails import Verdict
 from aiops_shared.guardrails.facade import Guardrails
 from aiops_shared.guardrails.ids import new_id
 from aiops_shared.guardrails.models import Facts, Request
-from aiops_shared.params import PLANS, Cluster
+from aiops_shared.params import PLANS, Cluster, ObjectName
 
-AddonName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,99}$", description="e.g. vpc-cni")]
-Version = Annotated[
-    str | None,
-    Field(pattern=r"^v?[0-9][A-Za-z0-9._+-]{0,80}$", description="Absent: EKS's default"),
-]
+_FORMS = {
+    "name": re.compile(r"[a-z0-9][a-z0-9_-]{0,99}"),
+    "version": re.compile(r"v?[0-9][A-Za-z0-9._+-]{0,80}"),
+    "role": re.compile(
+        r"([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?=)?arn:aws[a-z-]{0,20}:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,200}"
+    ),
+}
+_ADVICE = {
+    "name": "for example vpc-cni",
+    "version": "for example v1.20.4-eksbuild.2",
+    "role": "an IAM role's ARN, or serviceaccount=ARN",
+}
+Version = Annotated[str | None, Field(description="Absent: EKS's default")]
 Configuration = Annotated[
     str | None, Field(max_length=20_000, description="JSON, replaces all values; {} for none")
 ]
-RoleArn = Annotated[
-    str | None,
-    Field(pattern=r"^arn:aws[a-z-]{0,20}:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,200}$"),
-]
-ServiceAccount = Annotated[
-    str | None,
-    Field(
-        pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$",
-        description="Gets role_arn by Pod Identity; absent: IRSA",
-    ),
-]
+Role = Annotated[str | None, Field(description="ARN (IRSA) or serviceaccount=ARN (Pod Identity)")]
+
+
+def _checked(**given: str | None) -> None:
+    """Raises InvalidInputError for a value of a form AWS would not take (a pattern costs tokens)."""
+    for word, value in given.items():
+        if value and not _FORMS[word].fullmatch(value):
+            raise InvalidInputError(word, "is not of its form", _ADVICE[word])
 
 
 class AddonsAround(Protocol):
@@ -73,12 +80,11 @@ class AddonPlanTools:
     async def plan_addon_change(
         self,
         action: Literal["create", "update", "delete"],
-        name: AddonName,
+        name: ObjectName,
         version: Version = None,
         configuration: Configuration = None,
         resolve_conflicts: Annotated[Resolve | None, Field(description="Absent: none")] = None,
-        role_arn: RoleArn = None,
-        service_account: ServiceAccount = None,
+        role: Role = None,
         preserve: Annotated[bool | None, Field(description="delete: keep what it runs")] = None,
         cluster: Cluster = None,
         reason: Reason = None,
@@ -87,14 +93,16 @@ class AddonPlanTools:
 
         Changes nothing. Shows compatible versions, prerequisites, conflicts with self-managed installs.
         """
+        _checked(name=name, version=version, role=role)
+        account, _, arn = (role or "").rpartition("=arn:")
         wish = AddonWish(
             action=action,
             name=name,
             version=version or "",
             configuration=configuration,
             resolve=resolve_conflicts,
-            role=role_arn or "",
-            service_account=service_account or "",
+            role=f"arn:{arn}" if account else role or "",
+            service_account=account,
             preserve=preserve,
         )
         check_fits(wish)

@@ -9,7 +9,7 @@ from mcp_types import InputRequiredResult
 from pydantic import Field
 
 from aiops_eks.models.changes import ActionStatus, PlannedChange
-from aiops_eks.planning.autoscaling import Bounds, check_bounds
+from aiops_eks.planning.autoscaling import bounds_of
 from aiops_eks.planning.drafts import Wish
 from aiops_eks.planning.profiles import ProfileOf, check_profile
 from aiops_eks.tools.approving import execute_with_approval
@@ -76,10 +76,9 @@ class PlanTools:
             int | None, Field(ge=1, le=1_000_000, description="rollback; absent: the previous")
         ] = None,
         profile: Annotated[ProfileOf | None, Field(description="profile, of one pod; absent: heap")] = None,
-        min_replicas: Annotated[int | None, Field(ge=1, le=10_000, description="autoscale")] = None,
-        max_replicas: Annotated[int | None, Field(ge=1, le=10_000, description="autoscale")] = None,
-        cpu_pct: Annotated[int | None, Field(ge=1, le=1000, description="autoscale: target")] = None,
-        memory_pct: Annotated[int | None, Field(ge=1, le=1000, description="autoscale: target")] = None,
+        autoscale: Annotated[
+            str | None, Field(description="min-max and targets, e.g. 3-10,cpu=70,memory=80")
+        ] = None,
         reason: Reason = None,
     ) -> PlannedChange:
         """Plan to scale, autoscale (HPA), restart, roll back, resize, change the image, or profile a pod.
@@ -97,8 +96,7 @@ class PlanTools:
             to_revision=to_revision,
         )
         check_profile(action, kind, profile, wish)
-        bounds = Bounds(least=min_replicas, most=max_replicas, cpu_pct=cpu_pct, memory_pct=memory_pct)
-        check_bounds(action, bounds, others=bool(wish.given()))
+        bounds = bounds_of(action, autoscale, others=bool(wish.given()))
         if action == "autoscale":
             return await self.autoscalers.plan(cluster, kind, namespace, name, bounds, reason or "")
         if action == "profile":
