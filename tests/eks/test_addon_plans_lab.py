@@ -314,3 +314,38 @@ async def test_a_create_whose_answer_is_lost_is_not_made_twice(opened: Opened) -
         assert status["state"] == "succeeded", status
         made = [params["clientRequestToken"] for name, params in calls(stage) if name == "CreateAddon"]
         assert len(set(made)) == 1
+
+
+async def test_an_update_that_fails_is_given_back_though_eks_never_showed_its_version(opened: Opened) -> None:
+    async with opened("addon-inventory", 0) as stage:
+        found = stage.lab.store.get("DaemonSet", "kube-system", "aws-node")
+        assert found is not None
+        found["spec"]["template"]["spec"]["containers"][0]["env"].append(
+            {"name": "WARM_IP_TARGET", "value": "9"}
+        )
+        stage.lab.store.update(found, manager="kubectl-edit")
+        plan = await planned(stage, "update", "vpc-cni", version="v1.20.4-eksbuild.2")
+        assert "DaemonSet kube-system/aws-node" in says(plan)
+        assert "(kubectl-edit)" in says(plan)
+        status = await done(stage, plan)
+        assert status["state"] == "undone", status
+        assert "resolve_conflicts=overwrite" in steps(status)["update add-on"]
+        sent = [(params["addonVersion"], params["resolveConflicts"]) for _, params in calls(stage)]
+        assert sent == [("v1.20.4-eksbuild.2", "NONE"), ("v1.19.0-eksbuild.1", "PRESERVE")]
+        stage.lab.clock.advance(600)
+        plan = await planned(
+            stage, "update", "vpc-cni", version="v1.20.4-eksbuild.2", resolve_conflicts="preserve"
+        )
+        assert (await done(stage, plan))["state"] == "succeeded"
+
+
+async def test_aws_that_does_not_answer_in_time_is_said(opened: Opened) -> None:
+    async with opened("healthy", 0, aws={"timeout_s": 1.0}) as stage:
+        stage.lab.fail_aws("eks", "DescribeAddon", delay_s=20, params={"addonName": NMA})
+        answer = await stage.ask("plan_addon_change", action="create", name=NMA)
+        assert answer.code == "timeout", answer.text
+        stage.lab.aws_faults.clear()
+        stage.lab.fail_aws("eks", "DescribeAddon", cut=True, params={"addonName": NMA})
+        answer = await stage.ask("plan_addon_change", action="create", name=NMA)
+        assert answer.code == "upstream_error", answer.text
+        assert calls(stage) == []
