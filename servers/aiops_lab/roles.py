@@ -1,12 +1,15 @@
-"""What the lab's identities may do in the cluster: ClusterRoles and their bindings (decision D14).
+"""What the lab's identities may do in the cluster and in AWS: the roles that `deploy/` gives (decision D14).
 
-`read` sees; `plan` adds the write verbs, since a dry run is authorised like the real request; `execute` has
-the same verbs and is another identity, so that one can be given without the other. Secrets may be read, since
-their names, types and key names are shown; the suite never shows a value. Laid into the store before the
-world is built, so that every scenario and reset starts with them.
+`rights_given.json` is made from the same table as deploy/rbac and deploy/iam (`make docs`), so that what a
+tool lacks there it lacks here. Laid into the store before the world is built: every scenario and reset starts
+with it. aiops-executor plans too, since one server does both.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
 
 from aiops_lab.kube.store import Store
 from aiops_lab.kube.wire import Obj
@@ -14,84 +17,61 @@ from aiops_lab.kube.wire import Obj
 RBAC = "rbac.authorization.k8s.io"
 READ = ("get", "list", "watch")
 WRITE = ("create", "update", "patch", "delete")
+_READING = ("read", "secrets", "sensitive", "forward")
+GIVEN: Mapping[str, tuple[str, ...]] = {
+    "read": _READING,
+    "plan": (*_READING, "plan"),
+    "execute": (*_READING, "plan", "execute"),
+}
+# Operations that need no right of the caller's own: who am I, and a role says itself who may assume it.
+_FREE = frozenset({"sts:GetCallerIdentity", "sts:AssumeRole"})
 
-READABLE: dict[str, tuple[str, ...]] = {
-    "": (
-        "configmaps",
-        "endpoints",
-        "events",
-        "limitranges",
-        "namespaces",
-        "nodes",
-        "persistentvolumeclaims",
-        "persistentvolumes",
-        "pods",
-        "pods/log",
-        "pods/status",
-        "resourcequotas",
-        "secrets",
-        "serviceaccounts",
-        "services",
-    ),
-    "admissionregistration.k8s.io": ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"),
-    "apiextensions.k8s.io": ("customresourcedefinitions",),
-    "apiregistration.k8s.io": ("apiservices",),
-    "apps": ("*",),
-    "argoproj.io": ("*",),
-    "autoscaling": ("*",),
-    "autoscaling.k8s.io": ("verticalpodautoscalers",),
-    "batch": ("*",),
-    "cert-manager.io": ("certificates",),
-    "certificates.k8s.io": ("certificatesigningrequests",),
-    "coordination.k8s.io": ("leases",),
-    "discovery.k8s.io": ("endpointslices",),
-    "events.k8s.io": ("events",),
-    "gateway.networking.k8s.io": ("*",),
-    "karpenter.k8s.aws": ("*",),
-    "karpenter.sh": ("*",),
-    "keda.sh": ("*",),
-    "metrics.k8s.io": ("nodes", "pods"),
-    "networking.k8s.io": ("*",),
-    "policy": ("poddisruptionbudgets",),
-    RBAC: ("clusterrolebindings", "clusterroles", "rolebindings", "roles"),
-    "scheduling.k8s.io": ("priorityclasses",),
-    "security.istio.io": ("peerauthentications",),
-    "storage.k8s.io": ("*",),
-}
-WRITABLE: dict[str, tuple[str, ...]] = {
-    "": ("configmaps", "pods", "services"),
-    "apps": ("daemonsets", "deployments", "statefulsets"),
-    "autoscaling": ("horizontalpodautoscalers",),
-    "batch": ("cronjobs", "jobs"),
-    "networking.k8s.io": ("ingresses", "networkpolicies"),
-    "policy": ("poddisruptionbudgets",),
-}
+
+@cache
+def _given() -> dict[str, Obj]:
+    told: dict[str, Obj] = json.loads(Path(__file__).with_name("rights_given.json").read_text("utf-8"))
+    return told
 
 
 def grant(store: Store) -> None:
-    """Create the ClusterRoles and bind each to its group."""
-    rules_of = {"read": [*_reading()], "plan": _changing(), "execute": _changing(), "ci": _pipeline()}
-    for name, rules in rules_of.items():
-        role = f"aiops-{name}"
-        store.create(
-            {
-                "apiVersion": f"{RBAC}/v1",
-                "kind": "ClusterRole",
-                "metadata": {"name": role},
-                "rules": rules,
-            },
-            manager="eks-aiops",
-        )
-        store.create(_binding(role, f"aiops:{name}"), manager="eks-aiops")
+    """Create the roles and bind each to the groups that have it; a namespace's own once there is one."""
+    homeless: dict[str, list[Obj]] = {}
+    for role, told in _given().items():
+        groups = [f"aiops:{group}" for group, roles in GIVEN.items() if role in roles]
+        for manifest in told["manifests"]:
+            pair = [manifest, _binding(manifest, groups)]
+            if space := manifest["metadata"].get("namespace"):
+                homeless.setdefault(space, []).extend(pair)
+                continue
+            _create(store, pair)
+    pipeline = {
+        "apiVersion": f"{RBAC}/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": "aiops-ci"},
+        "rules": _pipeline(),
+    }
+    _create(store, [pipeline, _binding(pipeline, ["aiops:ci"])])
+
+    def settle(change: str, obj: Obj) -> None:
+        if change == "ADDED" and obj.get("kind") == "Namespace":
+            _create(store, homeless.get(obj["metadata"]["name"], []))
+
+    store.subscribe(settle)
 
 
-def _binding(role: str, group: str) -> Obj:
+def _create(store: Store, objects: list[Obj]) -> None:
+    for obj in objects:
+        store.create(obj, manager="eks-aiops")
+
+
+def _binding(role: Obj, groups: list[str]) -> Obj:
+    metadata = {key: role["metadata"][key] for key in ("name", "namespace") if key in role["metadata"]}
     return {
         "apiVersion": f"{RBAC}/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": role},
-        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": role},
-        "subjects": [{"apiGroup": RBAC, "kind": "Group", "name": group}],
+        "kind": f"{role['kind']}Binding",
+        "metadata": metadata,
+        "roleRef": {"apiGroup": RBAC, "kind": role["kind"], "name": metadata["name"]},
+        "subjects": [{"apiGroup": RBAC, "kind": "Group", "name": group} for group in groups],
     }
 
 
@@ -102,23 +82,19 @@ def _pipeline() -> list[Obj]:
     ]
 
 
-def _reading() -> Iterator[Obj]:
-    for group, resources in READABLE.items():
-        yield {"apiGroups": [group], "resources": list(resources), "verbs": list(READ)}
-    yield {"nonResourceURLs": ["/metrics"], "verbs": ["get"]}  # what the API server measures of itself
+def may(groups: tuple[str, ...], action: str) -> bool:
+    """Whether IAM lets a principal with these Kubernetes groups call an action.
+
+    Only principals of this suite are bound by policies; the administrator and the stories' others are not.
+    Resources and conditions are not played.
+    """
+    ours = [group.removeprefix("aiops:") for group in groups if group.removeprefix("aiops:") in GIVEN]
+    if not ours or action in _FREE:
+        return True
+    return any(fnmatchcase(action, one) for group in ours for one in _actions(group))
 
 
-def _changing() -> list[Obj]:
-    writes = [
-        {"apiGroups": [group], "resources": list(resources), "verbs": list(WRITE)}
-        for group, resources in WRITABLE.items()
-    ]
-    scales = {"apiGroups": ["apps"], "resources": ["deployments/scale", "statefulsets/scale"]}
-    return [
-        *_reading(),
-        *writes,
-        {**scales, "verbs": ["patch", "update"]},
-        {"apiGroups": [""], "resources": ["pods/eviction"], "verbs": ["create"]},
-        {"apiGroups": [""], "resources": ["pods/proxy"], "verbs": ["get"]},  # profiles
-        {"apiGroups": [""], "resources": ["nodes"], "verbs": ["patch", "update"]},
-    ]
+def _actions(group: str) -> Iterator[str]:
+    for role in GIVEN[group]:
+        for statement in _given()[role]["policy"]:
+            yield from statement["Action"]

@@ -28,6 +28,7 @@ from werkzeug.wrappers import Response
 from aiops_lab.aws.account import ACCOUNT_ID
 from aiops_lab.aws.errors import AwsError
 from aiops_lab.aws.faults import AwsFaults, cut_answer
+from aiops_lab.aws.policies import require
 from aiops_lab.aws.principals import AccessKey, Directory
 from aiops_lab.aws.signing import HttpMessage, read_signature, verify
 
@@ -133,6 +134,7 @@ class Overlay:
         seen.service, seen.region = signature.service.lower(), signature.region
         seen.matched = self._match(seen.service, environ)
         seen.caller = verify(message, signature, self._directory)
+        require(seen.caller, seen.service, seen.operation, seen.region)
         params = _parse(seen.matched) if seen.matched else {}
         call = Call(seen.caller, seen.region, params, environ.get("HTTP_USER_AGENT", "")[:256])
         if (broken := self._misbehave(seen, call)) is not None:

@@ -19,7 +19,7 @@ def enter(lab: Lab, principal: str, **what: Any) -> None:
     lab.account.area(Access).entries[principal] = Entry(principal, **what)
 
 
-def bound(name: str, group: str, role: str = "aiops-read") -> Obj:
+def bound(name: str, group: str, role: str = "aiops-eks-read") -> Obj:
     return {
         "apiVersion": f"{RBAC}/v1",
         "kind": "ClusterRoleBinding",
@@ -197,7 +197,7 @@ async def test_half_of_the_entries_and_bindings_that_may_not_be_read(monkeypatch
         enter(lab, OPS, groups=("ops-team",))
         hidden = {"principalArn": "arn:aws:iam::111122223333:user/ci-cleanup"}
         lab.fail_aws("eks", "DescribeAccessEntry", code="ThrottlingException", params=hidden)
-        role = lab.store.get("ClusterRole", None, "aiops-read")
+        role = lab.store.get("ClusterRole", None, "aiops-eks-read")
         assert role is not None
         role["rules"] = [rule for rule in role["rules"] if rule.get("apiGroups") != [RBAC]]
         lab.store.update(role)

@@ -139,7 +139,7 @@ async def test_each_source_that_fails_is_named_and_the_others_stand(monkeypatch:
 async def test_a_throttled_source_and_kinds_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     async with seen("healthy", monkeypatch) as view:
         view.lab.fail_aws("eks", "ListNodegroups", code="ThrottlingException")
-        role = view.lab.store.get("ClusterRole", None, "aiops-read")
+        role = view.lab.store.get("ClusterRole", None, "aiops-eks-read")
         assert role is not None
         role["rules"] = [rule for rule in role["rules"] if rule.get("apiGroups") != ["karpenter.sh"]]
         view.lab.store.update(role)

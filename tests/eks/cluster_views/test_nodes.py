@@ -72,7 +72,7 @@ async def test_a_healthy_cluster_names_no_node_until_asked_in_full(monkeypatch: 
 
 async def test_what_may_not_be_read_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     async with seen("healthy", monkeypatch) as view:
-        role = view.lab.store.get("ClusterRole", None, "aiops-read")
+        role = view.lab.store.get("ClusterRole", None, "aiops-eks-read")
         assert role is not None
         for rule in role["rules"]:
             rule["resources"] = [one for one in rule.get("resources", ()) if one != "pods"] or ["none"]
@@ -82,7 +82,7 @@ async def test_what_may_not_be_read_is_said(monkeypatch: pytest.MonkeyPatch) -> 
         assert "grant list on pods" in gaps(answer)
         assert {row["cpu_requested"] for row in rows(answer, "node_groups")} == {None}
         role["rules"] = [rule for rule in role["rules"] if "nodes" not in rule.get("resources", ())]
-        view.lab.store.update({**role, "metadata": {"name": "aiops-read"}})
+        view.lab.store.update({**role, "metadata": {"name": "aiops-eks-read"}})
         answer = await view.describe("nodes")
         assert "grant list on nodes" in gaps(answer)
         assert "nodes unknown" in answer["summary"]

@@ -28,7 +28,7 @@ class RunningAws:
     overlay: Overlay
     url: str
 
-    def client(self, service: str, who: str = "aiops-reader", **changed: Any) -> Any:
+    def client(self, service: str, who: str = "lab-admin", **changed: Any) -> Any:
         """A botocore client with the standing key of `who`; `changed` overrides what it is made of."""
         key = self.directory.standing(who)
         made_of: dict[str, Any] = {

@@ -41,7 +41,7 @@ def test_an_operation_fails_with_the_code_and_status_of_the_real_service(
 def test_a_refusal_names_who_may_not_do_what(aws: RunningAws) -> None:
     aws.overlay.faults.add(AwsFault("eks", "List*", code="AccessDeniedException"))
     said = refused(aws, "eks", "list_addons", clusterName="my-cluster")[2]
-    assert "assumed-role/aiops-reader/lab is not authorized to perform: eks:ListAddons" in said
+    assert "user/lab-admin is not authorized to perform: eks:ListAddons" in said
 
 
 def test_services_with_other_protocols_fail_in_their_own_words(aws: RunningAws) -> None:

@@ -1,0 +1,22 @@
+"""IAM as far as the lab plays it: the suite's identities may call what their generated policies list.
+
+Asked by the overlay once it knows who calls. Actions only; everybody else may call anything.
+"""
+
+from aiops_lab.aws.faults import AwsFault
+from aiops_lab.aws.principals import AccessKey
+from aiops_lab.roles import may
+
+# How each service names a refusal (its model's errors, EC2's "Error codes"); the others say AccessDenied.
+_CODES = {
+    "ec2": "UnauthorizedOperation",
+    **dict.fromkeys(("cloudtrail", "eks", "logs", "ssm"), "AccessDeniedException"),
+}
+
+
+def require(caller: AccessKey, service: str, operation: str, region: str) -> None:
+    """Raises AwsError in the service's words where no policy of the caller allows the action."""
+    if may(caller.principal.groups, f"{service}:{operation}"):
+        return
+    code = _CODES.get(service, "AccessDenied")
+    raise AwsFault(service, operation, code=code).error(caller.caller_arn, operation, region)
