@@ -113,14 +113,14 @@ class Store:
             raise already_exists(resource, name_of(new))
         self._admit_new(resource, new, write)
         track_update(None, new, Manager(write.manager), self._schema(resource), self._stamp())
-        return self._put(resource, new, write)
+        return clone(self._put(resource, new, write))
 
     def update(self, obj: Obj, **options: Unpack[WriteOptions]) -> Obj:
         """Replace an object, or its status. Raises ApiError 404, 409 (stale resourceVersion) or 422."""
         write = Write(**options)
         resource = self.registry.of(obj)
         live = self._live(resource, namespace_of(obj), name_of(obj))
-        return self._replace(resource, live, obj, write)
+        return clone(self._replace(resource, live, obj, write))
 
     def patch(
         self,
@@ -138,14 +138,14 @@ class Store:
         write = Write(**options)
         resource = self.resource(kind)
         if patch_type == "apply":
-            return self._apply(resource, namespace or "", name, patch, write)
+            return clone(self._apply(resource, namespace or "", name, patch, write))
         live = self._live(resource, namespace or "", name)
         patched = self.patched(resource, live, patch, patch_type)
         check_outcome(resource, live, patched, patch if patch_type == "strategic" else patched)
         # The version read is no precondition: only one that the patch itself carries is.
         if dig(patched, "metadata", "resourceVersion") == live["metadata"]["resourceVersion"]:
             patched["metadata"].pop("resourceVersion")
-        return self._replace(resource, live, patched, write)
+        return clone(self._replace(resource, live, patched, write))
 
     def patched(self, resource: Resource, live: Obj, patch: Any, patch_type: str) -> Obj:
         """What a json, merge or strategic patch makes of `live`; nothing is stored."""
@@ -174,13 +174,13 @@ class Store:
 
     def set_status(
         self, kind: str, namespace: str | None, name: str, status: Obj, *, manager: str = "lab"
-    ) -> Obj:
+    ) -> None:
         """Replace .status, whatever version is stored: the short way for controllers."""
         resource = self.resource(kind)
         live = self._live(resource, namespace or "", name)
         write = Write(manager=manager, subresource="status" if resource.has_status else None)
         sent = {**live, "status": status}
-        return self._replace(resource, live, sent, write)
+        self._replace(resource, live, sent, write)
 
     # following
 
@@ -205,7 +205,7 @@ class Store:
         self._deletion = Deletion(self.shelf, self.registry, self.now)
         self.admission.reset(self.registry)
 
-    # inside
+    # inside: what these give is the stored object itself, which a public method copies
 
     def _live(self, resource: Resource, namespace: str, name: str) -> Obj:
         found = self.shelf.find(resource, namespace, name)
@@ -216,7 +216,7 @@ class Store:
     def _replace(self, resource: Resource, live: Obj, sent: Obj, write: Write) -> Obj:
         new = self._admitted(resource, live, sent, write)
         if same(live, new):
-            return clone(live)
+            return live
         manager = Manager(write.manager, subresource=write.subresource or "")
         track_update(live, new, manager, self._schema(resource), self._stamp())
         return self._put(resource, new, write)
@@ -238,7 +238,7 @@ class Store:
         new = self._admitted(resource, live, merged, write)
         record_apply(live, new, config, manager, schema, self._stamp())
         if same(live, new) and new["metadata"]["managedFields"] == live["metadata"].get("managedFields"):
-            return clone(live)
+            return live
         return self._put(resource, new, write)
 
     def _apply_new(
@@ -280,13 +280,13 @@ class Store:
 
     def _put(self, resource: Resource, new: Obj, write: Write) -> Obj:
         if write.dry_run:
-            return clone(new)
+            return new
         self.shelf.put(resource, new)
         if resource.kind == "CustomResourceDefinition":
             self._serve_crd(new)
         if "deletionTimestamp" in new["metadata"]:
             self._deletion.finish(resource, new)
-        return clone(new)
+        return new
 
     def _check_namespace(self, resource: Resource, new: Obj) -> None:
         if not resource.namespaced:

@@ -110,17 +110,24 @@ class Nodes(Controller):
     def __init__(self, cluster: Cluster) -> None:
         super().__init__(cluster)
         self._silent: set[str] = set()
+        self._seen_from = cluster.clock.now()
 
     def reset(self) -> None:
         """All nodes talk."""
         super().reset()
         self._silent.clear()
+        self._seen_from = self.cluster.clock.now()
+
+    def unseen_until(self, moment: datetime) -> None:
+        """Nobody can look before then: reports that the next one writes over are not written at all."""
+        self._seen_from = moment
 
     def beat(self) -> None:
         """Every node that talks reports; then again in five minutes."""
-        for found in self.cluster.cache.all("Node"):
-            if meta(found)["name"] not in self._silent:
-                self._report(found)
+        if self.cluster.clock.now() >= self._seen_from:
+            for found in self.cluster.cache.all("Node"):
+                if meta(found)["name"] not in self._silent:
+                    self._report(found)
         self.cluster.clock.call_later(HEARTBEAT_S, self.beat)
 
     def _report(self, found: Obj) -> None:

@@ -159,7 +159,8 @@ class World:
         """Let a scenario happen in the running world, and stand at its T0; raises KeyError for an unknown
         name.
 
-        A cast that already plays here makes room for another one, so the same story can happen twice.
+        A cast that already plays here makes room for another one, so the same story can happen twice. What
+        the story has before the past that `load` plays happens at once.
         """
         story = SCENARIOS[scenario]
         casts = (cast(self.seed + again * _ANOTHER_CAST) for again in range(_MOST_CASTS))
@@ -167,7 +168,8 @@ class World:
         if names is None:
             raise ValueError(f"scenario {scenario}: too many stories in one world; reset the lab first")
         self._earliest = self.clock.now()
-        self._story_now = self._earliest + timedelta(seconds=story.lead_s)
+        self._story_now = self._earliest + min(PAST, timedelta(seconds=story.lead_s))
+        self.nodes.unseen_until(self._story_now - timedelta(seconds=REMEMBERED_S))
         self._tell(story, names)
         self._play_until(self._story_now)
 

@@ -124,7 +124,9 @@ def test_a_dry_run_apply_reports_conflicts_and_leaves_owners_alone(store: Store)
 
 def test_status_written_by_a_controller_is_owned_apart(store: Store) -> None:
     apply(store, deployment(), "me")
-    written = store.set_status("Deployment", "shop", "web", {"replicas": 2}, manager="controller")
+    store.set_status("Deployment", "shop", "web", {"replicas": 2}, manager="controller")
+    written = store.get("Deployment", "shop", "web")
+    assert written is not None
     entry = next(e for e in written["metadata"]["managedFields"] if e["manager"] == "controller")
     assert (entry["subresource"], entry["fieldsV1"]) == ("status", {"f:status": {"f:replicas": {}}})
     again = apply(store, {**deployment(), "status": {"replicas": 77}}, "me")

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 
+from aiops_lab.aws.account import CLUSTER
 from aiops_lab.kube.wire import Obj
 from aiops_lab.scenarios import SCENARIOS, names
 from aiops_lab.scenarios.base import Expected
@@ -255,6 +256,9 @@ def test_every_scenario_loads_says_what_it_is_and_what_is_right(scenario: str) -
 
 def _hurt(world: World, target: Expected) -> bool:
     """Whether what a fault hurts is there; a fault of a node or subnet stands in no namespace."""
+    in_aws = {"Addon": set(world.aws.addons), "Cluster": {CLUSTER}}
+    if target.hurts_kind in in_aws:
+        return target.hurts_name in in_aws[target.hurts_kind]
     found = world.store.list(target.hurts_kind, target.namespace or None)
     return any(each["metadata"]["name"] == target.hurts_name for each in found)
 

@@ -222,7 +222,8 @@ def _misfit_map(value: Any, shape: dict[str, Any], path: str) -> Iterator[_Misfi
             yield from _misfits(held, shape["*"], path)  # Go names the map, not the key
         return
     for key, inner in shape.items():
-        yield from _misfits(value.get(key), inner, f"{path}.{key}" if path else key)
+        if (held := value.get(key)) is not None:
+            yield from _misfits(held, inner, f"{path}.{key}" if path else key)
 
 
 def _go_type(shape: Any, path: str) -> str:
