@@ -106,7 +106,7 @@ def changed_object(resource: Resource, live: Obj, sent: Obj, subresource: str | 
     """What `live` becomes when `sent` is written to it or to its subresource. Raises ApiError 409."""
     _check_preconditions(resource, live, sent)
     if subresource == "status":
-        # Nothing but the status becomes another one: what is stored is never changed in place, so it is shared.
+        # Only the status is another one: what is stored is never changed in place, so the rest is shared.
         status = clone(without_nulls(sent.get("status") or {}))
         return {**live, "metadata": dict(live["metadata"]), "status": status}
     obj: Obj = without_nulls(sent)
