@@ -6,12 +6,12 @@ drives it is for metrics and traces to say.
 
 from random import Random
 
+from aiops_lab.kube.wire import Obj
 from aiops_lab.scenarios.base import Scenario, Stage
 from aiops_lab.scenarios.images import Image
 from aiops_lab.scenarios.names import REGISTRY, Names
 from aiops_lab.scenarios.programs import MI, Behaviour, Chatter, Curve, Program, Run, logfmt, serving
 from aiops_lab.scenarios.shapes import container, deployment, disruption_budget, http_probe, service, template
-from aiops_lab.world.objects import Obj
 
 HOME, HOUR_S, DAY_S = "production", 3600.0, 86_400.0
 CALM_MI, SPIKE_MI = 420.0, 980.0
