@@ -168,8 +168,9 @@ def read_by_tool() -> dict[str, tuple[str, ...]]:
         ),
         "list_changes": changes,
         "describe_cluster": (
-            *("Application", "ClusterRoleBinding", "ConfigMap", "CustomResourceDefinition", "EC2NodeClass"),
-            *("Ingress", "Node", "NodeClaim", "NodeClass", "NodePool", "RoleBinding", "Secret"),
+            *("Application", "ClusterRole", "ClusterRoleBinding", "ConfigMap", "CustomResourceDefinition"),
+            *("EC2NodeClass", "Ingress", "Node", "NodeClaim", "NodeClass", "NodePool", "Role"),
+            *("RoleBinding", "Secret"),
             *("ServiceAccount", *_TEMPLATED),
         ),
         "get_pod_logs": ("Namespace", "Pod", "DaemonSet", "Deployment", "Job", "ReplicaSet", "StatefulSet"),
