@@ -53,21 +53,26 @@ def _node(number: int) -> dict[str, Any]:
 
 
 @cache
-def _body(what: str, namespace: str, tabular: bool, start: int, limit: int) -> bytes:
+def _body(what: str, namespace: str, form: str, start: int, limit: int) -> bytes:
     total = {"nodes": NODES, "namespaces": NAMESPACES, "pods": PODS_EACH if namespace else 150_000}[what]
     numbers = range(start, min(start + limit, total))
     end = start + limit
     about = {"resourceVersion": "7"} | ({"continue": str(end)} if end < total else {})
-    if tabular:
-        columns = [{"name": name, "type": "string"} for name in COLUMNS]
-        rows = [{"cells": [_name(what, number), "1/1", "Running", "0", "21d"]} for number in numbers]
-        return orjson.dumps({"kind": "Table", "metadata": about, "columnDefinitions": columns, "rows": rows})
     makers: dict[str, Callable[[int], dict[str, Any]]] = {
         "nodes": _node,
         "namespaces": lambda number: {"metadata": _meta(f"ns-{number:02}")},
         "pods": lambda number: _pod(namespace or f"ns-{number % NAMESPACES:02}", number),
     }
     make = makers[what]
+    if form:
+        columns = [{"name": name, "type": "string"} for name in COLUMNS]
+        cells = [{"cells": [_name(what, number), "1/1", "Running", "0", "21d"]} for number in numbers]
+        heads = [
+            {"object": {"metadata": make(number)["metadata"]}} if form == "Metadata" else {}
+            for number in numbers
+        ]
+        rows = [{**row, **head} for row, head in zip(cells, heads, strict=True)]
+        return orjson.dumps({"kind": "Table", "metadata": about, "columnDefinitions": columns, "rows": rows})
     return orjson.dumps({"kind": "List", "metadata": about, "items": [make(number) for number in numbers]})
 
 
@@ -81,12 +86,13 @@ def crowded(seen: Seen) -> Reply:
         return as_json(DISCOVERY[seen.path])
     parts = seen.path.removeprefix("/api/v1/").split("/")
     tabular = "as=Table" in seen.headers["accept"]
+    form = seen.query.get("includeObject", "Metadata") if tabular else ""
     start, limit = int(seen.query.get("continue", "0")), int(seen.query.get("limit", "100000"))
     match parts:
         case ["nodes" | "namespaces" | "pods" as what]:
-            return Reply(_body(what, "", tabular, start, limit))
+            return Reply(_body(what, "", form, start, limit))
         case ["namespaces", namespace, "pods"]:
-            return Reply(_body("pods", namespace, tabular, start, limit))
+            return Reply(_body("pods", namespace, form, start, limit))
         case ["namespaces", namespace]:
             return as_json({"kind": "Namespace", "apiVersion": "v1", "metadata": _meta(namespace)})
         case ["nodes", node]:

@@ -1,4 +1,4 @@
-"""Fault R20 from the tool down: 5,000 nodes and 150,000 pods cost pages of 500, little memory, a true answer.
+"""Fault R20 from the tool down: 5,000 nodes and 150,000 pods cost pages of at most 500, little memory, truth.
 
 The server is a process of its own, so that its peak memory (VmHWM of /proc) is its own.
 """
@@ -98,6 +98,8 @@ async def test_every_answer_over_a_huge_cluster_is_paged_small_and_says_what_it_
         with anyio.fail_after(60):
             found = await crowd_of.ask("diagnose")
         assert said_to_be_partial(found), found.text
-        assert crowd_of.limits() <= {"500"}, crowd_of.limits()
+        limits = crowd_of.limits()
+        assert "500" in limits
+        assert all(limit != "none" and int(limit) <= 500 for limit in limits), limits
         peak = crowd_of.peak_mb()
         assert peak < MOST_MB, f"{peak} MB"

@@ -106,7 +106,10 @@ def checked(facts: Facts) -> Checked:
 
 def _summary(gathered: Gathered, shown: Sequence[Finding], every: Sequence[str], omitted: int) -> str:
     if not shown:
-        return f"Nothing wrong found in {gathered.scope}: {_counts(gathered.facts)} checked."
+        said = (
+            "Pods could not be read; nothing else wrong" if _pods_unread(gathered.facts) else "Nothing wrong"
+        )
+        return f"{said} found in {gathered.scope}: {_counts(gathered.facts)} checked."
     first = shown[0]
     lead = f"{first.severity.capitalize()}: {first.title} ({first.code}, confidence {first.confidence:.2f})."
     others = len(shown) - 1 + omitted
@@ -131,6 +134,10 @@ def _counts(facts: Facts) -> str:
     return ", ".join(f"{count} {word}" for count, word in parts)
 
 
+def _pods_unread(facts: Facts) -> bool:
+    return any(gap.startswith("Pod:") for gap in facts.gaps)
+
+
 def _warnings(shown: Sequence[Finding], facts: Facts) -> tuple[str, ...]:
     leaks = [LEAK_WARNING] if any(one.code == "MEMORY_LEAK" for one in shown) else []
     gaps = [f"coverage_gap: {gap}" for gap in facts.gaps]
@@ -139,7 +146,7 @@ def _warnings(shown: Sequence[Finding], facts: Facts) -> tuple[str, ...]:
 
 def _hint(gathered: Gathered) -> str:
     facts = gathered.facts
-    if any(gap.startswith("Pod:") for gap in facts.gaps):
+    if _pods_unread(facts):
         return "Pods could not be read, so nothing is known about them: see coverage_gaps; name a namespace."
     if not facts.pods and gathered.target is None:
         where = f"in namespace {facts.namespace}" if facts.namespace else "in this cluster"
