@@ -43,7 +43,8 @@ async def test_a_cause_is_found_first_and_alone_and_its_look_alikes_are_not_it(
         expected = ask.lab.world.expected
         found = [(f["code"], f["kind"], f["namespace"], f["name"]) for f in answer["findings"]]
         wanted = [(w.code, w.kind, w.namespace, w.name) for w in expected]
-        assert found == wanted, f"{trial.scenario.name}, seed {seed}"
+        assert found[:1] == wanted[:1], f"{trial.scenario.name}, seed {seed}"
+        assert sorted(found) == sorted(wanted), f"{trial.scenario.name}, seed {seed}"  # the rest are its like
         if trial.role == "positive":
             assert found[0][0] == code
         else:
