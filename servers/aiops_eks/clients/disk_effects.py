@@ -3,7 +3,8 @@
 One adapter, two ways to reach a node: SSM Run Command (`SsmCommands`) and a debug pod (`PodCommands`). A
 step's name carries a token of its plan; it is the comment of the SSM command and the name of the pod, so
 whoever carries the action on finds what was started and does not start it again (D1). SendCommand knows no
-client token: an unanswered one is looked for by its comment before it is sent again, and the texts may run twice.
+client token: an unanswered one is looked for by its comment before it is sent again, and the texts may run
+twice.
 """
 
 from contextlib import suppress

@@ -18,7 +18,9 @@ class PlannedChange(Answer):
     blast_radius: str
     rollout: str = ""  # how it goes out, in waves
     reversible: Annotated[str, Field(description="full, partial or none, and what is lost")]
-    validation: Annotated[str, Field(description="server_dry_run, prechecked, or schema_only: rights missing")]
+    validation: Annotated[
+        str, Field(description="server_dry_run, prechecked, or schema_only: rights missing")
+    ]
     shows: Annotated[dict[str, str], Field(default_factory=dict)]  # what else to look at before saying yes
     expires_at: str
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from ruamel.yaml import YAML, YAMLError
+import yaml
 
 _DRAFT = "http://json-schema.org/draft-06/schema#"
 _RESOURCES = {
@@ -62,8 +62,8 @@ def values_of(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         try:
-            return YAML(typ="safe", pure=True).load(text)
-        except YAMLError as error:
+            return yaml.safe_load(text)
+        except yaml.YAMLError as error:
             raise ValueError("neither JSON nor YAML") from error
 
 
