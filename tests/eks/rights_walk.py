@@ -17,6 +17,7 @@ from aiops_lab.aws.iam import Iam, Role, trusting_account
 from aiops_lab.aws.ssm import Ssm
 from aiops_lab.kube.requests import LoggedRequest
 from aiops_lab.scenarios.disk import the_node
+from aiops_lab.scenarios.eks_side import inventory_of
 from aiops_lab.scenarios.names import cast
 from aiops_lab.scenarios.profiles import leaker
 from aiops_shared.aws.clients import AwsClients
@@ -25,7 +26,7 @@ from aiops_shared.errors import ApprovalInvalidError
 from tests.e2e.stage import Answer, Stage
 
 Use = tuple[str, ...]
-FULL = "disk-pressure-again"
+ADDONS, FULL = "plan_addon_change", "disk-pressure-again"
 AWS_WORLDS = (
     *("eks-insight-error-positive", "nodegroup-degraded-positive", "subnet-ip-exhaustion"),
     *("fargate-profile-mismatch-positive",),
@@ -286,6 +287,17 @@ async def change_nodes(walker: Walker) -> None:
     for action in ("cordon", "drain"):
         plan = await walker.planned("plan_node_change", action=action, names=[node])
         await walker.undo(await walker.done(plan))
+
+
+async def change_addons(walker: Walker) -> None:
+    """An add-on made and taken back, one updated, one deleted and given back."""
+    walker.play("healthy", 1)
+    made = await walker.done(await walker.planned(ADDONS, action="create", name="cert-manager"))
+    await walker.undo(made)
+    walker.play("addon-inventory", 1)
+    behind = sorted(inventory_of(cast(1)).behind)
+    if behind:
+        await walker.done(await walker.planned(ADDONS, action="update", name=behind[0]))
 
 
 async def profile(walker: Walker) -> None:
