@@ -6,7 +6,6 @@ documents are never fetched.
 
 import json
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Any
 
 from aiops_shared.errors import InvalidInputError
@@ -40,15 +39,20 @@ def problems_of(schema: Any, values: dict[str, Any]) -> list[str]:
 
     A schema that is broken itself takes everything: EKS checks again.
     """
-    library = import_module("jsonschema")
-    registry = import_module("referencing").Registry()
-    kind = library.validators.validator_for(schema, default=library.Draft6Validator)
+    from jsonschema import Draft6Validator  # loaded with the first configuration (D31)
+    from jsonschema.exceptions import SchemaError
+    from jsonschema.validators import validator_for
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+
+    registry: Any = Registry()
+    kind = validator_for(schema, default=Draft6Validator)
     try:
         kind.check_schema(schema)
         errors = sorted(
             kind(schema, registry=registry).iter_errors(values), key=lambda one: str(one.json_path)
         )
-    except (library.exceptions.SchemaError, import_module("referencing.exceptions").Unresolvable):
+    except (SchemaError, Unresolvable):
         return []
     return [f"{one.json_path}: {one.message[:200]}" for one in errors[:MOST_PROBLEMS]]
 
