@@ -40,7 +40,7 @@ async def test_reads_without_their_optional_roles_name_what_is_missing(
     async with reading(monkeypatch, tmp_path) as stage:
         pod = {"namespace": "production", "pod": a_pod(stage)}
         assert not (await stage.ask("get_pod_logs", **pod)).error
-        take(stage.lab, "sensitive", "secrets", "forward")  # forward watches Secrets too
+        take(stage.lab, "sensitive", "secrets")
         logs = await stage.ask("get_pod_logs", **pod)
         assert logs.code == "access_denied", logs.text
         assert "pods/log" in logs.text

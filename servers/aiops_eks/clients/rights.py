@@ -36,7 +36,7 @@ WHAT: Mapping[Role, str] = {
     " missing Secret or key is a gap of the diagnosis.",
     Role.SENSITIVE: "Texts that programs and people wrote: logs of pods, the audit log. AIOPS_SENSITIVE_READS"
     " is the switch of the server; this is the cluster's and the account's.",
-    Role.FORWARD: "`eks-aiops forward`: keeps what watches tell. It watches Secrets for names of keys.",
+    Role.FORWARD: "`eks-aiops forward`: keeps what watches tell. It watches Secrets for names of keys, and needs `secrets`.",
     Role.PLAN: "Dry runs, which are authorised like the real request; the server refuses to send any other.",
     Role.EXECUTE: "What execute_plan and undo_action write.",
 }
@@ -167,6 +167,7 @@ def read_by_tool() -> dict[str, tuple[str, ...]]:
             "PodMetrics",
         ),
         "list_changes": changes,
+        FORWARD_COMMAND: ("Event", *forwarding.KINDS, *forwarding.OPTIONAL.values()),
         "describe_cluster": (
             *("Application", "ClusterRole", "ClusterRoleBinding", "ConfigMap", "CustomResourceDefinition"),
             *("EC2NodeClass", "Ingress", "Node", "NodeClaim", "NodeClass", "NodePool", "Role"),
@@ -206,7 +207,7 @@ def _reading() -> Iterator[KubeRight]:
     yield KubeRight(Role.READ, ("describe_cluster", "diagnose"), "", "/metrics", ("get",))
     yield KubeRight(Role.SENSITIVE, ("diagnose", "get_pod_logs"), "", "pods/log", ("get",))
     for kind in _said(("Event", *forwarding.KINDS, *forwarding.OPTIONAL.values())):
-        yield KubeRight(Role.FORWARD, (FORWARD_COMMAND,), *KINDS[kind], ("list", "watch"))
+        yield KubeRight(Role.FORWARD, (FORWARD_COMMAND,), *KINDS[kind], ("watch",))
 
 
 def _planning() -> Iterator[KubeRight]:
