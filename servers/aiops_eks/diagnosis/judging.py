@@ -56,7 +56,7 @@ def judge(facts: Facts) -> tuple[Judgement, ...]:
     facts = facts.ordered()
     told = [*_by_case(facts), *_by_world(facts)]
     causes = _by_shared_lack(_collapsed(t for t in told if not t.explained_by))
-    causes = _with_symptoms(causes, [t for t in told if t.explained_by])
+    causes = _by_shared_lack(_with_symptoms(causes, [t for t in told if t.explained_by]))
     causes = [_with_change(facts, one) for one in causes]
     weighed = [replace(j, severity=_severity(facts, j)) for j in causes]
     return tuple(sorted(weighed, key=_rank))
@@ -120,14 +120,16 @@ def _by_shared_lack(causes: Sequence[Judgement]) -> list[Judgement]:
 
 def _one_lack(group: Sequence[Judgement]) -> Judgement:
     best = max(group, key=lambda one: one.first.agree - one.first.doubt)
-    if len(group) == 1 or best.first.shared is None:
+    shared = best.first.shared
+    if len(group) == 1 or shared is None:
         return best
+    places = [one.first.at for one in group if one.first.at not in {shared, *one.subjects}]
     return replace(
         best,
-        first=replace(best.first, at=best.first.shared),
+        first=replace(best.first, at=shared),
         subjects=_unique((), [ref for one in group for ref in one.subjects]),
         hurts=_unique((), [ref for one in group for ref in one.hurts]),
-        symptoms=_unique((), [one.first.at for one in group if one.first.at not in one.subjects]),
+        symptoms=_unique(places, [ref for one in group for ref in one.symptoms]),
         agree=max(one.agree for one in group) + 1,
     )
 

@@ -3,9 +3,10 @@ there."""
 
 from dataclasses import replace
 
+from aiops_eks.diagnosis import reading
 from aiops_eks.diagnosis.facts import Facts
 from tests.eks.diagnosis.aws_worlds import findings
-from tests.eks.diagnosis.worlds import NS, Obj, happened, node, pod, waiting, world
+from tests.eks.diagnosis.worlds import NS, Obj, ago, happened, node, pod, running, waiting, world
 
 TAINTED = "0/1 nodes are available: 1 node(s) had untolerated taint {dedicated: gpu}."
 EXPIRED = (
@@ -64,3 +65,26 @@ def test_two_that_lack_different_things_stay_two() -> None:
     one = unplaced("cart")
     facts = replace(one, pods=(*one.pods, *other.pods))
     assert sorted(each.code for each in findings(facts)) == ["REGISTRY_TLS", "TAINT_NOT_TOLERATED"]
+
+
+def without_proxy(*bare: str) -> Facts:
+    """One node with a kube-proxy, and these without."""
+    owner = {"kind": "DaemonSet", "name": "kube-proxy", "controller": True, "apiVersion": "apps/v1"}
+    meta = {"namespace": "kube-system", "ownerReferences": [owner]}
+    well = pod("kube-proxy-xxxxx", running(), ready=True, metadata=meta, spec={"nodeName": "node-a"})
+    daemons = {
+        "kind": "DaemonSet",
+        "metadata": {"name": "kube-proxy", "namespace": "kube-system", "creationTimestamp": ago(900_000)},
+        "spec": {},
+        "status": {"desiredNumberScheduled": 1, "numberReady": 1, "numberAvailable": 1},
+    }
+    facts = world(node("node-a"), *(node(name) for name in bare), well)
+    return replace(facts, workloads=(*facts.workloads, reading.workload(daemons, "DaemonSet")))
+
+
+def test_nodes_without_a_kube_proxy_are_one_finding_at_its_daemon_set_and_one_stays_itself() -> None:
+    (alone,) = findings(without_proxy("node-b"))
+    assert (alone.code, alone.kind, alone.name) == ("KUBE_PROXY_MISSING", "Node", "node-b")
+    (found,) = findings(without_proxy(*(f"node-{number}" for number in range(200))))
+    assert (found.code, found.kind, found.name) == ("KUBE_PROXY_MISSING", "DaemonSet", "kube-proxy")
+    assert "(and 199 more)" in found.title

@@ -258,6 +258,7 @@ def proxies(facts: Facts) -> Iterator[Told]:
             else (),
             agree=3,
             explained_by=(daemons.ref,),
+            shared=daemons.ref,
         )
 
 
