@@ -36,7 +36,7 @@ WHAT: Mapping[Role, str] = {
     " missing Secret or key is a gap of the diagnosis.",
     Role.SENSITIVE: "Texts that programs and people wrote: logs of pods, the audit log. AIOPS_SENSITIVE_READS"
     " is the switch of the server; this is the cluster's and the account's.",
-    Role.FORWARD: "`eks-aiops forward`: keeps what watches tell. It watches Secrets for keys: bind `secrets` too.",
+    Role.FORWARD: "`eks-aiops forward`: keeps what watches tell. It watches Secrets: bind `secrets` too.",
     Role.PLAN: "Dry runs, which are authorised like the real request; the server refuses to send any other.",
     Role.EXECUTE: "What execute_plan and undo_action write.",
 }
