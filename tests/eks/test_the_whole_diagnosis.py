@@ -19,7 +19,7 @@ STORIES = (
     *("pod-crashloop-unrelated", "pod-crashloop-liveness", "oom-raise-limits", "memory-leak"),
     *("healthy", "pod-crashloop-recovered", "oom-once"),
 )
-SEEDS = (1, 2, 3, 4, 5)
+SEEDS = (1, 5)  # five and more of each go through the tool in test_diagnose_lab.py, without the door
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(300),
@@ -52,13 +52,12 @@ async def diagnosed(stage: Stage, scenario: str, seed: int) -> tuple[str, int]:
 
 @pytest.mark.row("S27")
 @pytest.mark.row("C7")
-@pytest.mark.parametrize("scenario", STORIES)
 async def test_the_cause_is_found_first_and_healthy_things_are_left_alone(
-    scenario: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    async with whole(scenario, SEEDS[0], monkeypatch, tmp_path) as stage:
-        told = {seed: await diagnosed(stage, scenario, seed) for seed in SEEDS}
-        assert {seed: why for seed, (why, _) in told.items() if why} == {}
+    async with whole("healthy", SEEDS[0], monkeypatch, tmp_path) as stage:
+        told = {(name, seed): await diagnosed(stage, name, seed) for name in STORIES for seed in SEEDS}
+        assert {one: why for one, (why, _) in told.items() if why} == {}
         assert max(size for _, size in told.values()) <= 4_000
         assert stage.writes() == []
 
