@@ -28,6 +28,7 @@ INSIDE = {
     "HandOverError": "the executor stops: another process carries the action on",
     "ValueError": "pydantic and SQLAlchemy turn it into their own error, which is translated",
     "TypeError": "a mistake of ours at start; the door masks it",
+    "KeyError": "the generator of rights ends with it: a kind of a registry that nobody named a resource for",
     "MCPError": "an error of the protocol",
     "OperationalError": "SQLAlchemy's own, raised where it says what failed and translated one call above",
     "Exit": "typer's way to end a command",
