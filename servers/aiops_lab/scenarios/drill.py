@@ -279,7 +279,11 @@ def _error_text() -> str:
 
 
 def _expect(names: Names) -> tuple[Expected, ...]:
-    return (Expected("APP_ERROR", "Deployment", HOME, names.worker, hurts_name=names.worker),)
+    tight = tight_name(names)
+    return (
+        Expected("APP_ERROR", "Deployment", HOME, names.worker, hurts_name=names.worker),
+        Expected("PDB_BLOCKS_EVICTION", "PodDisruptionBudget", HOME, tight, hurts_name=tight),
+    )
 
 
 SCENARIOS = (
