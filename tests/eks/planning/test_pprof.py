@@ -59,6 +59,15 @@ def test_a_cpu_profile_is_counted_in_time_and_equal_functions_once() -> None:
         heap_profile(cast(0))[:-20],
         gzip.compress(b"\0" * (70 * 2**20)),
     ],
+    ids=(
+        "nothing",
+        "a web page",
+        "empty",
+        "a length without end",
+        "a varint without end",
+        "cut off",
+        "a bomb",
+    ),
 )
 def test_what_is_no_profile_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidInputError, match="profile"):
