@@ -29,6 +29,8 @@ from aiops_eks.clients.surroundings import KubeSurroundings
 from aiops_eks.diagnosis.result import Ask, Diagnosis
 from aiops_eks.models.answers import ClusterAsk, ClusterView
 from aiops_eks.models.change_rows import ChangeAsk, ChangeList
+from aiops_eks.models.changes import PlannedChange
+from aiops_eks.planning.git_asking import GitWish
 from aiops_eks.tools.addon_plans import AddonPlanTools
 from aiops_eks.tools.autoscale_desk import AutoscaleDesk
 from aiops_eks.tools.changes import ChangeTools
@@ -144,6 +146,22 @@ class LazyChanges:
         return await ChangeReader(self.clusters, self.clock, redact, self.journal).changes(ask)
 
 
+@dataclass(frozen=True)
+class LazyGit:
+    """Plans of commits, loaded by the first question that needs them (D31)."""
+
+    parts: "Wiring"
+
+    async def plan(self, cluster: str | None, wish: GitWish) -> PlannedChange:
+        """One manifest in a repository."""
+        from aiops_eks.clients.git_places import GitPlaces, rows_from
+        from aiops_eks.tools.git_desk import GitDesk
+
+        parts, places = self.parts, GitPlaces(rows_from(self.parts.settings))
+        ttl_s = parts.settings.policy.plan_ttl_s
+        return await GitDesk(parts.surroundings, places, parts.guard, parts.clock, ttl_s).plan(cluster, wish)
+
+
 @dataclass
 class Wiring:
     """The outside world of one server. Building it opens nothing."""
@@ -188,9 +206,22 @@ class Wiring:
 
             return AddonEffects(self.clusters, cluster, kube, AddonSurroundings(self.clusters, self.clock))
 
+        def commits() -> Effects:
+            from aiops_eks.clients.git_effects import GitEffects
+            from aiops_eks.clients.git_places import GitPlaces, rows_from
+
+            return GitEffects(GitPlaces(rows_from(self.settings)), plain)
+
         both = {group: partial(disks, group) for group in ("ssm.disk.aiops", "pod.disk.aiops")}
         return Hands(
-            plain, others={"v1/Node": nodes, "profile.aiops": profiles, "eks.amazonaws.com": addons, **both}
+            plain,
+            others={
+                "v1/Node": nodes,
+                "profile.aiops": profiles,
+                "eks.amazonaws.com": addons,
+                "git.aiops": commits,
+                **both,
+            },
         )
 
     @asynccontextmanager
@@ -229,7 +260,7 @@ def make(settings: Settings) -> FastMCP:
         *EventTools(EventReader(clusters, clock, recorder, journal)).tools(),
         *DiagnoseTools(facts).tools(),
         *ManifestTools(facts, LazyTrials(clusters), RuleFiles(settings.scan.rules_dir)).tools(),
-        *PlanTools(desk, parts.guard, profiles, autoscalers).tools(),
+        *PlanTools(desk, parts.guard, profiles, autoscalers, LazyGit(parts)).tools(),
         *NodePlanTools(
             NodeDesk(nodes, parts.guard, clock, ttl_s), DiskDesk(nodes, disks, parts.guard, clock, ttl_s)
         ).tools(),

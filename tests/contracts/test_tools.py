@@ -52,6 +52,7 @@ WORDS = {
     *("include", "principal"),
     *("names", "nodepool", "taint", "wait_minutes"),  # of nodes
     *("version", "configuration", "resolve_conflicts", "role", "preserve"),  # of add-ons
+    *("via", "repository", "place"),  # of commits; a place is a file inside a repository of the table
     "autoscale",
 }
 NEVER_WORDS = {

@@ -16,6 +16,18 @@ _OWNERS_LIST = ("ownerReferences", "finalizers")
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
+def one_of(text: str) -> Obj:
+    """The one object of a YAML text, cleaned. Raises InvalidInputError for several, or unsafe YAML."""
+    from aiops_shared.kube.manifests import load_manifests
+
+    documents = load_manifests(text)
+    if len(documents) != 1:
+        raise InvalidInputError(
+            "manifest", f"holds {len(documents)} objects", "one object a plan: call once for each"
+        )
+    return cleaned(documents[0])
+
+
 def cleaned(manifest: Obj) -> Obj:
     """The manifest without what only the server writes, so that what was read can be sent back."""
     metadata = at(manifest, "metadata")

@@ -59,16 +59,9 @@ class PlanDesk:
 
     async def apply(self, cluster: str | None, text: str, reason: str) -> PlannedChange:
         """Server-side apply of one object."""
-        from aiops_shared.kube.manifests import load_manifests
-
         # A megabyte is parsed, compared and redacted off the loop: other calls go on meanwhile.
-        documents = await anyio.to_thread.run_sync(load_manifests, text)
-        if len(documents) != 1:
-            raise InvalidInputError(
-                "manifest", f"holds {len(documents)} objects", "one object a plan: call once for each"
-            )
-        manifest = manifests.cleaned(documents[0])
-        kind, namespace, name = _identity(manifest)
+        manifest = await anyio.to_thread.run_sync(manifests.one_of, text)
+        kind, namespace, name = identity(manifest)
         around = await self.surroundings.around(cluster, kind, namespace, name)
         await self._refuse_early(around, manifest)
         dry = await self.surroundings.dry_apply(manifest, around)
@@ -161,7 +154,8 @@ def _rows(record: ActionRecord) -> tuple[tuple[str, str, str, str], ...]:
     return (*rows, *((f"{count} targets", step, state, "") for (step, state), count in folded.items()))
 
 
-def _identity(manifest: Obj) -> tuple[str, str, str]:
+def identity(manifest: Obj) -> tuple[str, str, str]:
+    """`apiVersion/kind`, namespace and name. Raises InvalidInputError where one is missing."""
     kind, name = manifest.get("kind"), at(manifest, "metadata", "name")
     namespace = at(manifest, "metadata", "namespace") or ""
     if not all(isinstance(item, str) and item for item in (kind, name)) or not isinstance(namespace, str):

@@ -1,7 +1,7 @@
 """The plan tools (they only read) and the only two hands of this server: execute_plan and undo_action."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 from fastmcp import Context
 from fastmcp.tools import Tool
@@ -11,11 +11,13 @@ from pydantic import Field
 from aiops_eks.models.changes import ActionStatus, PlannedChange
 from aiops_eks.planning.autoscaling import bounds_of
 from aiops_eks.planning.drafts import Wish
+from aiops_eks.planning.git_asking import GitWish, check_git
 from aiops_eks.planning.profiles import ProfileOf, check_profile
 from aiops_eks.tools.approving import execute_with_approval
 from aiops_eks.tools.autoscale_desk import AutoscaleDesk
 from aiops_eks.tools.desk import PlanDesk
 from aiops_eks.tools.profile_desk import ProfileDesk
+from aiops_shared.errors import InvalidInputError
 from aiops_shared.guardrails.facade import Guardrails
 from aiops_shared.params import (
     PLANS,
@@ -46,7 +48,17 @@ Key = Annotated[
     str | None,
     Field(pattern=r"^[A-Za-z0-9._:-]{8,80}$", description="Same key, same result: safe to send again"),
 ]
+Repository = Annotated[str | None, Field(max_length=100, description="via=git; absent: its owner's")]
+Place = Annotated[str | None, Field(max_length=400, description="via=git: file; absent: where it stands")]
 Manifest = Annotated[str | None, Field(max_length=1_000_000, description="YAML of one object")]
+
+
+class GitPlans(Protocol):
+    """Plans of commits."""
+
+    async def plan(self, cluster: str | None, wish: GitWish) -> PlannedChange:
+        """One manifest in a repository."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,7 @@ class PlanTools:
     guard: Guardrails
     profiles: ProfileDesk
     autoscalers: AutoscaleDesk
+    git: GitPlans
 
     async def plan_workload_change(
         self,
@@ -111,13 +124,24 @@ class PlanTools:
         kind: AnyKind = None,
         namespace: Annotated[Namespace | None, Field(description="Of the object to delete or evict")] = None,
         name: AnyName = None,
+        via: Literal["cluster", "git"] = "cluster",
+        repository: Repository = None,
+        place: Place = None,
         cluster: Cluster = None,
         reason: Reason = None,
     ) -> PlannedChange:
-        """Plan to apply one YAML object (server-side apply), or to delete or evict one object.
+        """Plan to apply one YAML object (server-side apply, or a commit: via=git), or to delete or evict one.
 
         Changes nothing. For scale, restart, rollback, resources or image use plan_workload_change.
         """
+        if via == "git":
+            check_git(action)
+            wish = GitWish(
+                manifest=manifest or "", repository=repository or "", file=place or "", reason=reason or ""
+            )
+            return await self.git.plan(cluster, wish)
+        if repository or place:
+            raise InvalidInputError("repository, place", "are of via=git", "leave them out, or say via=git")
         if action == "apply":
             return await self.desk.apply(cluster, manifest or "", reason or "")
         return await self.desk.removal(action, cluster, kind or "", namespace or "", name or "", reason or "")

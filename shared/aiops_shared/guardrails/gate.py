@@ -222,12 +222,13 @@ def _error(thing: str, verdict: Verdict) -> ActionRefusedError:
 
 
 def _request(plan: Plan, target: TargetChange, facts: Facts, caller: Caller) -> Request:
+    ref = target.about or target.ref
     return Request(
         action=plan.action,
-        kind=target.ref.kind,
-        group=target.ref.group,
-        namespace=target.ref.namespace,
-        name=target.ref.name,
+        kind=ref.kind,
+        group=ref.group,
+        namespace=ref.namespace,
+        name=ref.name,
         cluster=plan.cluster,
         caller=caller,
         facts=facts,

@@ -211,6 +211,7 @@ class TargetChange(Frozen):
     steps: tuple[Step, ...]
     snapshot_id: str = ""
     owner: str = ""  # the key of the repeat limit: top controller of a pod, pool of a node
+    about: ObjectRef | None = None  # what policy is asked about, where `ref` only describes it (a commit)
     may_go: bool = False  # others take it away once the change is done (an emptied node): no fault, no undo
 
 

@@ -8,6 +8,8 @@
     clusters:
       - {name: shop, account_id: "111122223333", region: us-west-2, environment: prod}
       - {name: kind, context: kind-kind, environment: dev}
+    repositories:
+      - {name: shop-config, path: /srv/git/shop-config.git, branch: main, applications: [shop], push: never}
 
 A mistake names its line and field. Read once, when the first cluster is asked for.
 """
@@ -24,6 +26,7 @@ MAX_BYTES = 1_000_000
 MAX_MISTAKES = 5
 THING = "AIOPS_CLUSTERS_FILE"
 _ACCOUNT, _REGION = "[0-9]{12}", "[a-z]{2}(-[a-z]{2,12}){1,3}-[0-9]{1,2}"
+_BRANCH = "[A-Za-z0-9][A-Za-z0-9._/-]*"
 _ROLE = "arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+"
 Region = Annotated[str, Field(pattern=f"^{_REGION}$")]
 
@@ -53,11 +56,33 @@ class ClusterRow(Frozen):
         return self
 
 
+class RepositoryRow(Frozen):
+    """One git repository on this machine that a GitOps controller reads, a clone or bare (decision D13).
+
+    `applications`: names of the Argo CD applications or Flux objects that it feeds.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+    path: Annotated[Path, Field(description="absolute")]
+    branch: Annotated[str, Field(pattern=f"^{_BRANCH}$", max_length=200)] = "main"
+    applications: tuple[Annotated[str, Field(min_length=1, max_length=253)], ...] = ()
+    push: Literal["never", "policy"] = "never"
+
+    @model_validator(mode="after")
+    def _can_be_found(self) -> "RepositoryRow":
+        if not self.path.is_absolute():
+            raise ValueError("path is not absolute")
+        if ".." in self.branch or "//" in self.branch or self.branch.endswith(("/", ".lock", ".")):
+            raise ValueError("branch is not a branch's name")
+        return self
+
+
 class ClusterTable(Frozen):
     """The whole file."""
 
     accounts: tuple[AccountRow, ...] = ()
     clusters: tuple[ClusterRow, ...] = ()
+    repositories: tuple[RepositoryRow, ...] = ()
 
     @model_validator(mode="after")
     def _fits_together(self) -> "ClusterTable":
@@ -66,6 +91,8 @@ class ClusterTable(Frozen):
         regions = {row.account_id: row.regions for row in self.accounts}
         if len(regions) != len(self.accounts):
             raise ValueError("an account_id stands twice under accounts")
+        if len({row.name for row in self.repositories}) != len(self.repositories):
+            raise ValueError("a name stands twice under repositories")
         for row in self.clusters:
             if not row.context and row.region not in regions.get(row.account_id, ()):
                 raise ValueError(

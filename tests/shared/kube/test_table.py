@@ -16,6 +16,8 @@ accounts:
 clusters:
   - {name: shop, account_id: "111122223333", region: us-west-2, environment: prod}
   - {name: kind, context: kind-kind, environment: dev}
+repositories:
+  - {name: shop-config, path: /srv/git/shop.git, applications: [shop], push: policy}
 """
 
 
@@ -28,6 +30,8 @@ def write(folder: Path, text: str) -> Path:
 def test_a_table_is_read(tmp_path: Path) -> None:
     table = read_table(write(tmp_path, GOOD))
     assert [row.name for row in table.clusters] == ["shop", "kind"]
+    (repository,) = table.repositories
+    assert (repository.branch, repository.push) == ("main", "policy")
     account = table.account("111122223333")
     assert account is not None
     assert account.external_id == "example"
@@ -47,6 +51,12 @@ def test_a_table_is_read(tmp_path: Path) -> None:
         (GOOD.replace(", context: kind-kind", ""), r"line 8, clusters\.1: .*context"),
         (GOOD.replace("region: us-west-2", "region: eu-west-1"), r"shop.*eu-west-1.*accounts"),
         (GOOD.replace("[us-west-2, us-gov-west-1]", "[]"), r"line 5, accounts\.0\.regions"),
+        (GOOD.replace("/srv/git", "srv/git"), r"line 10, repositories\.0: .*absolute"),
+        (GOOD.replace("push: policy", "push: always"), r"line 10, repositories\.0\.push"),
+        (GOOD.replace("name: shop-config", "name: ../x"), r"line 10, repositories\.0\.name"),
+        (GOOD.replace("applications", "branch: -x, applications"), r"line 10, repositories\.0\.branch"),
+        (GOOD.replace("applications", "branch: a..b, applications"), r"line 10, repositories\.0: .*branch"),
+        (GOOD + "  - {name: shop-config, path: /srv/b}\n", "twice under repositories"),
         ("", "the file"),
         ("accounts: []", "neither accounts nor clusters"),
         ("- a\n", "the file"),

@@ -42,7 +42,7 @@ def patched(sheet: Sheet, repaired: list[Obj]) -> Patch:
     size = 0
     for document, after in changed:
         shown = redact_tree(after)
-        text, in_place = _written(sheet, document, shown)
+        text, in_place = written(sheet, document, shown)
         size += len(text)
         if parts and size > MOST_CHARS:
             break
@@ -100,8 +100,8 @@ def _after(sheet: Sheet, repaired: list[Obj]) -> list[tuple[Document, Obj | None
     return [(document, found[document.number]) for document in sheet.documents]
 
 
-def _written(sheet: Sheet, document: Document, after: Obj) -> tuple[str, bool]:
-    """The document's text, and whether it was written in place."""
+def written(sheet: Sheet, document: Document, after: Obj) -> tuple[str, bool]:
+    """The document's text with `after` in it, and whether its other lines stayed as they were."""
     chunk = sheet.chunk(document)
     try:
         node = yaml.compose(chunk, Loader=_LOADER)

@@ -59,11 +59,16 @@ class Sheet:
 
     def chunk(self, document: Document) -> str:
         """The document's text, its comments with it, without the `---` around it."""
+        start, end = self.span(document)
+        return self.text[start:end]
+
+    def span(self, document: Document) -> tuple[int, int]:
+        """Where that text begins and ends."""
         at = document.node.start_mark.index
         for start, end in zip(reversed(self._starts), reversed(self._ends), strict=True):
             if start <= at:
-                return self.text[start:end]
-        return self.text
+                return start, end
+        return 0, len(self.text)
 
     def line(self, place: Placed, path: str) -> int:
         """The line of a path, or of the nearest thing above it that is there."""
