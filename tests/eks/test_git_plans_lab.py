@@ -156,6 +156,17 @@ async def test_a_new_file_is_added_and_pushed_where_the_table_says_so(
         assert repo.git("--git-dir", str(origin), "ls-tree", "-r", "--name-only", branch) == FILE
 
 
+async def test_a_push_that_fails_is_told_and_the_commit_taken_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with git_stage(monkeypatch, tmp_path, push="policy") as on:
+        done = await on.done(await on.planned())
+        assert done["state"] == "undone", done
+        assert "push to origin failed" in str(done)
+        (branch,) = on.repo.branches()
+        assert on.repo.git("diff", "main", branch) == ""
+
+
 async def test_without_a_repository_in_the_table_it_says_what_is_missing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -26,6 +26,7 @@ BRANCHES = "eks-aiops/"
 TREE, BASE, PUSHED = "spec.tree", "spec.base", "spec.pushed"
 MOST_BYTES = 1_000_000
 _MOST_ROWS = 200
+_OTHERS = ("kustomization", "chart", "values")  # they make manifests, or feed what does
 _ENDINGS = (".yaml", ".yml", ".json")
 _BOM = "\ufeff"
 
@@ -73,7 +74,7 @@ def checked_file(file: str) -> str:
         raise InvalidInputError(
             "place", "is no plain path inside the repository", "for example apps/web.yaml"
         )
-    if PurePosixPath(file).suffix not in _ENDINGS:
+    if PurePosixPath(file).suffix not in _ENDINGS or PurePosixPath(file).stem.lower() in _OTHERS:
         raise InvalidInputError("place", "is no manifest", f"end it with {', '.join(_ENDINGS)}")
     return file
 

@@ -100,6 +100,8 @@ def test_the_diff_shows_no_secret_and_says_that_one_changed() -> None:
         "a:b.yaml",
         "a\0.yaml",
         "a.sh",
+        "a/kustomization.yaml",
+        "Chart.yaml",
     ],
 )
 def test_a_file_name_that_leads_elsewhere_is_refused(file: str) -> None:
