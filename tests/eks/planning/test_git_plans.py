@@ -81,8 +81,8 @@ def test_the_document_of_the_own_namespace_is_meant_and_other_kinds_are_not() ->
 
 @pytest.mark.threat("T6")
 def test_the_diff_shows_no_secret_and_says_that_one_changed() -> None:
-    before = "data:\n  key: AKIAIOSFODNN7EXAMPL1\n"
-    (row_,) = line_diff("a.yaml", before, before.replace("EXAMPL1", "EXAMPL2"))
+    before = "data:\n  key: AKIACANARY7EXAMPLE01\n"
+    (row_,) = line_diff("a.yaml", before, before.replace("EXAMPLE01", "EXAMPLE02"))
     assert "AKIA" not in f"{row_.before}{row_.after}"
     assert len(line_diff("a.yaml", None, "a: 1\n" * 900)) == 201
 
