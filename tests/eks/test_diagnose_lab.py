@@ -205,7 +205,8 @@ async def test_without_the_sensitive_switch_no_log_is_read_and_the_answer_says_w
 async def test_a_live_object_is_scanned_as_its_owner_would_write_it() -> None:
     async with asking("manifest-scan") as ask:
         report = await ask("scan_manifest", kind="Deployment", name="myapp", namespace="dev", fix=True)
-        rules = {finding["rule"] for finding in report["findings"]}
+        table = report["findings"]
+        rules = {dict(zip(table["columns"], row, strict=True))["rule"] for row in table["rows"]}
         assert {"runs-as-root", "image-tag", "no-limits"} <= rules
         assert report["remaining_high"] == 0
         assert "managedFields" not in report["patched"]
