@@ -27,6 +27,7 @@ from bench.peers import AWSLABS_EKS, awslabs_eks
 from bench.processes import Started, median, start_all
 from bench.real_plane import on_real_plane
 from bench.rows import Row, met, told
+from bench.scanning import scans
 from bench.tokens import tokens
 from eks_aiops.demo.play import KEPT, play
 
@@ -150,12 +151,15 @@ def _page(rows: list[Row]) -> str:
 
 
 def _renewed(page: str, rows: list[Row]) -> str:
-    """The page with the rows of one part measured anew; the others stay as they were."""
+    """The page with the rows of one part measured anew; new ones come last, the others stay as they were."""
     new = {row[0]: f"| {' | '.join(row)} |" for row in rows}
     if len(new) != len(rows):
         raise SystemExit("two rows of this part have one name: measure all parts to write them")
     lines = page.splitlines()
-    return "\n".join(new.get(line.removeprefix("| ").partition(" | ")[0], line) for line in lines) + "\n"
+    named = [line.removeprefix("| ").partition(" | ")[0] for line in lines]
+    lines = [new.pop(name, line) for name, line in zip(named, lines, strict=True)]
+    end = max(place for place, line in enumerate(lines) if line.startswith("| ")) + 1
+    return "\n".join([*lines[:end], *new.values(), *lines[end:]]) + "\n"
 
 
 def lists() -> list[Row]:
@@ -170,6 +174,7 @@ PARTS: dict[str, tuple[str, Callable[[], list[Row]]]] = {
     "lists": ("lists and diagnoses of 5,000, 10,000 and 20,000 simulated pods", lists),
     "real": ("5,000 pods on a real API server", lambda: on_real_plane(5_000, inherited(*KEPT))),
     "drains": ("plans of a drain", lambda: drains(inherited(*KEPT))),
+    "scans": ("scans of 500 documents", scans),
     "faults": ("60 planted faults, ours and the peers", lambda: found_faults(SERVER, inherited(*KEPT))),
 }
 
