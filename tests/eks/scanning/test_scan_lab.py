@@ -86,8 +86,9 @@ async def test_the_seed_manifest_is_found_and_fixed_for_every_seed_sent_and_live
 
 
 @pytest.mark.threat("T2")
+# The planner may not write bare pods, dry or not: what admission says of one is heard by who may.
 async def test_the_servers_word_is_heard_and_a_dry_run_writes_nothing() -> None:
-    async with running_lab() as lab, tools_on(lab, "aiops-planner") as tools:
+    async with running_lab() as lab, tools_on(lab, "lab-admin") as tools:
         report = await tools.scan_manifest(manifest=BROKEN, cluster="my-cluster")
         assert report.validation.startswith("server_dry_run: 0 of 1 admitted, 1 refused")
         assert report.verdict == "fail"
@@ -112,7 +113,7 @@ async def test_without_the_right_or_the_server_only_the_schema_is_known_and_that
                 await tools.scan_manifest(manifest=text, cluster="elsewhere")
             with pytest.raises(NotFoundError):
                 await tools.scan_manifest(kind="Deployment", namespace=HOME, name="nobody")
-        async with tools_on(lab, "aiops-planner") as tools:
+        async with tools_on(lab, "lab-admin") as tools:
             for fault in (Fault("error", times=None, status=429), Fault("stall", times=None)):
                 monkeypatch.setattr(trial_runs, "WITHIN_S", 1.0)
                 lab.set_faults([fault])
