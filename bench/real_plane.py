@@ -54,7 +54,8 @@ def on_real_plane(pods: int, base: Mapping[str, str]) -> list[Row]:
 
 def put(plane: ControlPlane, found: Crowd) -> None:
     """Write the crowd into etcd and wait until the API server lists all of it. Raises TimeoutError."""
-    puts = list(_puts(found))
+    # Two hashes of one app are one Deployment; etcd takes a key once in a transaction.
+    puts = list({each["requestPut"]["key"]: each for each in _puts(found)}.values())
     with httpx.Client(base_url=plane.etcd_url, trust_env=False) as etcd:
         for start in range(0, len(puts), PUTS_AT_ONCE):
             batch = {"success": puts[start : start + PUTS_AT_ONCE]}
