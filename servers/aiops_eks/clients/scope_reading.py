@@ -31,7 +31,7 @@ from aiops_eks.diagnosis.objects import (
 )
 from aiops_eks.models.fields import part, text
 from aiops_eks.models.health import judge_object, without_time
-from aiops_eks.models.reasons import Reasons
+from aiops_eks.models.reasons import Reasons, tells_enough
 from aiops_eks.ports import Kube, Obj
 from aiops_shared.errors import AiopsError, KindUnknownError
 
@@ -135,7 +135,8 @@ class ScopeReader:
         pod = reading.pod(obj)
         health = judge_object("Pod", obj, self.now)
         if health is not None and health.unhealthy:
-            self.sick.append(Sick(pod.ref, without_time(health.word), Reasons(self.redact).of(obj)))
+            cause = Reasons(self.redact).of(obj)
+            self.sick.append(Sick(pod.ref, without_time(health.word), cause, tells_enough(obj)))
         containers = tuple(self._container(container) for container in pod.containers)
         return replace(pod, message=self.redact(pod.message), containers=containers)
 

@@ -183,6 +183,7 @@ class Sick:
     pod: Ref
     state: str
     cause: str = ""
+    told: bool = True  # whether the pod itself says enough; otherwise only its events do
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ begins with the code of the finding that explains its pods; pods of one owner sh
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiops_eks.diagnosis.facts import Facts
 from aiops_eks.diagnosis.judging import Judgement
@@ -14,6 +14,7 @@ from aiops_shared.results import Table
 
 COLUMNS = ("code", "state", "cause", "pods")
 CAUSE_CHARS = 90
+TELLING = frozenset({"Unhealthy", "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox"})
 MOST_ALIKE = 60
 
 
@@ -33,7 +34,7 @@ def roll_call(facts: Facts, judged: Sequence[Judgement], room_chars: int) -> tup
         if pod is None:
             continue
         cause = next((explained[ref] for ref in (pod.ref, pod.parent, pod.owner) if ref in explained), None)
-        groups.setdefault(_line(sick, cause), []).append(pod)
+        groups.setdefault(_line(_heard(facts, sick), cause), []).append(pod)
     place = {one.first.cause.code: number for number, one in reversed(list(enumerate(judged)))}
     order = sorted(groups, key=lambda line: (place.get(line.code, len(place)), line.code, line.cause))
     rows: list[tuple[str, str, str, str]] = []
@@ -58,6 +59,15 @@ def _explained(judged: Sequence[Judgement]) -> Mapping[Ref | None, Judgement]:
         for ref in (*one.subjects, *one.symptoms):
             found.setdefault(ref, one)
     return found
+
+
+def _heard(facts: Facts, sick: Sick) -> Sick:
+    """With what its newest warning says, where the pod itself says too little (a mount, a probe)."""
+    if sick.told:
+        return sick
+    said = (one for one in facts.events_about(sick.pod) if one.warning and one.reason in TELLING)
+    newest = next(said, None)
+    return replace(sick, cause=" ".join(newest.message.split())) if newest else sick
 
 
 def _line(sick: Sick, cause: Judgement | None) -> _Line:
