@@ -10,11 +10,12 @@ twice.
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import anyio
 
 from aiops_eks.clients.node_surroundings import NodeSurroundings
+from aiops_eks.clients.one_way import OneWay
 from aiops_eks.models import fields
 from aiops_eks.planning.disk import command_done, disk_freed, node_pressure_gone, word_of
 from aiops_eks.planning.disk_commands import (
@@ -271,8 +272,10 @@ def _pod_name(step: str) -> str:
 
 
 @dataclass(frozen=True)
-class DiskEffects:
+class DiskEffects(OneWay):
     """Fulfils `Effects` for targets `ssm.disk.aiops/v1/Node` and `pod.disk.aiops/v1/Node`."""
+
+    never: ClassVar = ("what was cleaned cannot be given back", "nothing to do")
 
     kube: KubeReadWrite
     commands: Commands
@@ -318,21 +321,6 @@ class DiskEffects:
             return ""
         gone = await self.commands.tidy(node, steps[0].name.rpartition(" ")[2], permit)
         return f"{gone} debug pods removed" if gone else ""
-
-    async def replace(self, ref: ObjectRef, body: Json, permit: Permit) -> Json:
-        """What was removed is gone."""
-        raise self._never(ref)
-
-    async def create(self, ref: ObjectRef, body: Json, permit: Permit) -> Json:
-        """No plan creates a node."""
-        raise self._never(ref)
-
-    async def delete(self, ref: ObjectRef, uid: str, permit: Permit) -> None:
-        """No plan deletes a node."""
-        raise self._never(ref)
-
-    def _never(self, ref: ObjectRef) -> ActionRefusedError:
-        return ActionRefusedError(str(ref), "what was cleaned cannot be given back", "nothing to do")
 
     async def look(self, ref: ObjectRef, check: GateCheck) -> GateResult:
         """One look at a command, or at the node's condition."""

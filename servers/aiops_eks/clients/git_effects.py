@@ -5,9 +5,11 @@ twice. Nothing of a worktree is touched.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from aiops_eks.clients.git_places import KEPT, SENT, GitPlaces
 from aiops_eks.clients.git_repository import CommitText, GitRepository
+from aiops_eks.clients.one_way import OneWay
 from aiops_eks.planning.drafts import Obj, at
 from aiops_eks.planning.git import Commit, edited
 from aiops_eks.planning.manifests import one_of
@@ -18,8 +20,10 @@ from aiops_shared.guardrails.ports import Effects
 
 
 @dataclass(frozen=True)
-class GitEffects:
+class GitEffects(OneWay):
     """Fulfils `Effects` for targets `git.aiops/v1/Commit`."""
+
+    never: ClassVar = ("commits are only made and reverted", "plan again")
 
     places: GitPlaces
     kubernetes: Effects
@@ -75,17 +79,6 @@ class GitEffects:
         if await git.tip(_sent(ref)):
             await self._push(git, ref)
         return await self.places.state(ref)
-
-    async def create(self, ref: ObjectRef, body: Json, permit: Permit) -> Json:
-        """No plan deletes a commit."""
-        raise self._never(ref)
-
-    async def delete(self, ref: ObjectRef, uid: str, permit: Permit) -> None:
-        """A commit is reverted, never deleted."""
-        raise self._never(ref)
-
-    def _never(self, ref: ObjectRef) -> ActionRefusedError:
-        return ActionRefusedError(str(ref), "commits are only made and reverted", "plan again")
 
     async def look(self, ref: ObjectRef, check: GateCheck) -> GateResult:
         """One look at the branch."""

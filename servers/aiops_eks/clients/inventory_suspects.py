@@ -9,7 +9,6 @@ are twenty rows, and each pod is still named. A cursor says where the window beg
 were shown; the next page reads the window anew, since worst first needs every row.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,7 +19,7 @@ from aiops_eks.clients.gathering import gathered
 from aiops_eks.clients.inventory_rows import Row, kind_word
 from aiops_eks.clients.wording import cut
 from aiops_eks.models.fields import Obj, controller_of, namespace_of, text
-from aiops_eks.models.health import IMPAIRED, Health, judge_object
+from aiops_eks.models.health import IMPAIRED, Health, judge_object, without_time
 from aiops_eks.models.reasons import Reasons, tells_enough
 from aiops_eks.ports import Kube, SensitiveReads
 from aiops_shared.errors import AiopsError, NotFoundError
@@ -35,7 +34,6 @@ CAUSE_CHARS = 100
 # (tokens, bytes) of the rows of a default page, and of one that was asked to be longer. The door cuts at
 # 4,500 and 36,000 bytes, and what it cuts has no cursor.
 ROOM, WIDE_ROOM = (1_180, 3_600), (9_000, 32_000)
-_FOR = re.compile(r" for \d+[smhd]$")
 _PER_WINDOW = WINDOW + 28  # a cursor's offset: window start times this, plus the rows shown of it
 COLUMNS = ("namespace", "name", "alike", "health", "cause", "restarts", "age")
 NO_EVENTS = "some causes stand in events only, and sensitive reads are off"
@@ -54,7 +52,7 @@ class Suspect:
     def group(self) -> tuple[str, ...]:
         """What equal pods of one owner share; a pod without an owner stands alone."""
         word = self.row.health.word if self.row.health else ""
-        return self.row.namespace, self.owner or f"/{self.row.name}", _FOR.sub("", word), self.cause
+        return self.row.namespace, self.owner or f"/{self.row.name}", without_time(word), self.cause
 
 
 @dataclass(frozen=True, slots=True)

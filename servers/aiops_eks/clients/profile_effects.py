@@ -6,8 +6,9 @@ a process that takes the action over reads no second profile.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
+from aiops_eks.clients.one_way import OneWay
 from aiops_eks.clients.surroundings import KubeSurroundings
 from aiops_eks.planning.drafts import Draft, Obj
 from aiops_eks.planning.facts import measure, stricter
@@ -38,8 +39,10 @@ class KubeThrough(KubeReadWrite, Protocol):
 
 
 @dataclass(frozen=True)
-class ProfileEffects:
+class ProfileEffects(OneWay):
     """Profiles of one cluster's pods."""
+
+    never: ClassVar = ("a profile changes nothing", "nothing to do")
 
     kube: KubeThrough
     surroundings: KubeSurroundings
@@ -77,21 +80,6 @@ class ProfileEffects:
         )
         drawn = read_profile(data)
         await self.artefacts.keep(step.body["key"], data, drawn.model_dump(mode="json"))
-
-    async def replace(self, ref: ObjectRef, body: Json, permit: Permit) -> Json:
-        """Nothing was changed."""
-        raise self._never(ref)
-
-    async def create(self, ref: ObjectRef, body: Json, permit: Permit) -> Json:
-        """Nothing was deleted."""
-        raise self._never(ref)
-
-    async def delete(self, ref: ObjectRef, uid: str, permit: Permit) -> None:
-        """Nothing was created."""
-        raise self._never(ref)
-
-    def _never(self, ref: ObjectRef) -> ActionRefusedError:
-        return ActionRefusedError(str(ref), "a profile changes nothing", "nothing to do")
 
     async def look(self, ref: ObjectRef, check: GateCheck) -> GateResult:
         """What was kept, in words."""

@@ -19,14 +19,14 @@ from aiops_eks.planning.addons_scene import (
     measure,
 )
 from aiops_eks.planning.drafts import DryRun
-from aiops_eks.planning.judging import Judged, Stamp, plan_of, request_of
-from aiops_eks.tools.desk import PASSING, shown
+from aiops_eks.planning.judging import Judged, plan_of, request_of
+from aiops_eks.tools.desk import shown
 from aiops_eks.tools.plans import Reason
+from aiops_eks.tools.settling import stamped, verdict_on
 from aiops_shared.clock import Clock
 from aiops_shared.errors import InvalidInputError
 from aiops_shared.guardrails import Verdict
 from aiops_shared.guardrails.facade import Guardrails
-from aiops_shared.guardrails.ids import new_id
 from aiops_shared.guardrails.models import Facts, Request
 from aiops_shared.params import PLANS, Cluster, ObjectName
 
@@ -119,13 +119,7 @@ class AddonPlanTools:
         dry = DryRun(validation="prechecked")
         around = around_of(scene)
         judged = Judged(dry=dry, facts=facts, verdict=verdict, policy_digest=self.guard.policy_digest)
-        stamp = Stamp(
-            plan_id=new_id("pln_"),
-            caller=self.guard.caller,
-            at=self.clock.safe_now(),
-            ttl_s=self.plan_ttl_s,
-            reason=reason,
-        )
+        stamp = stamped(self, reason)
         plan = plan_of(made, around, judged, stamp)
         radius = _radius(facts)
         plan = plan.model_copy(update={"blast_radius": plan.blast_radius.model_copy(update={"says": radius})})
@@ -134,13 +128,13 @@ class AddonPlanTools:
 
     async def _judge(self, request: Request, scene: AddonScene, wish: AddonWish) -> Verdict:
         """The policy's answer; a lasting no names the versions that fit, and is audited."""
-        verdict = await self.guard.judge(request, str(scene.ref))
-        if verdict.decision == "deny" and verdict.rule not in PASSING:
-            if wish.action != "delete" and not compatible(scene, wish):
-                advice = f"{compatible_list(scene)}. {verdict.advice}"
-                verdict = verdict.model_copy(update={"advice": advice})
-            raise await self.guard.refuse(request, verdict)
-        return verdict
+
+        def advised(denied: Verdict) -> Verdict:
+            if wish.action == "delete" or compatible(scene, wish):
+                return denied
+            return denied.model_copy(update={"advice": f"{compatible_list(scene)}. {denied.advice}"})
+
+        return await verdict_on(self.guard, request, str(scene.ref), advised)
 
     def tools(self) -> list[Tool]:
         """The tools of this module."""

@@ -7,11 +7,11 @@ from aiops_eks.models.changes import PlannedChange
 from aiops_eks.planning.autoscaling import Bounds, Rivals, change_pct, current_of, draft, hpa_ref
 from aiops_eks.planning.drafts import Surroundings
 from aiops_eks.planning.facts import measure, owner_key
-from aiops_eks.planning.judging import Judged, Stamp, plan_of, request_of
-from aiops_eks.tools.desk import PASSING, remarked, shown
+from aiops_eks.planning.judging import Judged, plan_of, request_of
+from aiops_eks.tools.desk import remarked, shown
+from aiops_eks.tools.settling import stamped, verdict_on
 from aiops_shared.clock import Clock
 from aiops_shared.guardrails.facade import Guardrails
-from aiops_shared.guardrails.ids import new_id
 
 
 class RivalsAround(Protocol):
@@ -48,9 +48,7 @@ class AutoscaleDesk:
             update={"hpa_change_pct": change_pct(workload, hpa, made), "total_pods": len(workload.pods)}
         )
         request = request_of(made, facts, self.guard.caller)
-        verdict = await self.guard.judge(request, owner_key(around))
-        if verdict.decision == "deny" and verdict.rule not in PASSING:
-            raise await self.guard.refuse(request, verdict)
+        verdict = await verdict_on(self.guard, request, owner_key(around))
         dry = await self.surroundings.dry_run(made, around)
         judged = Judged(
             dry=dry,
@@ -59,13 +57,7 @@ class AutoscaleDesk:
             policy_digest=self.guard.policy_digest,
             warnings=(*remarked(dry), *(f"not measured: {gap}" for gap in workload.gaps)),
         )
-        stamp = Stamp(
-            plan_id=new_id("pln_"),
-            caller=self.guard.caller,
-            at=self.clock.safe_now(),
-            ttl_s=self.plan_ttl_s,
-            reason=reason,
-        )
+        stamp = stamped(self, reason)
         plan = plan_of(made, around, judged, stamp)
         await self.guard.save_plan(plan)
         return shown(plan, made.shows, dry)

@@ -1,8 +1,7 @@
 """One way from a wish to a stored, judged plan, used by every plan tool.
 
 Gather what stands around the target, draft the change, dry-run it on the API server, measure, ask the
-policy, store. Nothing is changed. What policy denies for good is refused here already, and audited; a denial
-that passes with time (a freeze, a repeat limit) is shown on the plan.
+policy (`settling`), store. Nothing is changed.
 """
 
 from collections import Counter
@@ -16,14 +15,14 @@ from aiops_eks.planning import manifests
 from aiops_eks.planning.diffing import changed_fields
 from aiops_eks.planning.drafts import Around, Draft, DryRun, Obj, Surroundings, Wish, at, name_of
 from aiops_eks.planning.facts import budgets_for, headroom_of, measure, owner_key
-from aiops_eks.planning.judging import Judged, Stamp, plan_of, request_of
+from aiops_eks.planning.judging import Judged, plan_of, request_of
 from aiops_eks.planning.wording import cut, one_line
 from aiops_eks.planning.workloads import check_fits, draft
+from aiops_eks.tools.settling import stamped, verdict_on
 from aiops_shared.clock import Clock
 from aiops_shared.errors import InvalidInputError
 from aiops_shared.guardrails import ActionRecord, Plan, Verdict
 from aiops_shared.guardrails.facade import Guardrails
-from aiops_shared.guardrails.ids import new_id
 from aiops_shared.guardrails.models import Facts
 from aiops_shared.guardrails.paths import write
 from aiops_shared.results import Evidence, Table
@@ -32,7 +31,6 @@ _DIFF_BYTES = 1800
 _SHOWN_VALUE = 160
 _MOST_ROWS = 20
 _WELL = frozenset({"applied", "verified", "undone", "skipped", "pending"})
-PASSING = frozenset({"freeze", "repeat-limit", "rate-limit", "read-only", "audit-down"})
 
 
 def _verdict_text(verdict: Verdict) -> str:
@@ -88,9 +86,9 @@ class PlanDesk:
         """What the policy is asked about, and its answer. Raises ActionRefusedError for a lasting denial."""
         facts = measure(draft, around, wanted=wanted)
         request = request_of(draft, facts, self.guard.caller)
-        verdict = await self.guard.judge(request, owner_key(around))
-        if verdict.decision == "deny" and verdict.rule not in PASSING:
-            raise await self.guard.refuse(request, _with_budgets(verdict, around))
+        verdict = await verdict_on(
+            self.guard, request, owner_key(around), lambda denied: _with_budgets(denied, around)
+        )
         return facts, verdict
 
     async def _plan(
@@ -111,13 +109,7 @@ class PlanDesk:
             policy_digest=self.guard.policy_digest,
             warnings=(*remarked(found), *(() if dry else _admitted(draft, around, found))),
         )
-        stamp = Stamp(
-            plan_id=new_id("pln_"),
-            caller=self.guard.caller,
-            at=self.clock.safe_now(),
-            ttl_s=self.plan_ttl_s,
-            reason=reason,
-        )
+        stamp = stamped(self, reason)
         plan = plan_of(draft, around, judged, stamp)
         await self.guard.save_plan(plan)
         return shown(plan, draft.shows, found)

@@ -12,12 +12,13 @@ from aiops_eks.models.changes import PlannedChange
 from aiops_eks.planning.disk import DiskScene, PastClean, clean_disk, refuse_unfit
 from aiops_eks.planning.disk_facts import disk_facts
 from aiops_eks.planning.drafts import DryRun
-from aiops_eks.planning.judging import Judged, Stamp
+from aiops_eks.planning.judging import Judged
 from aiops_eks.planning.nodes import check_fits
 from aiops_eks.planning.nodes_facts import measure_nodes
 from aiops_eks.planning.nodes_judging import plan_of, request_of
 from aiops_eks.planning.nodes_scene import Nodes, NodesAround, NodesAsked, NodesDraft, NodeWish, owner_key
-from aiops_eks.tools.desk import PASSING, remarked, shown
+from aiops_eks.tools.desk import remarked, shown
+from aiops_eks.tools.settling import stamped, verdict_on
 from aiops_shared.clock import Clock
 from aiops_shared.guardrails.facade import Guardrails
 from aiops_shared.guardrails.history import PastAction
@@ -60,9 +61,7 @@ class DiskDesk:
         draft = clean_disk(nodes, scene)
         facts = disk_facts(measure_nodes(nodes, "clean_disk", draft.reversible))
         request = request_of(draft, facts, self.guard.caller)
-        verdict = await self.guard.judge(request, draft.targets[0].owner)
-        if verdict.decision == "deny" and verdict.rule not in PASSING:
-            raise await self.guard.refuse(request, verdict)
+        verdict = await verdict_on(self.guard, request, draft.targets[0].owner)
         dry = await self.disks.dry_run(draft, nodes)
         judged = Judged(
             dry=dry,
@@ -71,13 +70,7 @@ class DiskDesk:
             policy_digest=self.guard.policy_digest,
             warnings=remarked(dry),
         )
-        stamp = Stamp(
-            plan_id=plan_id,
-            caller=self.guard.caller,
-            at=self.clock.safe_now(),
-            ttl_s=self.plan_ttl_s,
-            reason=reason,
-        )
+        stamp = stamped(self, reason, plan_id)
         plan = plan_of(draft, nodes, judged, stamp)
         await self.guard.save_plan(plan)
         return shown(plan, draft.shows, dry)

@@ -27,12 +27,12 @@ from aiops_eks.planning.git import (
 from aiops_eks.planning.git_asking import GitWish
 from aiops_eks.planning.judging import Judged, Stamp, blast_radius, plan_of, request_of
 from aiops_eks.planning.wording import one_line
-from aiops_eks.tools.desk import PASSING, identity, remarked, shown
+from aiops_eks.tools.desk import identity, remarked, shown
+from aiops_eks.tools.settling import stamped, verdict_on
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, InvalidInputError, UpstreamError
 from aiops_shared.guardrails import Plan, Verdict
 from aiops_shared.guardrails.facade import Guardrails
-from aiops_shared.guardrails.ids import new_id
 from aiops_shared.guardrails.models import Facts
 from aiops_shared.kube.manifests import dump_manifests
 
@@ -67,13 +67,7 @@ class GitDesk:
             policy_digest=self.guard.policy_digest,
             warnings=(*remarked(dry), *(f"No dry run: {gap}" for gap in dry.missing)),
         )
-        stamp = Stamp(
-            plan_id=new_id("pln_"),
-            caller=self.guard.caller,
-            at=self.clock.safe_now(),
-            ttl_s=self.plan_ttl_s,
-            reason=wish.reason,
-        )
+        stamp = stamped(self, wish.reason)
         plan, made = await self._planned(around, place, change, manifest, judged, stamp)
         radius = blast_radius(live, around, facts)
         plan = plan.model_copy(update={"blast_radius": radius})
@@ -122,9 +116,7 @@ class GitDesk:
     async def _judge(self, live: Draft, around: Around, manifest: Obj) -> tuple[Facts, Verdict]:
         facts = measure(live, around, wanted=manifest).model_copy(update={"gitops_owner": ""})
         request = request_of(live, facts, self.guard.caller)
-        verdict = await self.guard.judge(request, owner_key(around))
-        if verdict.decision == "deny" and verdict.rule not in PASSING:
-            raise await self.guard.refuse(request, verdict)
+        verdict = await verdict_on(self.guard, request, owner_key(around))
         return facts, verdict
 
     async def _tried(self, around: Around, change: Edited) -> DryRun:

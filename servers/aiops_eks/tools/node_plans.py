@@ -11,16 +11,16 @@ from pydantic import BeforeValidator, Field
 
 from aiops_eks.models.changes import PlannedChange
 from aiops_eks.planning import nodes as node_changes
-from aiops_eks.planning.judging import Judged, Stamp
+from aiops_eks.planning.judging import Judged
 from aiops_eks.planning.nodes_facts import measure_nodes
 from aiops_eks.planning.nodes_judging import plan_of, request_of
 from aiops_eks.planning.nodes_scene import NodesAround, NodesAsked, NodesDraft, NodeWish
-from aiops_eks.tools.desk import PASSING, remarked, shown
+from aiops_eks.tools.desk import remarked, shown
 from aiops_eks.tools.disk_desk import DiskDesk
 from aiops_eks.tools.plans import Reason
+from aiops_eks.tools.settling import stamped, verdict_on
 from aiops_shared.clock import Clock
 from aiops_shared.guardrails.facade import Guardrails
-from aiops_shared.guardrails.ids import new_id
 from aiops_shared.params import PLANS, AnyName, Cluster, ObjectName, Selector, to_list
 
 NodeNames = Annotated[list[ObjectName] | None, BeforeValidator(to_list), Field(description="Node names")]
@@ -52,9 +52,7 @@ class NodeDesk:
         draft: NodesDraft = node_changes.draft(action, nodes, wish)
         facts = measure_nodes(nodes, action, draft.reversible)
         request = request_of(draft, facts, self.guard.caller)
-        verdict = await self.guard.judge(request, draft.targets[0].owner)
-        if verdict.decision == "deny" and verdict.rule not in PASSING:
-            raise await self.guard.refuse(request, verdict)
+        verdict = await verdict_on(self.guard, request, draft.targets[0].owner)
         dry = await self.surroundings.dry_run(draft, nodes)
         judged = Judged(
             dry=dry,
@@ -63,13 +61,7 @@ class NodeDesk:
             policy_digest=self.guard.policy_digest,
             warnings=remarked(dry),
         )
-        stamp = Stamp(
-            plan_id=new_id("pln_"),
-            caller=self.guard.caller,
-            at=self.clock.safe_now(),
-            ttl_s=self.plan_ttl_s,
-            reason=reason,
-        )
+        stamp = stamped(self, reason)
         plan = plan_of(draft, nodes, judged, stamp)
         await self.guard.save_plan(plan)
         return shown(plan, draft.shows, dry)

@@ -6,9 +6,10 @@ from typing import Protocol
 from aiops_eks.models.changes import PlannedChange
 from aiops_eks.planning.drafts import Around, DryRun, Surroundings, name_of
 from aiops_eks.planning.facts import measure, owner_key
-from aiops_eks.planning.judging import Judged, Stamp, plan_of, request_of
+from aiops_eks.planning.judging import Judged, plan_of, request_of
 from aiops_eks.planning.profiles import ProfileOf, chosen, draft
-from aiops_eks.tools.desk import PASSING, shown
+from aiops_eks.tools.desk import shown
+from aiops_eks.tools.settling import stamped, verdict_on
 from aiops_shared.clock import Clock
 from aiops_shared.guardrails.facade import Guardrails
 from aiops_shared.guardrails.ids import new_id
@@ -47,17 +48,9 @@ class ProfileDesk:
         made = draft(around.ref, pod, what, plan_id)
         facts = measure(made, around)
         request = request_of(made, facts, self.guard.caller)
-        verdict = await self.guard.judge(request, owner_key(around))
-        if verdict.decision == "deny" and verdict.rule not in PASSING:
-            raise await self.guard.refuse(request, verdict)
+        verdict = await verdict_on(self.guard, request, owner_key(around))
         judged = Judged(dry=dry, facts=facts, verdict=verdict, policy_digest=self.guard.policy_digest)
-        stamp = Stamp(
-            plan_id=plan_id,
-            caller=self.guard.caller,
-            at=self.clock.safe_now(),
-            ttl_s=self.plan_ttl_s,
-            reason=reason,
-        )
+        stamp = stamped(self, reason, plan_id)
         plan = plan_of(made, around, judged, stamp)
         await self.guard.save_plan(plan)
         return shown(plan, made.shows, dry)
