@@ -11,6 +11,8 @@ import yaml
 from aiops_lab.aws.account import REGION
 from aiops_lab.aws.principals import AccessKey
 
+AMP_WORKSPACE = "ws-11111111-2222-4333-8444-555555555555"
+
 
 def aws_environment(key: AccessKey, endpoint: str) -> dict[str, str]:
     """Variables every AWS SDK and CLI reads; an empty token is set too, or a real one would leak in."""
@@ -22,6 +24,16 @@ def aws_environment(key: AccessKey, endpoint: str) -> dict[str, str]:
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def telemetry_environment(url: str) -> dict[str, str]:
+    """Where the lab's telemetry backends are; traces come from X-Ray unless a client is told otherwise."""
+    return {
+        "AIOPS_METRICS_PROMETHEUS_URL": f"{url}/prometheus",
+        "AIOPS_METRICS_AMP_WORKSPACE": AMP_WORKSPACE,
+        "AIOPS_LOGS_OPENSEARCH_URL": f"{url}/opensearch",
+        "AIOPS_ALERTS_ALERTMANAGER_URL": f"{url}/alertmanager",
     }
 
 

@@ -35,7 +35,7 @@ from aiops_lab.aws.server import AwsServer
 from aiops_lab.aws.services import operations
 from aiops_lab.clock import VirtualClock
 from aiops_lab.control import SteeredLab, control_app
-from aiops_lab.export import Door, aws_environment, kubeconfig, write_private
+from aiops_lab.export import Door, aws_environment, kubeconfig, telemetry_environment, write_private
 from aiops_lab.identity import LabAuthenticator
 from aiops_lab.kube.app import build_app
 from aiops_lab.kube.auditing import AuditLog
@@ -45,6 +45,7 @@ from aiops_lab.kube.faults import Fault, Faults
 from aiops_lab.kube.requests import RequestLog
 from aiops_lab.kube.store import BUILT_IN, LAB_CRDS, Store
 from aiops_lab.kube.tls import make_certificates
+from aiops_lab.observatory.app import Observatory, observatory_app
 from aiops_lab.roles import grant
 from aiops_lab.scenarios import SCENARIOS
 from aiops_lab.serving import LabStartError, LoopbackServer, listen, port_of, require_loopback
@@ -95,6 +96,7 @@ class Ports:
     kube: int = 0
     aws: int = 0
     control: int = 0
+    observatory: int = 0
 
 
 class Lab:
@@ -122,6 +124,7 @@ class Lab:
         self.directory = Directory(wall)
         self.account, self.account_id = self.world.aws, ACCOUNT_ID
         self.requests = RequestLog(heard=lambda *seen: self.account.area(AuditLog).take(*seen))
+        self.observatory = Observatory(self.account, self.directory, self.clock.now)
         self.furnished = True
         self.aws_url = self.kube_url = self.url = ""
         self._closing = ExitStack()
@@ -170,6 +173,7 @@ class Lab:
         """Environment variables for a client that acts as `identity`. Raises KeyError for an unknown one."""
         return {
             **aws_environment(self.directory.standing(identity), self.aws_url),
+            **telemetry_environment(self.observatory.url),
             "KUBECONFIG": str(self._kubeconfig(identity)),
             "AIOPS_TIME_SOURCE": f"{self.url}/time",
             "AIOPS_LAB_URL": self.url,
@@ -221,6 +225,7 @@ class Lab:
         self.requests.clear()
         self.faults.clear()
         self.aws_faults.clear()
+        self.observatory.heal()
         self._overlay.requests.clear()
 
     def aws_requests(self) -> list[AwsRequest]:
@@ -249,8 +254,10 @@ class Lab:
         self._open_aws()
         kube = self._closing.enter_context(listen(self._host, self._ports.kube))
         control = self._closing.enter_context(listen(self._host, self._ports.control))
+        seen = self._closing.enter_context(listen(self._host, self._ports.observatory))
         self.kube_url = self._url("https", port_of(kube))
         self.url = self._url("http", port_of(control))
+        self.observatory.url = self._url("http", port_of(seen))
         self.account.endpoint, self.account.ca_pem = self.kube_url, self.ca_path.read_bytes()
         sts_host = urlsplit(self.aws_url).netloc
         self._authenticator = LabAuthenticator(
@@ -266,7 +273,11 @@ class Lab:
             now=self.clock.now,
         )
         tls = (self._certificates.certificate_path, self._certificates.key_path)
-        return {LoopbackServer(app, tls): kube, LoopbackServer(control_app(self._steered())): control}
+        return {
+            LoopbackServer(app, tls): kube,
+            LoopbackServer(control_app(self._steered())): control,
+            LoopbackServer(observatory_app(self.observatory)): seen,
+        }
 
     def _steered(self) -> SteeredLab:
         """What the control door steers: this lab, or the fleet that it begins."""

@@ -1,6 +1,6 @@
 """The console script, and `python -m eks_aiops`.
 
-`eks-aiops eks` is started by a client that waits: it goes straight to the server, without loading the command
+`eks-aiops eks` (and its sisters) is started by a client that waits: it goes straight to the server, without loading the command
 line's parser.
 """
 
@@ -13,6 +13,10 @@ def main() -> None:
         from eks_aiops.serving import serve_eks
 
         sys.exit(serve_eks())
+    if sys.argv[1:] == ["observability"]:
+        from eks_aiops.serving import serve_observability
+
+        sys.exit(serve_observability())
     from eks_aiops.cli import run
 
     run()

@@ -4,13 +4,19 @@ from typing import Any
 
 from fastmcp import Client
 
-from aiops_eks.server import make
+from aiops_eks.server import make as make_eks
+from aiops_observability.server import make as make_observability
 from aiops_shared.settings import Settings
+
+SERVERS = {"eks": make_eks, "observability": make_observability}
 
 
 async def all_tools(*, write: bool) -> dict[str, list[dict[str, Any]]]:
     """`{server: [tool, …]}`, each tool as `tools/list` gives it; needs no network and no credentials."""
     settings = Settings(write=write, tools=[])
-    async with Client(make(settings)) as client:
-        listed = await client.list_tools()
-    return {"eks": [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in listed]}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name, make in SERVERS.items():
+        async with Client(make(settings)) as client:
+            listed = await client.list_tools()
+        found[name] = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in listed]
+    return found

@@ -43,6 +43,14 @@ def eks() -> None:
 
 
 @app.command()
+def observability() -> None:
+    """Serve the observability server over stdio: metrics, logs, traces, alarms; it only reads."""
+    from eks_aiops.serving import serve_observability
+
+    raise typer.Exit(serve_observability())
+
+
+@app.command()
 def demo(
     seed: Annotated[int, typer.Option(help="Another seed plays the same story with other names.")] = 0,
     verbose: Annotated[bool, typer.Option(help="Show the whole answers.")] = False,

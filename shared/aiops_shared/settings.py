@@ -118,6 +118,78 @@ class AwsSettings(BaseSettings):
     timeout_s: float = Field(default=20.0, gt=0, le=50, description="Deadline of one AWS call.")
 
 
+class MetricsSettings(BaseSettings):
+    """Where metrics are kept; what is not said is looked for (CloudWatch wherever AWS is reached)."""
+
+    model_config = _group("AIOPS_METRICS_")
+
+    source: Literal["auto", "prometheus", "amp", "cloudwatch", "datadog"] = Field(
+        default="auto",
+        description="Backend asked by default; auto: the first that is configured, in this order.",
+    )
+    prometheus_url: str = Field(
+        default="",
+        description="Any Prometheus API: Prometheus, Thanos, Mimir, VictoriaMetrics, Grafana Cloud.",
+    )
+    prometheus_token_file: Path | None = Field(default=None, description="File with the bearer token for it.")
+    prometheus_ca_file: Path | None = Field(default=None, description="CA that signed its certificate.")
+    amp_workspace: str = Field(
+        default="", description="Id of the Amazon Managed Service for Prometheus workspace (ws-…)."
+    )
+    cluster_label: str = Field(
+        default="",
+        pattern=r"^([a-zA-Z_][a-zA-Z0-9_]*)?$",
+        description="Label that tells clusters apart in a shared Prometheus; it is put into every query.",
+    )
+    datadog_url: str = Field(default="", description="Datadog API, as https://api.datadoghq.com.")
+    datadog_key_file: Path | None = Field(
+        default=None, description="File with the API key and, on its second line, the application key."
+    )
+    timeout_s: float = Field(default=20.0, gt=0, le=45, description="Deadline of one metrics request.")
+    max_samples: int = Field(
+        default=5_000_000, ge=1000, description="A query that would read more samples is refused."
+    )
+
+
+class LogsSettings(BaseSettings):
+    """Where logs are kept, besides pods and CloudWatch Logs."""
+
+    model_config = _group("AIOPS_LOGS_")
+
+    opensearch_url: str = Field(default="", description="OpenSearch (or Elasticsearch) HTTP API.")
+    opensearch_signed: bool = Field(
+        default=False, description="Sign its requests with SigV4 (Amazon OpenSearch Service)."
+    )
+    opensearch_password_file: Path | None = Field(
+        default=None, description="File with `user:password` for it."
+    )
+    max_scan_bytes: int = Field(
+        default=10 * 1024**3, ge=1024, description="A log query that would scan more is refused."
+    )
+
+
+class TracesSettings(BaseSettings):
+    """Where traces are kept, besides X-Ray."""
+
+    model_config = _group("AIOPS_TRACES_")
+
+    source: Literal["auto", "xray", "jaeger", "tempo"] = Field(
+        default="auto", description="Backend asked by default; auto: jaeger or tempo when set, else X-Ray."
+    )
+    jaeger_url: str = Field(default="", description="Jaeger query API.")
+    tempo_url: str = Field(default="", description="Grafana Tempo HTTP API.")
+    token_file: Path | None = Field(default=None, description="File with the bearer token for it.")
+
+
+class AlertsSettings(BaseSettings):
+    """Where alerts are, besides CloudWatch."""
+
+    model_config = _group("AIOPS_ALERTS_")
+
+    alertmanager_url: str = Field(default="", description="Alertmanager (or Mimir, AMP-like) v2 API.")
+    token_file: Path | None = Field(default=None, description="File with the bearer token for it.")
+
+
 class NodesSettings(BaseSettings):
     """How nodes are reached, where SSM does not reach them."""
 
@@ -178,6 +250,10 @@ class Settings(BaseSettings):
     kube: KubeSettings = Field(default_factory=KubeSettings)
     aws: AwsSettings = Field(default_factory=AwsSettings)
     nodes: NodesSettings = Field(default_factory=NodesSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    logs: LogsSettings = Field(default_factory=LogsSettings)
+    traces: TracesSettings = Field(default_factory=TracesSettings)
+    alerts: AlertsSettings = Field(default_factory=AlertsSettings)
     caller: CallerSettings = Field(default_factory=CallerSettings)
     otel: OtelSettings = Field(default_factory=OtelSettings)
 

@@ -15,6 +15,7 @@ from aiops_lab.kube.admission.webhooks import WebhookAnswer
 from aiops_lab.kube.wire import Obj
 from aiops_lab.scenarios.images import Image
 from aiops_lab.scenarios.names import Names, cast
+from aiops_lab.telemetry import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,11 @@ class Stage(Protocol):
     @property
     def aws(self) -> Account:
         """What stands in AWS; change it inside `at`, or at once for what was always so."""
+        ...
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """The metrics, logs, traces and alerts of the world: functions of time, so written at once."""
         ...
 
     def at(self, before_s: float, act: Callable[[], None]) -> None:

@@ -22,6 +22,7 @@ from aiops_lab.scenarios import SCENARIOS
 from aiops_lab.scenarios.base import Expected, Scenario
 from aiops_lab.scenarios.images import Image
 from aiops_lab.scenarios.names import Names, cast
+from aiops_lab.telemetry import Telemetry
 from aiops_lab.world.addon_pods import AddonPods
 from aiops_lab.world.argo import Argo
 from aiops_lab.world.autoscaling import Autoscalers
@@ -141,6 +142,7 @@ class World:
         self._clear(now - PAST)
         self.started_at = self._story_now = now
         self.aws.reset(now)
+        self.telemetry.t0_s = now.timestamp()
         self._earliest = now - PAST
         self.cluster.events.mute = True
         self.clock.call_at(now - timedelta(seconds=REMEMBERED_S), self._go_live)
@@ -205,6 +207,11 @@ class World:
         self.cronjobs.look()
 
     # for furniture and scenarios
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """What this world emits."""
+        return self.aws.area(Telemetry)
 
     def at(self, before_s: float, act: Callable[[], None]) -> None:
         """Plan `act` for T0 minus `before_s`; in an injected story what is older happens at once."""

@@ -1,0 +1,23 @@
+"""What the lab's world emits: metrics, logs, traces and alerts, as data that a scenario writes.
+
+Two vocabularies, one world: the lab's Prometheus, AMP, CloudWatch, Datadog, X-Ray, Jaeger, Tempo, OpenSearch
+and Alertmanager all read these stores, so that each says the same numbers in its own words. Everything is a
+function of time: nothing is recorded, a window is computed when it is asked for, never beyond the lab's now.
+`stage.telemetry` writes it, `account.area(Telemetry)` holds it, a load forgets it.
+"""
+
+from dataclasses import dataclass, field
+
+from aiops_lab.telemetry.log_groups import LogGroups
+from aiops_lab.telemetry.signals import Signals
+from aiops_lab.telemetry.spans import Traces
+
+
+@dataclass(slots=True)
+class Telemetry:
+    """All that is emitted in one world. `t0_s`: the story's T0 in Unix seconds, for functions of time."""
+
+    t0_s: float = 0.0
+    signals: Signals = field(default_factory=Signals)
+    logs: LogGroups = field(default_factory=LogGroups)
+    traces: Traces = field(default_factory=Traces)

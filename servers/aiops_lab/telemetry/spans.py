@@ -1,0 +1,51 @@
+"""Traces as a scenario writes them, in one neutral form; X-Ray, Jaeger and Tempo render them in their own."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One operation of one service. `start_s` in Unix seconds; `attributes` by OpenTelemetry's names.
+
+    `kind`: server | client | internal. `status`: HTTP status, 0 where there is none. `fault`: 5xx or failed.
+    """
+
+    span_id: str
+    parent_id: str
+    service: str
+    operation: str
+    start_s: float
+    duration_s: float
+    kind: str = "server"
+    status: int = 0
+    fault: bool = False
+    attributes: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One request through the system: spans, the root first. `trace_id`: 32 hexadecimal digits."""
+
+    trace_id: str
+    spans: tuple[Span, ...]
+
+    @property
+    def start_s(self) -> float:
+        """When the root began."""
+        return self.spans[0].start_s
+
+
+@dataclass(slots=True)
+class Traces:
+    """Every trace that was sampled, in time order."""
+
+    kept: list[Trace] = field(default_factory=list)
+
+    def add(self, traces: Iterable[Trace]) -> None:
+        """Keep some more."""
+        self.kept = sorted([*self.kept, *traces], key=lambda one: one.start_s)
+
+    def between(self, since_s: float, until_s: float) -> list[Trace]:
+        """Those that began in a span, both ends included."""
+        return [one for one in self.kept if since_s <= one.start_s <= until_s]

@@ -1,0 +1,5 @@
+"""`python -m aiops_observability`."""
+
+from aiops_observability.server import serve
+
+serve()

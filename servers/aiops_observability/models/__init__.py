@@ -1,0 +1,1 @@
+"""What the tools answer: frozen, typed, documented."""

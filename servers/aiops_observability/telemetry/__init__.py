@@ -1,0 +1,1 @@
+"""Collector configurations: pure functions over YAML."""
