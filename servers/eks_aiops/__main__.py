@@ -1,6 +1,6 @@
 """The console script, and `python -m eks_aiops`.
 
-`eks-aiops eks` (and its sisters) is started by a client that waits: it goes straight to the server, without loading the command
+A server is started by a client that waits: `eks-aiops eks` goes straight to it, without loading the command
 line's parser.
 """
 
@@ -9,14 +9,10 @@ import sys
 
 def main() -> None:
     """Serve at once, or parse the command line."""
-    if sys.argv[1:] == ["eks"]:
-        from eks_aiops.serving import serve_eks
+    if sys.argv[1:] in (["eks"], ["observability"]):
+        from eks_aiops.serving import serve
 
-        sys.exit(serve_eks())
-    if sys.argv[1:] == ["observability"]:
-        from eks_aiops.serving import serve_observability
-
-        sys.exit(serve_observability())
+        sys.exit(serve(sys.argv[1]))
     from eks_aiops.cli import run
 
     run()

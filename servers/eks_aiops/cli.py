@@ -37,17 +37,17 @@ def _run(what: Callable[[], Coroutine[Any, Any, int]]) -> None:
 @app.command()
 def eks() -> None:
     """Serve the eks server over stdio, for an MCP client to start."""
-    from eks_aiops.serving import serve_eks
+    from eks_aiops.serving import serve
 
-    raise typer.Exit(serve_eks())
+    raise typer.Exit(serve("eks"))
 
 
 @app.command()
 def observability() -> None:
     """Serve the observability server over stdio: metrics, logs, traces, alarms; it only reads."""
-    from eks_aiops.serving import serve_observability
+    from eks_aiops.serving import serve
 
-    raise typer.Exit(serve_observability())
+    raise typer.Exit(serve("observability"))
 
 
 @app.command()

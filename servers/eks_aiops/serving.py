@@ -1,28 +1,15 @@
 """Starts a server for the command line; what stops it is one line on stderr and exit code 1."""
 
 import sys
-from collections.abc import Callable
+from importlib import import_module
 
 from aiops_shared.errors import AiopsError
 
 
-def serve_eks() -> int:
-    """Serve the eks server over stdio until the client closes it."""
-    from aiops_eks.server import serve
-
-    return _served(serve)
-
-
-def serve_observability() -> int:
-    """Serve the observability server over stdio until the client closes it."""
-    from aiops_observability.server import serve
-
-    return _served(serve)
-
-
-def _served(serve: Callable[[], None]) -> int:
+def serve(server: str) -> int:
+    """Serve one of the four over stdio until the client closes it; only its own modules are loaded."""
     try:
-        serve()
+        import_module(f"aiops_{server}.server").serve()
     except AiopsError as error:
         sys.stderr.write(error.wire() + "\n")
         return 1
