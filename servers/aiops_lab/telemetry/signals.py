@@ -103,7 +103,7 @@ def counted(rate: Values, since_s: float, step_s: int = SCRAPE_S) -> Values:
     sums: dict[int, float] = {0: 0.0}
 
     def total_at_day(day: int) -> float:
-        last = max(one for one in sums if one <= day)
+        last = max(one for one in list(sums) if one <= day)
         for each in range(last, day):
             moments = since_s + each * day_s + np.arange(0, day_s, step_s, dtype=np.float64)
             sums[each + 1] = sums[each] + float(np.sum(rate(moments)) * step_s)
