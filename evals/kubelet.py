@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from aiops_lab.run import Lab
-from aiops_lab.serving import LoopbackServer
+from aiops_lab.serving import LoopbackServer, listen
 from tests.cluster.control_plane import ControlPlane
 from tests.lab_fixture import kube_client
 
@@ -28,7 +28,7 @@ async def behind(lab: Lab, plane: ControlPlane) -> AsyncIterator[int]:
         server = LoopbackServer(
             _app(source), (plane.certificates.certificate_path, plane.certificates.key_path)
         )
-        sock = socket.create_server(("127.0.0.1", 0))
+        sock = listen("127.0.0.1", 0)
         tasks.start_soon(_serve, server, sock)
         await server.up.wait()
         try:

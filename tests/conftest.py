@@ -15,7 +15,7 @@ if inherited("CI"):
 
 
 # A collection for every 700 new objects costs a quarter of the run: a lab makes them by the ten thousand.
-_NEW_OBJECTS, _YOUNG, _MIDDLE = 200_000, 10, 4
+_NEW_OBJECTS, _YOUNG, _MIDDLE = 2_000, 10, 200
 
 
 def pytest_collection_finish() -> None:

@@ -15,7 +15,7 @@ import pytest
 from botocore.session import Session
 
 from aiops_lab.run import Lab, Ports
-from aiops_lab.serving import LabStartError
+from aiops_lab.serving import LabStartError, listen, port_of
 from tests.lab.test_identity import eks_token, presigned
 from tests.lab_fixture import child_environment, kube_client, kubectl, running_lab
 
@@ -183,6 +183,13 @@ async def test_a_lab_entered_in_one_task_may_be_left_in_another() -> None:
 def test_an_address_that_others_can_reach_is_refused(host: str) -> None:
     with pytest.raises(LabStartError, match="not a loopback address"):
         Lab(host=host)
+
+
+def test_a_connection_of_the_lab_sends_each_part_of_an_answer_at_once() -> None:
+    with listen("127.0.0.1", 0) as door, socket.create_connection(("127.0.0.1", port_of(door))):
+        taken, _ = door.accept()
+        with taken:
+            assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 async def test_an_unknown_scenario_and_a_port_in_use_are_clear_errors_and_leave_nothing() -> None:

@@ -1,7 +1,6 @@
 """The simulator on loopback in a thread of its own, with the identities that the real server knows."""
 
 import asyncio
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from aiops_lab.kube.ports import UserInfo
 from aiops_lab.kube.requests import RequestLog
 from aiops_lab.kube.store import BUILT_IN, LAB_CRDS, Store
 from aiops_lab.kube.tls import make_certificates
+from aiops_lab.serving import listen
 from tests.cluster.control_plane import GROUPS
 from tests.lab.kube.fakes import FakeLogs, FakeUsage, FrozenClock, TokenTable
 
@@ -62,7 +62,7 @@ def running_simulator(folder: Path) -> Iterator[Simulator]:
         now=clock,
     )
     certificates = make_certificates(folder, datetime.now(UTC))  # noqa: TID251 - TLS lives in real time
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(
         app,
         ssl_certfile=str(certificates.certificate_path),

@@ -1,7 +1,6 @@
 """The API on loopback with TLS, as the lab serves it, in the test's own event loop."""
 
 import asyncio
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from aiops_lab.kube.faults import Faults
 from aiops_lab.kube.requests import RequestLog
 from aiops_lab.kube.store import BUILT_IN, LAB_CRDS, Store
 from aiops_lab.kube.tls import Certificates, make_certificates
+from aiops_lab.serving import listen
 from tests.lab.kube.fakes import TOKENS, FakeLogs, FakeUsage, FrozenClock
 
 ADMIN_TOKEN, VIEWER_TOKEN = TOKENS.users
@@ -96,7 +96,7 @@ async def running_lab(directory: Path) -> AsyncIterator[KubeLab]:
         store, logs=logs, usage=usage, authenticator=TOKENS, requests=requests, now=clock, faults=faults
     )
     certificates = make_certificates(directory, datetime.now(UTC))  # noqa: TID251 - TLS lives in real time
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(
         app,
         ssl_certfile=str(certificates.certificate_path),
