@@ -8,6 +8,7 @@ function of time: nothing is recorded, a window is computed when it is asked for
 
 from dataclasses import dataclass, field
 
+from aiops_lab.telemetry.alarms import Alarms
 from aiops_lab.telemetry.log_groups import LogGroups
 from aiops_lab.telemetry.signals import Signals
 from aiops_lab.telemetry.spans import Traces
@@ -15,9 +16,14 @@ from aiops_lab.telemetry.spans import Traces
 
 @dataclass(slots=True)
 class Telemetry:
-    """All that is emitted in one world. `t0_s`: the story's T0 in Unix seconds, for functions of time."""
+    """All that is emitted in one world. `t0_s`: the story's T0 in Unix seconds, for functions of time.
+
+    `cloud`: what only CloudWatch keeps; a signal's name is `Namespace/Metric`, its labels are the dimensions.
+    """
 
     t0_s: float = 0.0
     signals: Signals = field(default_factory=Signals)
+    cloud: Signals = field(default_factory=Signals)
+    alarms: Alarms = field(default_factory=Alarms)
     logs: LogGroups = field(default_factory=LogGroups)
     traces: Traces = field(default_factory=Traces)
