@@ -17,11 +17,13 @@ from aiops_lab.kube.wire import Obj
 RBAC = "rbac.authorization.k8s.io"
 READ = ("get", "list", "watch")
 WRITE = ("create", "update", "patch", "delete")
-_READING = ("read", "secrets", "sensitive", "forward")
+_READING = ("eks/read", "eks/secrets", "eks/sensitive", "eks/forward")
+# Group -> server/role. Each server's rights apart, so that a tool cannot live on another server's.
 GIVEN: Mapping[str, tuple[str, ...]] = {
     "read": _READING,
-    "plan": (*_READING, "plan"),
-    "execute": (*_READING, "plan", "execute"),
+    "plan": (*_READING, "eks/plan"),
+    "execute": (*_READING, "eks/plan", "eks/execute"),
+    "observe": ("observability/read", "observability/sensitive"),
 }
 # Operations that need no right of the caller's own: who am I, and a role says itself who may assume it.
 _FREE = frozenset({"sts:GetCallerIdentity", "sts:AssumeRole"})
@@ -29,8 +31,11 @@ _FREE = frozenset({"sts:GetCallerIdentity", "sts:AssumeRole"})
 
 @cache
 def _given() -> dict[str, Obj]:
-    told: dict[str, Obj] = json.loads(Path(__file__).with_name("rights_given.json").read_text("utf-8"))
-    return told
+    """`server/role` -> its manifests and policy."""
+    told: dict[str, dict[str, Obj]] = json.loads(
+        Path(__file__).with_name("rights_given.json").read_text("utf-8")
+    )
+    return {f"{server}/{role}": one for server, roles in told.items() for role, one in roles.items()}
 
 
 def grant(store: Store) -> None:

@@ -9,16 +9,18 @@ import pytest
 import yaml
 
 from aiops_eks.clients.disk_effects import DOCUMENT
-from aiops_eks.clients.rights import ANY_KIND, AWS_RIGHTS, FORWARD_COMMAND, KINDS, Role, kube_rights
+from aiops_eks.clients.rights import ANY_KIND, AWS_RIGHTS, FORWARD_COMMAND, KINDS, kube_rights
 from aiops_eks.planning.disk_commands import SPACE
 from aiops_lab.aws.principals import LAB_PRINCIPALS
 from aiops_lab.kube.store import BUILT_IN, LAB_CRDS, Store
 from aiops_lab.roles import GIVEN, grant, may
+from aiops_shared.auth.rights import Role
 from eks_aiops.catalogue import all_tools
-from eks_aiops.rights_files import SERVER, files, role_name
+from eks_aiops.rights_files import files, role_name, tables
 from tests.contracts.repository import ROOT
 
-OWN_RECORDS = {"get_action"}  # reads what this suite has stored, and asks nobody
+# These read what this suite has stored, or compute, and ask nobody.
+OWN_RECORDS = {"eks": {"get_action"}, "observability": {"generate_telemetry_config"}}
 
 
 def roles() -> dict[str, list[dict[str, Any]]]:
@@ -34,12 +36,15 @@ def policies() -> dict[str, list[dict[str, Any]]]:
 
 
 async def test_every_tool_stands_in_the_table_and_nothing_else_does() -> None:
-    listed = {str(tool["name"]) for tool in (await all_tools(write=True))[SERVER]}
-    named = {tool for one in kube_rights() for tool in one.tools}
-    named |= {tool for one in AWS_RIGHTS for tool in one.tools}
-    # The table may be ahead by tools that are not wired yet, never behind.
-    assert listed - named == OWN_RECORDS
-    assert set(ANY_KIND) <= listed
+    every = await all_tools(write=True)
+    assert set(every) == {table.server for table in tables()}
+    for table in tables():
+        listed = {str(tool["name"]) for tool in every[table.server]}
+        named = {tool for one in table.kube for tool in one.tools}
+        named |= {tool for one in table.aws for tool in one.tools}
+        # The table may be ahead by tools that are not wired yet, never behind.
+        assert listed - named <= OWN_RECORDS[table.server], table.server
+    assert set(ANY_KIND) <= {str(tool["name"]) for tool in every["eks"]}
 
 
 def test_nothing_is_given_by_a_wildcard() -> None:
@@ -123,20 +128,22 @@ def test_the_lab_grants_what_deploy_gives_and_no_more() -> None:
             if f"aiops:{group}" in {subject["name"] for subject in one["subjects"]}
         }
         with_cluster_roles = {
-            name for name in given if any(r["kind"] == "ClusterRole" for r in roles()[f"eks-{name}"])
+            name
+            for name in given
+            if any(r["kind"] == "ClusterRole" for r in roles().get(name.replace("/", "-"), ()))
         }
-        assert bound == {role_name(Role(name)) for name in with_cluster_roles}
+        pairs = [name.split("/") for name in with_cluster_roles]
+        assert bound == {role_name(server, Role(role)) for server, role in pairs}
 
 
 def test_the_lab_lets_each_identity_call_what_its_policies_list() -> None:
     for principal in LAB_PRINCIPALS:
-        for one in AWS_RIGHTS:
-            group = (principal.groups or ("",))[0].removeprefix("aiops:")
-            ours = group in GIVEN
-            allowed = not ours or any(
-                other.action == one.action and other.role in GIVEN[group] for other in AWS_RIGHTS
-            )
-            assert may(principal.groups, one.action) == allowed, (principal.name, one.action)
+        group = (principal.groups or ("",))[0].removeprefix("aiops:")
+        rights = [(f"{table.server}/{one.role}", one.action) for table in tables() for one in table.aws]
+        held = {action for role, action in rights if role in GIVEN.get(group, ())}
+        for _, action in rights:
+            allowed = group not in GIVEN or action in held
+            assert may(principal.groups, action) == allowed, (principal.name, action)
     assert not may(("aiops:execute",), "eks:DeleteCluster")
     assert may(("aiops:read",), "sts:GetCallerIdentity")
 

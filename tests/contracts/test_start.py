@@ -9,13 +9,13 @@ from tests.contracts.repository import ROOT
 
 HEAVY = {
     *("httpx", "boto3", "botocore", "kubernetes", "sqlalchemy", "cedarpy", "numpy", "moto", "hypothesis"),
-    *("aiops_lab", "dbos", "duckdb", "pandas"),
+    *("aiops_lab", "dbos", "duckdb", "pandas", "promql_parser", "matplotlib"),
 }
 # Beside FastMCP: the JSON encoder of the answers. Everything else is the standard library or ours.
 ALLOWED = {"orjson"}
 _LIST = "anyio.run(server.list_tools); print(*sorted(sys.modules), sep='\\n')"
 OURS = (
-    "import anyio, sys; from aiops_eks.server import make; from aiops_shared.settings import Settings;"
+    "import anyio, sys; from aiops_{}.server import make; from aiops_shared.settings import Settings;"
     f" server = make(Settings(write=True)); {_LIST}"
 )
 SMALLEST = f"import anyio, sys; from bench.minimal_fastmcp import server; {_LIST}"
@@ -35,8 +35,9 @@ def packages(modules: set[str]) -> set[str]:
 
 
 @pytest.mark.slow
-def test_listing_the_tools_loads_no_sdk_no_database_and_no_policy_engine() -> None:
-    ours, smallest = loaded(OURS), loaded(SMALLEST)
+@pytest.mark.parametrize("server", ["eks", "observability"])
+def test_listing_the_tools_loads_no_sdk_no_database_and_no_policy_engine(server: str) -> None:
+    ours, smallest = loaded(OURS.replace("{}", server, 1)), loaded(SMALLEST)
     beside = packages(ours) - packages(smallest) - set(sys.stdlib_module_names)
     assert not beside & HEAVY
     assert {name for name in beside if not name.startswith("aiops_")} <= ALLOWED

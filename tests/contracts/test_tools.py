@@ -12,12 +12,12 @@ from fastmcp.tools.function_tool import FunctionTool
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from aiops_eks.server import make
 from aiops_shared import params
 from aiops_shared.settings import Settings
+from eks_aiops.catalogue import SERVERS
 from tests.contracts.snapshots import FOLDER, HASHES, REGENERATE, Tool, digest, listed, text_of
 
-WRITES = {"eks": {"execute_plan", "undo_action"}}
+WRITES: dict[str, set[str]] = {"eks": {"execute_plan", "undo_action"}, "observability": set()}
 VERBS = {
     *("list", "get", "query", "compare", "estimate", "forecast", "plan", "generate", "scan", "verify"),
     *("detect", "analyze", "explain", "recommend", "describe", "find", "search", "record"),
@@ -74,7 +74,9 @@ async def every() -> list[tuple[str, Tool]]:
 
 
 async def functions() -> list[FunctionTool]:
-    found = await make(Settings(write=True, tools=[])).list_tools()
+    found = [
+        tool for make in SERVERS.values() for tool in await make(Settings(write=True, tools=[])).list_tools()
+    ]
     return [tool for tool in found if isinstance(tool, FunctionTool)]
 
 
@@ -101,10 +103,10 @@ async def test_a_changed_word_in_a_description_changes_the_hash() -> None:
 
 
 async def test_every_name_is_a_verb_and_a_noun_and_short_enough_for_every_client() -> None:
-    for _, tool in await every():
+    for server, tool in await every():
         name = tool["name"]
         assert re.fullmatch(r"[a-z]+(_[a-z]+)*", name)
-        assert len(f"mcp__aiops-eks__{name}") <= 64, name
+        assert len(f"mcp__aiops-{server}__{name}") <= 64, name
         assert name in WHOLE_NAMES or (name.split("_")[0] in VERBS and "_" in name), name
 
 
@@ -179,8 +181,7 @@ async def test_no_schema_pays_for_null_branches_titles_or_defaults() -> None:
 
 
 async def test_no_listing_carries_a_framework_s_meta() -> None:
-    found = await make(Settings(write=True, tools=[])).list_tools()
-    for tool in found:
+    for tool in await functions():
         assert tool.to_mcp_tool().meta is None
 
 

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from aiops_eks.clients.cluster_views import VIEWS
-from aiops_eks.clients.rights import AWS_RIGHTS, FORWARD_COMMAND, KINDS, WRITABLE, Role, kube_rights
+from aiops_eks.clients.rights import AWS_RIGHTS, FORWARD_COMMAND, KINDS, WRITABLE, kube_rights
 from aiops_eks.diagnosis.further import FURTHER
 from aiops_eks.diagnosis.further.aws import AWS
 from aiops_eks.diagnosis.further.base import always
+from aiops_shared.auth.rights import Role
 from aiops_shared.settings import PolicySettings
 from eks_aiops.forwarding import forward
 from tests.e2e.stage import whole

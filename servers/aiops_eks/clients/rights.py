@@ -10,25 +10,12 @@ authorised like the real request (decision D14).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 
 from aiops_eks.clients import scope_reading
 from aiops_eks.diagnosis.further import FURTHER
+from aiops_shared.auth.rights import AwsRight, KubeRight, Rights, Role
 from aiops_shared.kube.changes import forwarding
 from aiops_shared.kube.changes import objects as changing
-
-
-class Role(StrEnum):
-    """Who is given a right."""
-
-    READ = "read"
-    SECRETS = "secrets"
-    SENSITIVE = "sensitive"
-    FORWARD = "forward"
-    PLAN = "plan"
-    EXECUTE = "execute"
-
 
 WHAT: Mapping[Role, str] = {
     Role.READ: "What every read tool needs. No Secret, no log of a pod.",
@@ -40,29 +27,6 @@ WHAT: Mapping[Role, str] = {
     Role.PLAN: "Dry runs, which are authorised like the real request; the server refuses to send any other.",
     Role.EXECUTE: "What execute_plan and undo_action write.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class KubeRight:
-    """A rule of a ClusterRole, or of a Role where `namespace` is said. `resource`: or a path, `/metrics`."""
-
-    role: Role
-    tools: tuple[str, ...]
-    group: str
-    resource: str
-    verbs: tuple[str, ...]
-    namespace: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class AwsRight:
-    """An IAM action on resources; `tag`: only those that carry this tag."""
-
-    role: Role
-    tools: tuple[str, ...]
-    action: str
-    resources: tuple[str, ...] = ("*",)
-    tag: str = ""
 
 
 FORWARD_COMMAND = "eks-aiops forward"
@@ -323,3 +287,8 @@ AWS_RIGHTS: tuple[AwsRight, ...] = (
     _aws("execute_plan", "ssm:ListCommandInvocations", role=Role.EXECUTE),
     _aws("execute_plan", "ssm:GetCommandInvocation", role=Role.EXECUTE),
 )
+
+
+def rights() -> Rights:
+    """The whole table."""
+    return Rights("eks", tuple(kube_rights()), AWS_RIGHTS, WHAT)

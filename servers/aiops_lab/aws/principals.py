@@ -86,14 +86,15 @@ def _unique_id(prefix: str, name: str) -> str:
     return f"{prefix}{letters[:9].ljust(9, '0')}EXAMPLE"
 
 
-# A newcomer's account: one administrator, one role for each right that `docs/guardrails.md` speaks of, and
-# the pipeline user that scenarios blame for a deleted ConfigMap.
+# A newcomer's account: one administrator, one role for each right that `docs/guardrails.md` speaks of, one
+# for the observability server, and the pipeline user that scenarios blame for a deleted ConfigMap.
 LAB_PRINCIPALS = (
     Principal("lab-admin", "user", ("system:masters",)),
     Principal("ci-cleanup", "user", ("aiops:ci",)),
     Principal("aiops-reader", "role", ("aiops:read",), frozenset({"lab-admin", "aiops-reader"})),
     Principal("aiops-planner", "role", ("aiops:plan",), frozenset({"lab-admin", "aiops-planner"})),
     Principal("aiops-executor", "role", ("aiops:execute",), frozenset({"lab-admin", "aiops-executor"})),
+    Principal("aiops-observer", "role", ("aiops:observe",), frozenset({"lab-admin", "aiops-observer"})),
 )
 
 

@@ -42,6 +42,9 @@ from aiops_lab.world.ground import lay_ground
 from aiops_lab.world.histories import Histories
 from aiops_lab.world.jobs import Jobs
 from aiops_lab.world.kubelet import Kubelets
+from aiops_lab.world.measured import Measured
+from aiops_lab.world.measured_signals import MeasuredSignals
+from aiops_lab.world.measured_usage import Usage
 from aiops_lab.world.namespaces import Namespaces
 from aiops_lab.world.nodes import Nodes
 from aiops_lab.world.objects import Obj, meta
@@ -84,6 +87,9 @@ class World:
         self.kubelets = Kubelets(self.cluster, self.cni)
         self.nodes = Nodes(self.cluster)
         self.disks = Disks(self.cluster, self.nodes, self.kubelets)
+        self.measured = Measured(self.cluster, self.kubelets, self.cni, self.disks)
+        self._usage = Usage(self.measured, lambda: self.telemetry)
+        self._emitted = MeasuredSignals(self.measured, self._usage)
         self.aws.hosts = self.disks
         self.aws.installer = AddonPods(self.cluster)
         self.cronjobs = CronJobs(self.cluster)
@@ -143,6 +149,7 @@ class World:
         self.started_at = self._story_now = now
         self.aws.reset(now)
         self.telemetry.t0_s = now.timestamp()
+        self.telemetry.signals.sources.append(self._emitted)
         self._earliest = now - PAST
         self.cluster.events.mute = True
         self.clock.call_at(now - timedelta(seconds=REMEMBERED_S), self._go_live)
@@ -198,6 +205,8 @@ class World:
         self.expected = ()
         for controller in self.controllers:
             controller.reset()
+        self.measured.reset()
+        self._emitted.forget()
         for obj in self.store.list("Namespace"):
             self.store.delete("Namespace", None, meta(obj)["name"])
 
@@ -259,12 +268,11 @@ class World:
 
     def forget_events_at(self, before_s: float, namespace: str) -> None:
         """Drop a namespace's events at T0 minus `before_s`."""
+        self.at(before_s, lambda: self._delete_all("Event", namespace))
 
-        def act() -> None:
-            for event in self.store.list("Event", namespace):
-                self.store.delete("Event", namespace, meta(event)["name"])
-
-        self.at(before_s, act)
+    def _delete_all(self, kind: str, namespace: str, labels: str | None = None) -> None:
+        for one in self.store.list(kind, namespace, labels=labels):
+            self.store.delete(kind, namespace, meta(one)["name"])
 
     def delete_at(self, before_s: float, kind: str, namespace: str, name: str, user: str) -> None:
         """Delete an object at T0 minus `before_s`, and remember who did it."""
@@ -280,12 +288,7 @@ class World:
 
     def replace_pods_at(self, before_s: float, namespace: str, app: str) -> None:
         """Delete every pod of an app at T0 minus `before_s`; its controller makes new ones."""
-
-        def act() -> None:
-            for pod in self.store.list("Pod", namespace, labels=f"app={app}"):
-                self.store.delete("Pod", namespace, meta(pod)["name"])
-
-        self.at(before_s, act)
+        self.at(before_s, lambda: self._delete_all("Pod", namespace, f"app={app}"))
 
     def say_at(
         self, before_s: float, kind: str, namespace: str, name: str, reason: str, message: str
@@ -293,8 +296,7 @@ class World:
         """A Warning event about an object at T0 minus `before_s`, by a component outside this world."""
 
         def act() -> None:
-            found = self.cluster.cache.get(kind, namespace, name)
-            if found is not None:
+            if (found := self.cluster.cache.get(kind, namespace, name)) is not None:
                 self.cluster.say(Said(found, reason, message, "external-controller", warning=True))
 
         self.at(before_s, act)
@@ -385,6 +387,7 @@ class World:
 
     def _hear(self, change: str, obj: Obj) -> None:
         self.cluster.cache.take(change, obj)
+        self.measured.hear(change, obj)
         for controller in self.controllers:
             controller.hear(change, obj)
 
@@ -398,8 +401,10 @@ class World:
 
     def pod(self, namespace: str, name: str) -> dict[str, tuple[int, int]] | None:
         """Per container (cpu millicores, memory bytes); None when the pod does not run."""
-        return self.kubelets.pod(namespace, name)
+        used, found = self.kubelets.pod(namespace, name), self.cluster.cache.get("Pod", namespace, name)
+        return self._usage.told(found, used) if used and found else used
 
     def node(self, name: str) -> tuple[int, int] | None:
         """(cpu millicores, memory bytes) of a node; None when there is no such node."""
-        return self.kubelets.node(name)
+        used = self.kubelets.node(name)
+        return self._usage.told_node(name, used) if used else used

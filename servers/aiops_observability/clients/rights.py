@@ -1,0 +1,43 @@
+"""What each tool of this server needs of AWS and Kubernetes: the source of its ClusterRole and IAM policies.
+
+`tests/observability/test_rights_used.py` measures on the lab that nothing is used that is not given here. The
+server only reads; what people and programs wrote (log lines, traces) is the role `sensitive`.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from aiops_shared.auth.rights import AwsRight, KubeRight, Rights, Role
+
+WHAT: Mapping[Role, str] = {
+    Role.READ: "Metrics, alarms, service health. No log line and no trace.",
+    Role.SENSITIVE: "Texts that programs wrote: log lines and traces. AIOPS_SENSITIVE_READS is the switch of"
+    " the server; this is the cluster's and the account's.",
+}
+
+# Every tool that names a cluster finds it so.
+EVERY = (
+    *("analyze_logs", "analyze_traces", "compare_windows", "detect_anomalies", "forecast_metric"),
+    *("get_service_health", "list_alarms", "query_logs", "query_metrics"),
+)
+
+# Action -> role, tools. One line each.
+AWS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
+    ("eks:ListClusters", Role.READ, EVERY),
+    ("eks:DescribeCluster", Role.READ, EVERY),
+)
+
+# API group, resource, verbs, role, tools. One line each.
+KUBE: tuple[tuple[str, str, tuple[str, ...], Role, tuple[str, ...]], ...] = ()
+
+
+def _aws() -> Iterator[AwsRight]:
+    for action, role, tools in AWS:
+        yield AwsRight(role, tools, action)
+
+
+def _kube() -> Iterator[KubeRight]:
+    for group, resource, verbs, role, tools in KUBE:
+        yield KubeRight(role, tools, group, resource, verbs)
+
+
+RIGHTS = Rights("observability", tuple(_kube()), tuple(_aws()), WHAT)
