@@ -12,6 +12,7 @@ from aiops_lab.telemetry.alarms import Alarms
 from aiops_lab.telemetry.log_groups import LogGroups
 from aiops_lab.telemetry.signals import Signals
 from aiops_lab.telemetry.spans import Traces
+from aiops_lab.telemetry.workloads import Profile
 
 
 @dataclass(slots=True)
@@ -23,6 +24,7 @@ class Telemetry:
 
     t0_s: float = 0.0
     signals: Signals = field(default_factory=Signals)
+    profiles: list[Profile] = field(default_factory=list)
     cloud: Signals = field(default_factory=Signals)
     alarms: Alarms = field(default_factory=Alarms)
     logs: LogGroups = field(default_factory=LogGroups)

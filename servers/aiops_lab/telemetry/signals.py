@@ -6,8 +6,9 @@ few milliseconds, and any two windows agree where they overlap: noise hangs on t
 
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -39,11 +40,28 @@ class Signal:
         return np.where(alive, np.broadcast_to(found, times_s.shape), np.nan)
 
 
+class Source(Protocol):
+    """Something that emits by itself, computed when it is asked for: the world's own nodes and pods."""
+
+    def names(self) -> Iterable[str]:
+        """The metrics it has."""
+        ...
+
+    def of(self, metric: str) -> Iterable[Signal]:
+        """The series of one metric."""
+        ...
+
+
 @dataclass(slots=True)
 class Signals:
-    """Every series of the world, by metric name."""
+    """Every series of the world by metric name: what stories told, and what sources measure.
 
-    by_metric: dict[str, list[Signal]] = field(default_factory=lambda: defaultdict(list))
+    Where both have a series with the same labels, the story's counts.
+    """
+
+    by_metric: dict[str, list[Signal]] = field(default_factory=lambda: defaultdict(list))  # told
+    sources: list[Source] = field(default_factory=list)
+    silenced: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     def add(self, *signals: Signal) -> None:
         """Emit these from now on (their functions say since when they have a past)."""
@@ -51,18 +69,37 @@ class Signals:
             self.by_metric[signal.metric].append(signal)
 
     def replace(self, metric: str, **labels: str) -> None:
-        """Forget the series of a metric with these labels: a story tells them anew."""
+        """Forget the series of a metric with these labels, measured ones too: a story tells them anew."""
         kept = [one for one in self.by_metric[metric] if not _has(one.labels, labels)]
         self.by_metric[metric] = kept
+        self.silenced.append((metric, labels))
+
+    def names(self) -> set[str]:
+        """Every metric there is."""
+        told = {metric for metric, signals in list(self.by_metric.items()) if signals}
+        return told.union(*(source.names() for source in self.sources))
+
+    def of(self, metric: str) -> list[Signal]:
+        """Every series of a metric."""
+        told = list(self.by_metric.get(metric, ()))
+        known = {tuple(sorted(one.labels.items())) for one in told} if self.sources else set()
+        silent = [labels for name, labels in self.silenced if name == metric]
+        return told + [
+            one
+            for source in self.sources
+            for one in source.of(metric)
+            if tuple(sorted(one.labels.items())) not in known
+            and not any(_has(one.labels, labels) for labels in silent)
+        ]
 
     def all(self) -> Iterator[Signal]:
         """Every series."""
-        for each in self.by_metric.values():
-            yield from each
+        for metric in sorted(self.names()):
+            yield from self.of(metric)
 
     def find(self, metric: str, **labels: str) -> list[Signal]:
         """The series of a metric that have these labels."""
-        return [one for one in self.by_metric.get(metric, []) if _has(one.labels, labels)]
+        return [one for one in self.of(metric) if _has(one.labels, labels)]
 
 
 def _has(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:

@@ -102,6 +102,26 @@ class NodeFacts:
         return {"node": self.node, "instance": f"{self.address or self.node}:9100"}
 
 
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What the pods of an app of the world use from the start, told instead of their program's curves.
+
+    Functions of Unix seconds, memory in bytes, cpu in cores; each pod adds noise of its own. Kubernetes'
+    metrics API reads it too: `stage.telemetry.profiles.append(Profile("production", "api", memory=...))`.
+    """
+
+    namespace: str
+    app: str  # the pods' label `app`
+    memory: Quantity | None = None
+    cpu: Quantity | None = None
+    container: str = ""  # empty: every container
+    sigma: float = SIGMA
+
+    def fits(self, namespace: str, app: str, container: str) -> bool:
+        """Whether it tells of this container."""
+        return (self.namespace, self.app) == (namespace, app) and self.container in ("", container)
+
+
 def noisy(key: str, quantity: Quantity, sigma: float = SIGMA) -> Values:
     """A quantity with lognormal noise that hangs on `key`; a constant or function stays itself at sigma 0."""
     exact = _function(quantity)

@@ -18,6 +18,7 @@ from aiops_lab.world.events import Said
 from aiops_lab.world.kubelet import CRITICAL, Kubelets
 from aiops_lab.world.nodes import Nodes
 from aiops_lab.world.objects import Key, Obj, condition, key_of, meta
+from aiops_lab.world.steps import Steps
 
 GIB = 2**30
 SIZE_BYTES = 83_873_772 * 1024  # what the nodes report as their capacity
@@ -77,6 +78,7 @@ class Disks(Controller):
         super().__init__(cluster)
         self.nodes, self.kubelets = nodes, kubelets
         self.known: dict[str, Disk] = {}
+        self.used: dict[str, Steps[float]] = {}  # by node: bytes, for its exporter
         self.deaf: set[str] = set()  # nodes on which a command never ends
         self._working: set[str] = set()
         self._life = 0
@@ -85,6 +87,7 @@ class Disks(Controller):
         """All disks are roomy."""
         super().reset()
         self.known.clear()
+        self.used = {}
         self.deaf.clear()
         self._working.clear()
         self._life += 1
@@ -132,6 +135,7 @@ class Disks(Controller):
         if found is None:
             return
         now, low = self.cluster.clock.now(), disk.free < disk.threshold
+        self.used.setdefault(node, Steps()).say(now.timestamp(), float(disk.size - disk.free))
         if low:
             disk.low_at = now
         held = disk.low_at is not None and (now - disk.low_at).total_seconds() < HELD_S
