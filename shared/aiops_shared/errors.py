@@ -11,6 +11,7 @@ The tree, sorted by what to do next::
     │   ├── KindUnknownError
     │   ├── PlanNotFoundError
     │   └── ActionNotFoundError
+    ├── InsufficientDataError      a longer window, or wait: an answer would be a guess
     ├── ActionRefusedError         policy or mode says no; another call will not help
     │   ├── ReadOnlyError
     │   ├── FrozenError
@@ -108,6 +109,12 @@ class ActionNotFoundError(NotFoundError):
     """No action of that id that this caller may see."""
 
     code = "action_not_found"
+
+
+class InsufficientDataError(AiopsError):
+    """Too little was measured for an answer worth having; the hint says how much is needed."""
+
+    code = "insufficient_data"
 
 
 class ActionRefusedError(AiopsError):

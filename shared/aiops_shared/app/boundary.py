@@ -7,7 +7,7 @@ budget. A bug never shows its text to a client; the log has it, redacted, under 
 
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import anyio
@@ -18,12 +18,13 @@ from fastmcp.tools import ToolResult
 from fastmcp.tools.base import InputRequiredToolResult
 from fastmcp.tools.function_tool import FunctionTool
 from mcp.shared.exceptions import MCPError
-from mcp_types import TextContent
+from mcp_types import ImageContent, TextContent
 from mcp_types import Tool as ListedTool
 from opentelemetry import trace
 from pydantic import ValidationError
 
 from aiops_shared.app.fitting import BYTES_PER_TOKEN, HARD_CAP_BYTES, fit, size_bytes, without_empties
+from aiops_shared.app.pictures import collecting
 from aiops_shared.app.schemas import lean, shallow
 from aiops_shared.errors import AiopsError, InvalidInputError, UpstreamTimeoutError
 from aiops_shared.guardrails.redacting import escape_untrusted, redact, redact_tree
@@ -116,7 +117,7 @@ class BoundTool(FunctionTool):
         try:
             if size_bytes(arguments) > MAX_ARGUMENT_BYTES:
                 return refusal(InvalidInputError(self.name, "the arguments exceed 1.5 MB", "send less"))
-            with anyio.fail_after(CALL_DEADLINE_S):
+            with anyio.fail_after(CALL_DEADLINE_S), collecting() as pictures:
                 result = await super().run(arguments)
         except AiopsError as error:
             return refusal(error)
@@ -138,9 +139,11 @@ class BoundTool(FunctionTool):
         if isinstance(result, InputRequiredToolResult):
             return result
         # Off the loop: a megabyte of hostile text takes a second to clean, and other calls go on meanwhile.
-        return await anyio.to_thread.run_sync(self._send, result, arguments)
+        return await anyio.to_thread.run_sync(self._send, result, arguments, pictures)
 
-    def _send(self, result: ToolResult, arguments: Mapping[str, Any]) -> ToolResult:
+    def _send(
+        self, result: ToolResult, arguments: Mapping[str, Any], pictures: Sequence[ImageContent]
+    ) -> ToolResult:
         data = result.structured_content
         if data is None:
             return ToolResult(content=[TextContent(type="text", text=clean(str(result.content)))])
@@ -150,4 +153,4 @@ class BoundTool(FunctionTool):
         answer = fit(without_empties(escape_tree(redact_tree(data)), required), budget)
         text = orjson.dumps(answer).decode()
         trace.get_current_span().set_attribute("aiops.result_bytes", len(text))
-        return ToolResult(content=[TextContent(type="text", text=text)], structured_content=answer)
+        return ToolResult(content=[TextContent(type="text", text=text), *pictures], structured_content=answer)
