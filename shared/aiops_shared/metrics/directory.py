@@ -80,4 +80,51 @@ class MetricsDirectory:
         return self._open[key]
 
     async def _make(self, cluster: str | None, name: BackendName) -> MetricsBackend:
+        """An open driver. A cluster that is named must exist, whatever the backend."""
+        if name == "prometheus":
+            return await self._prometheus(cluster)
+        if name == "amp":
+            return await self._amp(cluster)
+        # cloudwatch: `from aiops_shared.metrics.cloudwatch import CloudWatchMetrics`;
+        # datadog: `from aiops_shared.metrics.datadog import DatadogMetrics`.
         raise NotConfiguredError(f"metrics of {name} for {cluster}", "this driver is not built yet", NOTHING)
+
+    async def _prometheus(self, cluster: str | None) -> MetricsBackend:
+        from aiops_shared.metrics.prometheus import Bounds, PrometheusMetrics
+        from aiops_shared.metrics.prometheus_http import Place, PrometheusApi
+
+        metrics = self._settings.metrics
+        label = await self._label(cluster)
+        place = Place(
+            url=metrics.prometheus_url,
+            thing="Prometheus",
+            timeout_s=metrics.timeout_s,
+            token_file=metrics.prometheus_token_file,
+            ca_file=metrics.prometheus_ca_file,
+        )
+        return PrometheusMetrics(PrometheusApi(place), self._clock, Bounds(metrics.max_samples, label))
+
+    async def _amp(self, cluster: str | None) -> MetricsBackend:
+        from aiops_shared.metrics.amp import open_amp
+        from aiops_shared.metrics.prometheus import Bounds
+
+        metrics = self._settings.metrics
+        label = await self._label(cluster)
+        eks = await self._clusters.eks(cluster)
+        return await open_amp(eks, metrics, self._clock, Bounds(metrics.max_samples, label))
+
+    async def _label(self, cluster: str | None) -> tuple[str, str] | None:
+        """The label that tells this cluster apart, and that the cluster exists when it is named.
+
+        Raises ClusterNotFoundError; NotConfiguredError where a label is set and no name can be told.
+        """
+        name = self._settings.metrics.cluster_label
+        if cluster is None and not name:
+            return None
+        try:
+            said = (await self._clusters.eks(cluster)).name
+        except NotConfiguredError:
+            if cluster is None:
+                raise
+            said = cluster.rpartition("/")[2]  # of a kubeconfig context: its name, or the end of its ARN
+        return (name, said) if name else None

@@ -2,6 +2,13 @@
 
 `query_metrics(what=…)`, the analyses and the SOPs use these words; each driver translates them
 (`MetricsBackend.asks`). One name, one unit, one meaning on every backend (row S8).
+
+A value at a moment is of that moment for gauges, and of the step that *ends* there for rates, shares and
+quantiles (Prometheus looks back; a backend that stamps the beginning of a period moves it to its end). The
+step of a rate is at least five minutes.
+`per` are the labels of the answer's series (`namespace` too where none is asked about); a backend gives no
+others. A target of a whole namespace gives the same series of all pods in it. A driver that has no data for a
+question refuses it by name and says which backends have it.
 """
 
 from collections.abc import Mapping
@@ -19,25 +26,59 @@ class Question:
 
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Pod", "Namespace")
+SERVED = ("Service", *WORKLOADS)
+NODES = ("Node", "Cluster")
 
 QUESTIONS: Mapping[str, Question] = {
     "memory": Question("Working set of each pod", "bytes", WORKLOADS, ("pod",)),
     "memory_of_limit": Question("Working set as a share of the limit", "ratio", WORKLOADS, ("pod",)),
     "memory_limit": Question("Memory limit of each pod", "bytes", WORKLOADS, ("pod",)),
+    "memory_request": Question("Memory request of each pod", "bytes", WORKLOADS, ("pod",)),
+    "memory_by_version": Question(
+        "Mean working set of a pod, by image tag", "bytes", WORKLOADS, ("version",)
+    ),
+    "memory_on_node": Question("Working set of each pod of a node", "bytes", NODES, ("namespace", "pod")),
     "cpu": Question("CPU used by each pod", "cores", WORKLOADS, ("pod",)),
     "cpu_of_request": Question("CPU used as a share of the request", "ratio", WORKLOADS, ("pod",)),
+    "cpu_request": Question("CPU request of each pod", "cores", WORKLOADS, ("pod",)),
+    "cpu_throttled": Question(
+        "Share of CPU periods in which a pod was throttled", "ratio", WORKLOADS, ("pod",)
+    ),
     "restarts": Question("Restarts of each pod's containers so far", "count", WORKLOADS, ("pod",)),
-    "requests": Question("Requests served", "per second", ("Service", *WORKLOADS), ("route",)),
-    "errors": Question("Share of requests that failed (5xx)", "ratio", ("Service", *WORKLOADS)),
-    "latency_p50": Question("Median duration of requests", "seconds", ("Service", *WORKLOADS)),
-    "latency_p99": Question("99th percentile of durations", "seconds", ("Service", *WORKLOADS)),
-    "node_cpu": Question("CPU used as a share of the node", "ratio", ("Node",), ("node",)),
-    "node_memory": Question("Memory used as a share of the node", "ratio", ("Node",), ("node",)),
-    "node_disk_available": Question("Free bytes of the node's filesystem", "bytes", ("Node",), ("node",)),
-    "node_disk_used": Question("Disk used as a share", "ratio", ("Node",), ("node",)),
-    "addresses_assigned": Question("Addresses that the CNI gave to pods", "count", ("Node",), ("node",)),
-    "addresses_total": Question("Addresses that the CNI holds", "count", ("Node",), ("node",)),
+    "requests": Question("Requests served", "per second", SERVED, ("route",)),
+    "requests_total": Question("Requests served, all routes together", "per second", SERVED),
+    "errors": Question("Share of requests that failed (5xx)", "ratio", SERVED),
+    "errors_by_route": Question("Share of requests that failed (5xx), by route", "ratio", SERVED, ("route",)),
+    "errors_by_zone": Question("Share of requests that failed (5xx), by zone", "ratio", SERVED, ("zone",)),
+    "latency_p50": Question("Median duration of requests", "seconds", SERVED),
+    "latency_p95": Question("95th percentile of durations", "seconds", SERVED),
+    "latency_p99": Question("99th percentile of durations", "seconds", SERVED),
+    "latency_by_zone": Question("Median duration of requests, by zone", "seconds", SERVED, ("zone",)),
+    "node_cpu": Question("CPU used as a share of the node", "ratio", NODES, ("node",)),
+    "node_memory": Question("Memory used as a share of the node", "ratio", NODES, ("node",)),
+    "node_disk_available": Question("Free bytes of the node's filesystem", "bytes", NODES, ("node",)),
+    "node_disk_used": Question("Disk used as a share", "ratio", NODES, ("node",)),
+    "node_pressure": Question(
+        "Conditions of pressure: 1 where one holds", "count", NODES, ("node", "condition")
+    ),
+    "cluster_cpu": Question("CPU used as a share of all nodes", "ratio", ("Cluster",)),
+    "cluster_memory": Question("Memory used as a share of all nodes", "ratio", ("Cluster",)),
+    "addresses_assigned": Question("Addresses that the CNI gave to pods", "count", NODES, ("node",)),
+    "addresses_total": Question("Addresses that the CNI holds", "count", NODES, ("node",)),
+    "address_errors": Question("Failed calls of the CNI's address manager", "per second", NODES, ("node",)),
     "dns_latency_p99": Question("99th percentile of CoreDNS answers", "seconds", ("Cluster",)),
+    "dns_errors": Question("Share of CoreDNS answers that are SERVFAIL", "ratio", ("Cluster",)),
     "retransmissions": Question("TCP retransmissions by subnet", "count", ("Cluster",), ("subnet",)),
+    "flow_timeouts": Question("TCP timeouts by subnet", "count", ("Cluster",), ("subnet",)),
+    "db_connections": Question(
+        "Connections open in a database", "count", ("Database", "Cluster"), ("database",)
+    ),
+    "db_cpu": Question(
+        "CPU used as a share of the database", "ratio", ("Database", "Cluster"), ("database",)
+    ),
+    "pool_active": Question("Connections in use in each pod's pool", "count", WORKLOADS, ("pod",)),
+    "pool_waiting": Question("Requests that wait for a connection", "count", WORKLOADS, ("pod",)),
+    "pool_max": Question("Most connections of each pod's pool", "count", WORKLOADS, ("pod",)),
     "replicas": Question("Replicas of the autoscaler", "count", ("Deployment", "StatefulSet")),
+    "replicas_max": Question("Most replicas the autoscaler may make", "count", ("Deployment", "StatefulSet")),
 }
