@@ -76,7 +76,7 @@ def test_conditions_mean_what_the_language_says(aws: RunningAws, condition: str,
 
 
 @pytest.mark.parametrize(
-    "query", ["stats count(*) by verb", "filter verb ==", "filter (a = 1", "parse @message", ""]
+    "query", ["stats mode(verb)", "anomaly", "filter verb ==", "filter (a = 1", "parse @message", ""]
 )
 def test_what_is_not_played_is_refused_and_never_answered_wrongly(aws: RunningAws, query: str) -> None:
     with pytest.raises(ClientError, match="MalformedQueryException"):
