@@ -1,7 +1,6 @@
-"""Our own cursors: how far a ranked list was shown, of one cluster or of several, bound to the question.
+"""Cursors over several clusters; those over one list are `aiops_shared.results.cursors`.
 
-A ranked list is made anew for each page, since worst-first needs every row; the cursor is an offset, so it
-never expires. A cursor of another question, or of the API server's, is refused before any request.
+A cursor holds each cluster's own offset, bound to the question.
 """
 
 import base64
@@ -9,41 +8,9 @@ import binascii
 import hashlib
 from collections.abc import Iterable, Mapping
 
-from aiops_shared.errors import InvalidInputError
+from aiops_shared.results.cursors import cursor_at, digest, foreign, offset_of
 
-
-def digest(*question: object) -> str:
-    """A short name for a question."""
-    return hashlib.sha256(repr(question).encode()).hexdigest()[:12]
-
-
-def cursor_at(offset: int, question: str) -> str:
-    """The cursor that continues at `offset`."""
-    return base64.urlsafe_b64encode(f"{question}.{offset}".encode()).decode().rstrip("=")
-
-
-def offset_of(cursor: str, question: str) -> int:
-    """The offset in a cursor; 0 without one. Raises InvalidInputError for a foreign one."""
-    if not cursor:
-        return 0
-    try:
-        asked, _, offset = (
-            base64.b64decode(cursor + "==", b"-_", validate=False).decode("ascii").partition(".")
-        )
-        if asked == question and offset.isdigit() and len(offset) < 8:
-            return int(offset)
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        pass
-    raise _foreign()
-
-
-def _foreign() -> InvalidInputError:
-    return InvalidInputError(
-        "cursor",
-        "is not one that this question gave",
-        "start again without a cursor, or repeat the arguments",
-    )
-
+__all__ = ["DONE", "cursor_at", "cursor_of", "digest", "offset_of", "offsets_of"]
 
 DONE = 0xFFFFFF  # nothing of a cluster is left to show
 _EACH = 6  # bytes of a cluster in a cursor: three of its name's digest, three of its offset
@@ -65,10 +32,10 @@ def offsets_of(cursor: str, question: str, clusters: Iterable[str]) -> tuple[dic
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
     except (binascii.Error, ValueError):
-        raise _foreign() from None
+        raise foreign() from None
     head, rest = raw[: len(question) // 2], raw[len(question) // 2 :]
     if cursor and (head != bytes.fromhex(question) or len(rest) % _EACH):
-        raise _foreign()
+        raise foreign()
     held = {
         rest[at : at + 3]: int.from_bytes(rest[at + 3 : at + 6], "big") for at in range(0, len(rest), _EACH)
     }

@@ -1,24 +1,5 @@
-"""How summaries are worded: counts, short enumerations, and a cut that is seen.
+"""How summaries are worded; the words are shared by all servers. Called by the readers."""
 
-Called by the readers.
-"""
+from aiops_shared.results.wording import MOST, brief, counted, cut
 
-from collections.abc import Sequence
-
-MOST = 400  # characters of a summary (tools.md rule 3)
-
-
-def counted(number: int, singular: str, plural: str = "") -> str:
-    """`1 pod`, `14 pods`."""
-    return f"{number} {singular if number == 1 else plural or singular + 's'}"
-
-
-def brief(names: Sequence[str], most: int = 5) -> str:
-    """The first few names, and how many more."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
-def cut(text: str, most: int = MOST) -> str:
-    """The text, its end replaced by … when it is too long."""
-    return text if len(text) <= most else text[: most - 1] + "…"
+__all__ = ["MOST", "brief", "counted", "cut"]
