@@ -14,6 +14,8 @@ import anyio
 from fastmcp import FastMCP
 from fastmcp.tools import Tool
 
+from aiops_observability.ports import Forecasts
+from aiops_observability.tools.forecasts import ForecastTools
 from aiops_shared.app import build, log_to_stderr, trace_to
 from aiops_shared.app.ending import end_on_signals
 from aiops_shared.app.recording import Recorder
@@ -51,7 +53,13 @@ class Wiring:
     @cached_property
     def tools(self) -> Sequence[Tool]:
         """Every tool, each given functions that make what it needs."""
-        return []
+        return [*ForecastTools(self.forecasts).tools()]
+
+    def forecasts(self) -> Forecasts:
+        """What comes."""
+        from aiops_observability.clients.forecast_reading import ForecastReader
+
+        return ForecastReader(self.metrics, self.clock)
 
     @asynccontextmanager
     async def running(self, _: FastMCP) -> AsyncIterator[dict[str, Any]]:

@@ -18,6 +18,7 @@ from aiops_lab.scenarios import (
     recovered,
     registry_expired,
     symptoms,
+    traffic_surge,
 )
 from aiops_lab.scenarios.base import Expected, Scenario
 from aiops_lab.scenarios.trials import SCENARIOS as TRIED
@@ -41,6 +42,7 @@ STORIES: dict[str, Scenario] = {
         profiles,
         registry_expired,
         eks_side,
+        traffic_surge,
     )
     for each in room.SCENARIOS
 }

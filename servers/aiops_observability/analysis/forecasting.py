@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from aiops_observability.analysis.robust import Array, filled, spread
+from aiops_observability.analysis.robust import Array, Rows, filled, spread
 
 DAY, WEEK = 24, 168
 HOUR_S = 3600.0
@@ -230,7 +230,7 @@ class _Trial:
 
     came: Array
     said: Array
-    hours: Array
+    hours: Rows
 
 
 def _backtests(values: Array, phase: int, model: Model, horizon: int) -> list[_Trial]:
@@ -277,7 +277,7 @@ def _local_spread(values: Array, phase: int) -> Array:
 
 def _half_width(trials: list[_Trial], level: float, local: Array) -> float:
     """In units of the local spread: the conformal quantile over all back-tests, widened by the worst week."""
-    weeks = [np.abs(one.came - one.said) / local[one.hours.astype(np.int64)] for one in trials]
+    weeks = [np.abs(one.came - one.said) / local[one.hours] for one in trials]
     weeks = [one[~np.isnan(one)] for one in weeks if np.any(~np.isnan(one))]
     if not weeks:
         return 3.0
@@ -292,9 +292,7 @@ def _conformal(errors: Array, level: float) -> float:
     return float(np.quantile(errors, share))
 
 
-def _score(
-    name: str, trials: list[_Trial], scale: _Scale, levels: Sequence[float], local: Array
-) -> Score:
+def _score(name: str, trials: list[_Trial], scale: _Scale, levels: Sequence[float], local: Array) -> Score:
     """What the back-tests say of a model; each week's coverage with the width that the others give."""
     if not trials:
         return Score(name, np.nan, np.nan)
@@ -308,7 +306,7 @@ def _score(
         inside = []
         for at, one in enumerate(trials):
             others = [each for number, each in enumerate(trials) if number != at] or trials
-            half = _half_width(others, level, local) * local[one.hours.astype(np.int64)]
+            half = _half_width(others, level, local) * local[one.hours]
             inside.append(np.abs(one.came - one.said)[~np.isnan(one.came)] <= half[~np.isnan(one.came)])
         covered[level] = float(np.mean(np.concatenate(inside)))
     return Score(name, float(np.nanmean(shares)), float(np.nanmean(gap)), covered, len(trials))

@@ -38,7 +38,7 @@ class ForecastTools:
         detail: Detail = "summary",
         chart: Annotated[bool, Field(description="With a PNG")] = False,
     ) -> MetricForecast:
-        """Forecast a metric by the hour with 80/95 % intervals: next peak, back-test by model, replicas for it.
+        """Forecast a metric by the hour with 80/95 % intervals: next peak, back-test by model, replicas.
         Needs two whole weeks of history; refuses on less.
         """
         ask = ForecastAsk(
