@@ -14,7 +14,8 @@ import anyio
 from fastmcp import FastMCP
 from fastmcp.tools import Tool
 
-from aiops_observability.ports import Forecasts
+from aiops_observability.ports import Alarms, Forecasts
+from aiops_observability.tools.alarms import AlarmTools
 from aiops_observability.tools.forecasts import ForecastTools
 from aiops_shared.app import build, log_to_stderr, trace_to
 from aiops_shared.app.ending import end_on_signals
@@ -48,12 +49,21 @@ class Wiring:
         self.metrics = MetricsDirectory(self.settings, self.aws, self.clusters, self.clock)
         caller = Caller(name=who.name, kind=who.kind)
         self.guard = Guardrails.open(self.settings, self.clock, no_effects, caller)
+        self._alarms: Alarms | None = None
         self.recorder = Recorder(self.guard, self.settings.sensitive_reads)
 
     @cached_property
     def tools(self) -> Sequence[Tool]:
         """Every tool, each given functions that make what it needs."""
-        return [*ForecastTools(self.forecasts).tools()]
+        return [*AlarmTools(self.alarms).tools(), *ForecastTools(self.forecasts).tools()]
+
+    def alarms(self) -> Alarms:
+        """What fires."""
+        if self._alarms is None:
+            from aiops_observability.clients.alarm_making import make_alarms
+
+            self._alarms = make_alarms(self.settings, self.clusters, self.metrics, self.clock)
+        return self._alarms
 
     def forecasts(self) -> Forecasts:
         """What comes."""
@@ -68,6 +78,8 @@ class Wiring:
             yield {}
         finally:
             with anyio.move_on_after(5, shield=True):
+                if self._alarms is not None:
+                    await self._alarms.aclose()
                 await self.metrics.aclose()
                 await self.clusters.aclose()
                 await self.clock.aclose()

@@ -24,10 +24,17 @@ EVERY = (
 AWS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
     ("eks:ListClusters", Role.READ, EVERY),
     ("eks:DescribeCluster", Role.READ, EVERY),
+    ("cloudwatch:DescribeAlarmHistory", Role.READ, ("list_alarms",)),
+    ("cloudwatch:DescribeAlarms", Role.READ, ("list_alarms",)),
+    ("guardduty:GetFindings", Role.READ, ("list_alarms",)),
+    ("guardduty:ListDetectors", Role.READ, ("list_alarms",)),
+    ("guardduty:ListFindings", Role.READ, ("list_alarms",)),
 )
 
 # API group, resource, verbs, role, tools. One line each.
-KUBE: tuple[tuple[str, str, tuple[str, ...], Role, tuple[str, ...]], ...] = ()
+KUBE: tuple[tuple[str, str, tuple[str, ...], Role, tuple[str, ...]], ...] = (
+    ("", "pods", ("list",), Role.READ, ("list_alarms",)),
+)
 
 
 def _aws() -> Iterator[AwsRight]:

@@ -1,0 +1,99 @@
+"""Alarms in one normal form, whatever system keeps them, and what `list_alarms` answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from aiops_shared.results import Answer, Frozen, Severity, Table
+
+State = Literal["ALARM", "OK", "INSUFFICIENT_DATA"]
+AskedState = Literal["ALARM", "OK", "INSUFFICIENT_DATA", "all"]
+Source = Literal["cloudwatch", "alertmanager", "guardduty"]
+SOURCES: tuple[Source, ...] = ("cloudwatch", "alertmanager", "guardduty")
+Noise = Literal["actionable", "duplicate", "flapping", "stale"]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What an alarm is about, as far as its labels say. `node` is the short name, without a domain."""
+
+    cluster: str = ""
+    namespace: str = ""
+    workload: str = ""
+    pod: str = ""
+    node: str = ""
+
+    @property
+    def said(self) -> str:
+        """As it stands in a row: `production/api`, or the node, or nothing."""
+        name = self.workload or self.pod
+        return "/".join(part for part in (self.namespace, name) if part) or self.node
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One time that an alarm fired; `until` None: it still does."""
+
+    since: datetime
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One alarm. `threshold` in words (`>= 90`); `episodes` oldest first; `says` is foreign text.
+
+    `muted_by`: silences, inhibitions and suppressors that keep it quiet; nothing here mutes anything.
+    """
+
+    name: str
+    source: Source
+    state: State
+    since: datetime
+    where: Where = Where()
+    severity: Severity = "medium"
+    threshold: str = ""
+    value: float | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    episodes: tuple[Episode, ...] = ()
+    muted_by: tuple[str, ...] = ()
+    says: str = ""
+
+    @property
+    def fingerprint(self) -> tuple[str, ...]:
+        """The same for the same alert of another cluster, pod or system."""
+        where = self.where
+        spot = (where.workload or where.pod) or where.node
+        return (self.name, where.namespace, spot)
+
+    @property
+    def key(self) -> str:
+        """The same for the same alert of the same thing when it fires again."""
+        return "\x1f".join((self.where.cluster, *self.fingerprint))
+
+
+class AlarmAsk(Frozen):
+    """The question, checked. `sources` empty: all that are configured."""
+
+    cluster: str | None = None
+    state: AskedState = "ALARM"
+    sources: tuple[Source, ...] = ()
+    group: bool = True
+    history: str = ""
+    limit: int = 50
+    cursor: str = ""
+
+
+class AlarmList(Answer):
+    """The alarms, and what they are together."""
+
+    total: Annotated[int, Field(description="Alarms, with history firings, that fit the question")] = 0
+    states: Annotated[
+        dict[str, int], Field(default_factory=dict, description="All alarms of the sources, by state")
+    ]
+    classes: Annotated[dict[str, int], Field(default_factory=dict, description="Of the total, by class")]
+    groups: Annotated[Table | None, Field(description="Actionable first; nothing is muted")] = None
+    causes: Annotated[tuple[str, ...], Field(description="By group: what its members share")] = ()
+    alarms: Annotated[Table | None, Field(description="Worst first")] = None
