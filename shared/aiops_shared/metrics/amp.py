@@ -1,7 +1,7 @@
 """Driver of Amazon Managed Service for Prometheus: the Prometheus API, each request signed (SigV4, `aps`).
 
-Made by `MetricsDirectory`. The endpoint is what DescribeWorkspace says; the credentials are those of the cluster's
-account and role, asked anew at each request, since a session's expire. AMP's own anomaly detectors
+Made by `MetricsDirectory`. The endpoint is what DescribeWorkspace says; the credentials are those of the
+cluster's account and role, asked anew at each request, since a session's expire. AMP's own anomaly detectors
 are a further voice for `detect_anomalies`.
 """
 

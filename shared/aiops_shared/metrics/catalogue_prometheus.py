@@ -11,11 +11,10 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from aiops_shared.errors import InvalidInputError, QueryInvalidError
-from aiops_shared.kube.nearest import nearest
+from aiops_shared.errors import QueryInvalidError
 from aiops_shared.metrics.ports import Asked, Target
 from aiops_shared.metrics.promql import quoted
-from aiops_shared.metrics.questions import QUESTIONS, Question
+from aiops_shared.metrics.questions import targeted
 
 RATE = "[$__rate_interval]"
 LONG_NAME = 46  # beyond it the pod's generated name is cut to 58 characters (kubernetes, storage/names)
@@ -31,15 +30,10 @@ _ROOT = 'mountpoint=~"/|/host|/rootfs",fstype!~"tmpfs|overlay"'
 def asks(question: str, target: Target) -> Asked:
     """A named question in PromQL.
 
-    Raises QueryInvalidError for an unknown one and for one that Prometheus has no data for, InvalidInputError
-    for a target that it is not about.
+    Raises QueryInvalidError for an unknown one and for one that Prometheus has no data for,
+    InvalidInputError for a target that it is not about.
     """
-    known = QUESTIONS.get(question)
-    if known is None:
-        near = nearest(question, QUESTIONS)
-        hint = f"nearest: {', '.join(near)}" if near else f"one of {', '.join(QUESTIONS)}"
-        raise QueryInvalidError("what", f"{question[:60]!r} is no named question", hint)
-    _require(question, known, target)
+    known, asked = targeted(question, target)
     make = _QUERIES.get(question)
     if make is None:
         raise QueryInvalidError(
@@ -47,24 +41,11 @@ def asks(question: str, target: Target) -> Asked:
             "Prometheus has no data for it",
             "ask source=cloudwatch (Network Flow Monitor, RDS)",
         )
-    return Asked(query=make(target), unit=known.unit)
-
-
-def _require(question: str, known: Question, target: Target) -> None:
-    kind = target.kind or ("Namespace" if target.namespace else "Cluster")
-    everything = kind == "Cluster" and "Namespace" in known.kinds  # of all namespaces
-    if kind not in known.kinds and not everything:
-        raise InvalidInputError(
-            "target", f"{question} is not asked about a {kind}", f"it takes {', '.join(known.kinds)}"
-        )
-    if target.kind in {*_NAMED, "Pod", "Service"} and not target.namespace:
-        raise InvalidInputError(
-            "target", f"a {target.kind} needs its namespace", "as namespace/deployment/name"
-        )
+    return Asked(query=make(asked), unit=known.unit)
 
 
 def _matchers(*pairs: str) -> str:
-    return "{" + ",".join(pair for pair in pairs if pair) + "}"
+    return f"{{{_joined(*pairs)}}}"
 
 
 def _equal(label: str, value: str) -> str:
@@ -75,7 +56,7 @@ def _pod_form(target: Target) -> str:
     """The matcher of a workload's pods; nothing for a whole namespace."""
     if target.kind == "Pod":
         return _equal("pod", target.name)
-    if target.kind not in _NAMED:
+    if target.kind not in _NAMED or not target.name:
         return ""
     ending = _NAMED[target.kind][0]
     name = _literal(target.name)
@@ -141,32 +122,47 @@ def _memory_on_node(target: Target) -> str:
 def _served(target: Target, build: Callable[[str], str]) -> str:
     """Requests of a service, or of a workload: by the label `service`, else by its pods."""
     namespace = _equal("namespace", target.namespace)
-    if target.kind in {"", "Namespace"}:
+    if target.kind in {"Cluster", "Namespace"} or not target.name:
         return build(namespace)
     if target.kind == "Service":
-        return build(",".join(part for part in (namespace, _equal("service", target.name)) if part))
+        return build(_joined(namespace, _equal("service", target.name)))
+    pods = _pod_form(target)
     if target.kind == "Pod":
-        return build(f"{namespace},{_pod_form(target)}")
-    named = build(f"{namespace},{_equal('service', target.name)}")
-    return f'{named} or {build(f"""{namespace},service="",{_pod_form(target)}""")}'
+        return build(_joined(namespace, pods))
+    named = build(_joined(namespace, _equal("service", target.name)))
+    unnamed = build(_joined(namespace, 'service=""', pods))
+    return f"{named} or {unnamed}"
 
 
-def _with(where: str, *more: str) -> str:
-    return _matchers(where, *more)
+def _joined(*pairs: str) -> str:
+    return ",".join(pair for pair in pairs if pair)
 
 
 def _rate_of(where: str, by: str, *more: str) -> str:
     group = f" by ({by})" if by else ""
-    return f"sum{group} (rate(http_requests_total{_with(where, *more)}{RATE}))"
+    return f"sum{group} (rate(http_requests_total{_matchers(where, *more)}{RATE}))"
 
 
 def _requests(target: Target, by: str) -> str:
+    by = _routes(target, by)
     return _served(target, lambda where: _rate_of(where, by))
 
 
+def _routes(target: Target, by: str) -> str:
+    """Routes of several services are told apart: `/` of one is not `/` of another."""
+    return "service, route" if by == "route" and target.kind in {"Namespace", "Cluster"} else by
+
+
+def _told(by: str) -> str:
+    """Only series that say the zone: others would add up to one answer for all zones."""
+    return 'zone!=""' if by == "zone" else ""
+
+
 def _errors(target: Target, by: str) -> str:
+    by = _routes(target, by)
+
     def share(where: str) -> str:
-        failed, every = _rate_of(where, by, 'status=~"5.."'), _rate_of(where, by)
+        failed, every = _rate_of(where, by, 'status=~"5.."', _told(by)), _rate_of(where, by, _told(by))
         return f"(({failed}) or 0 * ({every})) / ({every})"
 
     return _served(target, share)
@@ -175,7 +171,7 @@ def _errors(target: Target, by: str) -> str:
 def _latency(target: Target, quantile: float, by: str) -> str:
     def build(where: str) -> str:
         group = f"le, {by}" if by else "le"
-        rate = f"rate(http_request_duration_seconds_bucket{_with(where)}{RATE})"
+        rate = f"rate(http_request_duration_seconds_bucket{_matchers(where, _told(by))}{RATE})"
         return f"histogram_quantile({quantile}, sum by ({group}) ({rate}))"
 
     return _served(target, build)

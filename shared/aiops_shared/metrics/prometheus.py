@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aiops_shared.clock import Clock
-from aiops_shared.errors import AiopsError, NotFoundError, QueryInvalidError
+from aiops_shared.errors import AiopsError, QueryInvalidError
 from aiops_shared.metrics.catalogue_prometheus import asks
 from aiops_shared.metrics.inventory import Cardinality, Rule, RuleAlert
 from aiops_shared.metrics.ports import Asked, BackendName, Cost, MetricName, Target
@@ -144,14 +144,12 @@ class PrometheusMetrics:
         few = Window.over(window.since, window.until, step_s) if window.points > 1 else window
         said = await self._api.ask("query_range", _asked(query, few), form=True)
         series, _ = matrix(said.data, few, self._api.thing)
-        return {one.labels.get("aiops", ""): float(np.nanmean(one.values)) for one in series if one.seen}
+        return {one.labels.get("aiops", ""): float(np.nan_to_num(one.values).mean()) for one in series}
 
     async def _head(self) -> int:
         try:
             return await self._discovery.head_series()
-        except NotFoundError:
-            return 0
-        except AiopsError:
+        except AiopsError:  # Thanos and AMP do not say it
             return 0
 
 

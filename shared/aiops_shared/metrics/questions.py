@@ -6,13 +6,17 @@
 A value at a moment is of that moment for gauges, and of the step that *ends* there for rates, shares and
 quantiles (Prometheus looks back; a backend that stamps the beginning of a period moves it to its end). The
 step of a rate is at least five minutes.
-`per` are the labels of the answer's series (`namespace` too where none is asked about); a backend gives no
-others. A target of a whole namespace gives the same series of all pods in it. A driver that has no data for a
+`per` are the labels of the answer's series (`namespace` too where none is asked about, `service` beside
+`route` where no service is); a backend gives no others. A target of a whole namespace gives the same series of all pods in it. A driver that has no data for a
 question refuses it by name and says which backends have it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from aiops_shared.errors import InvalidInputError, QueryInvalidError
+from aiops_shared.kube.nearest import nearest
+from aiops_shared.metrics.ports import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +86,67 @@ QUESTIONS: Mapping[str, Question] = {
     "replicas": Question("Replicas of the autoscaler", "count", ("Deployment", "StatefulSet")),
     "replicas_max": Question("Most replicas the autoscaler may make", "count", ("Deployment", "StatefulSet")),
 }
+
+_SHORT = {
+    "deploy": "Deployment",
+    "sts": "StatefulSet",
+    "ds": "DaemonSet",
+    "po": "Pod",
+    "ns": "Namespace",
+    "svc": "Service",
+    "no": "Node",
+    "db": "Database",
+}
+_KINDS = (
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "Pod",
+    "Namespace",
+    "Service",
+    "Node",
+    "Cluster",
+    "Database",
+)
+
+
+def targeted(question: str, target: Target) -> tuple[Question, Target]:
+    """A question and its target as every driver reads it: the kind in its own spelling, never empty.
+
+    A name without a kind is of the question's first kind; no name at all means the namespace, or the cluster.
+    Raises QueryInvalidError for an unknown question (the nearest are named), InvalidInputError for a kind
+    that the question is not about.
+    """
+    known = QUESTIONS.get(question)
+    if known is None:
+        near = nearest(question, QUESTIONS)
+        hint = f"nearest: {', '.join(near)}" if near else "query_metrics(show=questions) lists them"
+        raise QueryInvalidError("what", f"{question[:60]!r} is no named question", hint)
+    kind = kind_of(target.kind) if target.kind else _meant(known, target)
+    if kind == "Namespace" and target.name:
+        target = replace(target, namespace=target.name, name="")
+    if kind in {"Node", "Cluster", "Database"}:
+        target = replace(target, namespace="")
+    everywhere = kind in {"Cluster", "Namespace"} and {"Namespace", "Service"} & set(known.kinds)
+    if kind not in known.kinds and not everywhere:
+        raise InvalidInputError(
+            "kind", f"{question} is not asked about a {kind}", f"it takes {', '.join(known.kinds)}"
+        )
+    return known, replace(target, kind=kind)
+
+
+def _meant(known: Question, target: Target) -> str:
+    if target.name:
+        return known.kinds[0]
+    if target.namespace and known.kinds[0] not in {"Node", "Cluster", "Database"}:
+        return "Namespace"
+    return "Cluster" if "Cluster" in known.kinds or known.kinds[0] != "Node" else known.kinds[0]
+
+
+def kind_of(word: str) -> str:
+    """A kind as the questions spell it, from a plural, a short name or any case; as it is where unknown."""
+    low = word.lower().partition(".")[0]
+    for kind in _KINDS:
+        if low in {kind.lower(), f"{kind.lower()}s"}:
+            return kind
+    return _SHORT.get(low, word)
