@@ -1,0 +1,87 @@
+"""The observability server in this process, a real client on it, and a lab that plays one story after another.
+
+    async with watched(monkeypatch, tmp_path) as stage:
+        for seed in SEEDS:
+            stage.play("traffic-surge", seed)
+            answer = await stage.got("forecast_metric", what="requests_total", name=stage.who.api)
+
+One lab for many stories: a reset takes a second, a new lab several. The server acts as `aiops-observer`, to whom
+the lab gives exactly the server's generated rights.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastmcp import Client
+from fastmcp.client.transports import FastMCPTransport
+from mcp_types import ImageContent
+
+from aiops_lab.run import Lab
+from aiops_lab.scenarios.names import Names, cast
+from aiops_observability.server import make
+from aiops_shared.settings import Settings
+from tests.e2e.stage import Answer, Obj, asked, lab_environment, settings_on
+from tests.lab_fixture import running_lab
+
+SEEDS = range(5)
+PREFIXES = ("AIOPS_METRICS_", "AIOPS_LOGS_", "AIOPS_TRACES_", "AIOPS_ALERTS_")
+
+
+@dataclass
+class Stage:
+    """A lab, the server on it and its client."""
+
+    lab: Lab
+    client: Client[FastMCPTransport]
+
+    @property
+    def who(self) -> Names:
+        """The cast of the world that is being played."""
+        return cast(self.lab.seed)
+
+    def play(self, scenario: str, seed: int = 0) -> None:
+        """Stand at T0 of another story."""
+        self.lab.reset(scenario, seed)
+
+    async def ask(self, tool: str, **arguments: Any) -> Answer:
+        """Call one tool."""
+        return await asked(self.client, tool, arguments)
+
+    async def got(self, tool: str, **arguments: Any) -> Obj:
+        """Call one tool that must answer."""
+        answer = await self.ask(tool, **arguments)
+        assert not answer.error, answer.error
+        return answer.data
+
+    async def pictures(self, tool: str, **arguments: Any) -> list[ImageContent]:
+        """The pictures that come with an answer."""
+        result = await self.client.call_tool(tool, arguments)
+        return [block for block in result.content if isinstance(block, ImageContent)]
+
+
+@asynccontextmanager
+async def watched(
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    scenario: str = "healthy",
+    seed: int = 0,
+    *,
+    identity: str = "aiops-observer",
+    environment: dict[str, str] | None = None,
+    **settings: Any,
+) -> AsyncIterator[Stage]:
+    """The server on a lab. `environment`: telemetry settings on top of the lab's own (AIOPS_METRICS_SOURCE=…);
+    an empty value takes one away.
+    """
+    async with running_lab(scenario, seed) as lab:
+        lab_environment(lab, monkeypatch, identity)
+        told = {name: value for name, value in lab.export(identity).items() if name.startswith(PREFIXES)}
+        for name, value in (told | (environment or {})).items():
+            monkeypatch.setenv(name, value)
+        wanted: Settings = settings_on(lab, folder, write=False, **settings)
+        async with Client(make(wanted)) as client:
+            yield Stage(lab, client)
