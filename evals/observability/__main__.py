@@ -1,4 +1,4 @@
-"""`python -m evals.observability [--write]`: measure every part, print the page, end 1 where one is missed."""
+"""`python -m evals.observability [--write]`: measure every part, print the page, end 1 for a miss."""
 
 import argparse
 import os

@@ -1,0 +1,278 @@
+"""Does memory leak, since when, how fast, and when is the limit reached: for one workload's pods.
+
+Called by `clients.anomaly_reading`. Growth counts only after restarts, load, the hour of the day and climbs
+that end (warm-up) are taken out; a collector's sawtooth is judged by its floor. Grades by decision D32:
+`suspected` from two hours of slope, `confirmed` after 24 hours, or at once where a change came just before
+the onset and the limit is less than two days off.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+
+from aiops_observability.analysis.leak_limits import Reach, reach
+from aiops_observability.analysis.leak_model import (
+    Base,
+    Slope,
+    added,
+    based,
+    climbs,
+    explained,
+    hinges,
+    huber,
+)
+from aiops_observability.analysis.leak_rows import DAY_S, Sample, Track, sampled
+from aiops_observability.analysis.robust import Array, Flags, mann_kendall, spread
+
+HOUR_S = 3600.0
+LEAST_S = 2 * HOUR_S
+LEAST_ROWS = 20
+SEASON_S = 1.5 * DAY_S
+AGES_H = (2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 24, 30, 36, 48, 60, 72, 96, 120, 168, 240, 336)
+SURE_T = 5.0
+RANKS_Z = 3.0
+LOOK_BACK_H = (6, 12, 18, 24)
+URGENT_S = 48 * HOUR_S
+CHANGE_S = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class LeakVerdict:
+    """What a workload's memory does.
+
+    `grade`: suspected | confirmed, empty: no leak. `kind`: leak | warmup | load_driven | seasonal | steady |
+    thin. Rates in units a second, times in seconds since the grid began; `held_s`: for how long back the
+    same verdict stood.
+    """
+
+    kind: str
+    grade: str = ""
+    rate: float = 0.0
+    rate_error: float = 0.0
+    onset_s: float = 0.0
+    held_s: float = 0.0
+    score: float = 0.0  # t of the slope
+    ranks_z: float = 0.0
+    growth: float = 0.0
+    floor: bool = False
+    reach: Reach | None = None
+    load_share: float = 0.0
+    season_share: float = 0.0
+    climb_s: float = 0.0
+    rows: int = 0
+    lives: int = 0
+    needs: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """One look at the data up to some moment."""
+
+    sample: Sample
+    base: Base
+    slope: Slope
+    onset_s: float
+    climb_s: float  # of the climb that explains it better, 0: none
+    growth: float
+    ranks_z: float
+    load_share: float
+    season_share: float
+
+    @property
+    def leaks(self) -> bool:
+        """Whether this look alone says leak."""
+        return self.slope.t > SURE_T and self.climb_s == 0 and self.growth > 0 and self.ranks_z > RANKS_Z
+
+
+def judge(
+    tracks: Sequence[Track],
+    step_s: float,
+    *,
+    load: Array | None = None,
+    limit: float | None = None,
+    began: datetime | None = None,
+    changes_s: Sequence[float] = (),
+) -> LeakVerdict:
+    """The verdict at the end of the data. `changes_s`: when something changed, since the grid began."""
+    look = looked(tracks, step_s, load, began)
+    if look is None:
+        return LeakVerdict("thin", needs="at least 2 hours and 20 points of working set since the last start")
+    plain = _plain(look)
+    if not look.leaks:
+        return replace(plain, kind=_kind(look, tracks, step_s, began))
+    far = reach(look, tracks, step_s, limit)
+    held = _held(tracks, step_s, load, began, look)
+    changed = any(0 <= look.onset_s - one <= CHANGE_S for one in changes_s)
+    soon = far.expected_s is not None and far.expected_s < URGENT_S and changed
+    sure = held >= DAY_S or soon
+    return replace(
+        plain,
+        kind="leak",
+        grade="confirmed" if sure and look.growth > 0 else "suspected",
+        rate=far.rate,
+        rate_error=far.rate_error,
+        reach=far,
+        held_s=held,
+    )
+
+
+def _plain(look: Look) -> LeakVerdict:
+    return LeakVerdict(
+        kind="steady",
+        onset_s=look.onset_s,
+        score=look.slope.t,
+        ranks_z=look.ranks_z,
+        growth=look.growth,
+        floor=look.sample.floors,
+        load_share=look.load_share,
+        season_share=look.season_share,
+        climb_s=look.climb_s,
+        rows=look.sample.size,
+        lives=int(np.unique(look.sample.segment).size),
+    )
+
+
+def looked(tracks: Sequence[Track], step_s: float, load: Array | None, began: datetime | None) -> Look | None:
+    """One look; None where there is too little."""
+    sample = sampled(tracks, load, step_s)
+    span = float(np.ptp(sample.at_s)) if sample.size else 0.0
+    if span < LEAST_S or (sample.size < LEAST_ROWS and not sample.floors) or sample.size < 4:
+        return None
+    season = span >= SEASON_S and not sample.floors
+    onsets = _onsets(sample)
+    robust = np.ones(sample.size)
+    for _ in range(2):
+        base = based(sample, began, load=load is not None, season=season, robust=robust)
+        best = _best(base, onsets)
+        robust = huber(base, hinges(sample, onsets[best : best + 1]))
+    base = based(sample, began, load=load is not None, season=season, robust=robust)
+    best = _best(base, onsets)
+    column = hinges(sample, onsets[best : best + 1])[:, 0]
+    slope = added(base, column)
+    climb = _climb(base, column, slope)
+    adjusted = slope.remains / np.maximum(base.root, 1e-9) + slope.value * column
+    inside = column > 0
+    return Look(
+        sample=sample,
+        base=base,
+        slope=slope,
+        onset_s=float(onsets[best]),
+        climb_s=climb,
+        growth=_growth(sample, slope, column),
+        ranks_z=mann_kendall(_hourly(sample, adjusted, inside)) if slope.value > 0 else 0.0,
+        load_share=_share(sample, began, "load"),
+        season_share=_share(sample, began, "season"),
+    )
+
+
+def _onsets(sample: Sample) -> Array:
+    """Where growth may have begun: at the start, with a life, or some hours ago."""
+    end = float(sample.at_s.max())
+    ages = np.array([end - hours * HOUR_S for hours in AGES_H])
+    lives = np.unique(sample.born_s)[-12:]
+    found = np.unique(np.concatenate([[0.0], ages[ages > 0], lives[end - lives >= LEAST_S]]))
+    return np.asarray(found)
+
+
+def _best(base: Base, onsets: Array) -> int:
+    """The onset that explains most; the oldest where another is hardly better."""
+    columns = hinges(base.sample, onsets)
+    x, y = base.rest(columns), base.rest(base.sample.value)
+    power = np.sum(x * x, axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gain = np.where(power > 1e-9, (x.T @ y) * np.abs(x.T @ y) / power, 0.0)
+    total = float(y @ y)
+    left = total - np.maximum(gain, 0.0)
+    best = int(np.argmin(left))
+    return 0 if left[0] <= left[best] * 1.05 + 1e-12 else best
+
+
+def _climb(base: Base, column: Array, slope: Slope) -> float:
+    """The speed of a climb that ends and explains the growth better than a line does; 0: the line stands."""
+    if slope.value <= 0:
+        return 0.0
+    sample = base.sample
+    span = float(sample.at_s.max() - sample.at_s.min())
+    speeds = np.geomspace(0.02 * span, 0.6 * span, 10)
+    left = np.array([explained(base, climbs(sample, speed))[0] for speed in speeds])
+    best = int(np.argmin(left))
+    line = float(slope.remains @ slope.remains)
+    widening = max(1.0, (slope.error**2) * float(base.rest(column) @ base.rest(column)) * sample.size / line)
+    gain = (line / max(left[best], 1e-12) - 1.0) * sample.size / widening
+    if gain < 8.0:
+        return 0.0
+    both = np.concatenate([climbs(sample, speeds[best]), column[:, None]], axis=1)
+    after, value, _ = explained(base, both)
+    more = (left[best] / max(after, 1e-12) - 1.0) * sample.size / widening
+    if value[-1] > 0.4 * slope.value and more > 25.0:
+        return 0.0
+    return float(speeds[best])
+
+
+def _growth(sample: Sample, slope: Slope, column: Array) -> float:
+    """By how much memory grew within a life, where that stands out of the noise; else 0."""
+    grown = slope.value * float(column.max())
+    noise = spread(slope.remains / np.sqrt(sample.weight))
+    level = float(np.median(sample.value))
+    return grown if grown > max(2.0 * noise, 0.015 * level) else 0.0
+
+
+def _hourly(sample: Sample, values: Array, inside: Flags) -> Array:
+    """Means of the adjusted values over spans of the growth, at most 120: what the rank test runs on."""
+    at, seen = sample.at_s[inside], values[inside]
+    if at.size < 8:
+        return seen
+    since_life = at - sample.born_s[inside]
+    width = max(float(np.ptp(at)) / 60.0, 300.0)
+    if np.unique(sample.segment[inside]).size > 1:
+        at, width = since_life, max(float(np.ptp(since_life)) / 60.0, 300.0)
+    place = np.floor((at - at.min()) / width).astype(np.int64)
+    count = np.bincount(place)
+    total = np.bincount(place, seen)
+    return np.asarray(total[count > 0] / count[count > 0], dtype=np.float64)
+
+
+def _share(sample: Sample, began: datetime | None, what: str) -> float:
+    """How much of the movement within lives the load, or the hour of the day, explains."""
+    ones = np.ones(sample.size)
+    plain = based(sample, began, load=False, season=False, robust=ones)
+    span = float(np.ptp(sample.at_s))
+    season = what == "season" and span >= SEASON_S
+    more = based(sample, began, load=what == "load", season=season, robust=ones)
+    before, after = plain.rest(sample.value), more.rest(sample.value)
+    return 1.0 - float(after @ after) / max(float(before @ before), 1e-12)
+
+
+def _kind(look: Look, tracks: Sequence[Track], step_s: float, began: datetime | None) -> str:
+    """What it is when it is no leak."""
+    if look.climb_s:
+        return "warmup"
+    moved = spread(look.sample.value) > 0.03 * float(np.median(look.sample.value))
+    if moved and look.load_share > 0.6:
+        return "load_driven"
+    if moved and look.season_share > 0.6:
+        return "seasonal"
+    return "steady"
+
+
+def _held(
+    tracks: Sequence[Track], step_s: float, load: Array | None, began: datetime | None, now: Look
+) -> float:
+    """For how long back every look, six hours apart, would have said the same."""
+    held = 0.0
+    for hours in LOOK_BACK_H:
+        rows = int(hours * HOUR_S / step_s)
+        cut = [Track(one.values[:-rows], tuple(r for r in one.restarts if r < one.values.size - rows))
+               for one in tracks]  # fmt: skip
+        if min(one.values.size for one in cut) < LEAST_ROWS:
+            break
+        before = looked(cut, step_s, None if load is None else load[:-rows], began)
+        if before is None or not before.leaks:
+            break
+        held = hours * HOUR_S
+    return held
+
+
+__all__ = ["LeakVerdict", "Look", "Track", "judge", "looked"]
