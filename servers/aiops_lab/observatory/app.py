@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from aiops_lab.observatory.alertmanager import alertmanager_app
 from aiops_lab.observatory.faults import Illness, RoomLog, Sick
 from aiops_lab.telemetry import Telemetry
 
@@ -48,7 +49,9 @@ class Observatory:
 
 
 Room = Callable[[Observatory], "ASGIApp"]
-ROOMS: Mapping[str, Room] = {}
+ROOMS: Mapping[str, Room] = {
+    "alertmanager": alertmanager_app,
+}
 
 
 def observatory_app(observatory: Observatory) -> Starlette:

@@ -9,6 +9,7 @@ function of time: nothing is recorded, a window is computed when it is asked for
 from dataclasses import dataclass, field
 
 from aiops_lab.telemetry.alarms import Alarms
+from aiops_lab.telemetry.alerts import Alerts
 from aiops_lab.telemetry.log_groups import LogGroups
 from aiops_lab.telemetry.signals import Signals
 from aiops_lab.telemetry.spans import Traces
@@ -27,5 +28,6 @@ class Telemetry:
     profiles: list[Profile] = field(default_factory=list)
     cloud: Signals = field(default_factory=Signals)
     alarms: Alarms = field(default_factory=Alarms)
+    alerts: Alerts = field(default_factory=Alerts)
     logs: LogGroups = field(default_factory=LogGroups)
     traces: Traces = field(default_factory=Traces)
