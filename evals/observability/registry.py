@@ -17,4 +17,6 @@ class Row:
 
 
 # Module of this package with `rows(seed: int) -> list[Row]` -> the heading of its table.
-PARTS: Mapping[str, str] = {}
+PARTS: Mapping[str, str] = {
+    "forecasts": "Forecasts: four weeks of hours, the week after",
+}

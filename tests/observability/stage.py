@@ -1,12 +1,12 @@
-"""The observability server in this process, a real client on it, and a lab that plays one story after another.
+"""The observability server in this process, a real client on it, and a lab that plays story after story.
 
     async with watched(monkeypatch, tmp_path) as stage:
         for seed in SEEDS:
             stage.play("traffic-surge", seed)
             answer = await stage.got("forecast_metric", what="requests_total", name=stage.who.api)
 
-One lab for many stories: a reset takes a second, a new lab several. The server acts as `aiops-observer`, to whom
-the lab gives exactly the server's generated rights.
+One lab for many stories: a reset takes a second, a new lab several. The server acts as `aiops-observer`, to
+whom the lab gives exactly the server's generated rights.
 """
 
 from collections.abc import AsyncIterator
@@ -74,7 +74,7 @@ async def watched(
     environment: dict[str, str] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Stage]:
-    """The server on a lab. `environment`: telemetry settings on top of the lab's own (AIOPS_METRICS_SOURCE=…);
+    """The server on a lab. `environment`: telemetry settings on top of the lab's own (AIOPS_METRICS_…);
     an empty value takes one away.
     """
     async with running_lab(scenario, seed) as lab:

@@ -18,7 +18,9 @@ DAY, WEEK = 24, 168
 HOUR_S = 3600.0
 LEAST_HOURS = 14 * DAY  # two whole weeks (decision D33)
 ORIGINS = 4  # weekly back-tests
-MOST_GROWTH = 0.10  # a week, up or down; more is a step, not a trend
+ODD_WEEK = 2.0  # times the usual width
+LONE_HOUR, LONE_ROOM = 4.0, 1.25  # an hour so many spreads over both neighbours gets so much more room
+STEP_GAIN, STEP_DAYS = 0.55, 3  # a step leaves so much of a line's error, and has lasted so many days
 CLEARLY_BETTER = 0.93  # a simpler model replaces the profile when its error is so much smaller
 LEVELS = (0.80, 0.95)
 
@@ -127,6 +129,7 @@ def _growth(values: Array, phase: int) -> float:
 
 def hour_of_week(values: Array, phase: int, horizon: int) -> Array:
     """The robust profile of the week, with growth and the level of the last days."""
+    values = _on_one_level(values, phase)
     growth = _growth(values, phase)
     ahead = np.arange(values.size) - (values.size - 1)
     flat = values - growth * ahead / WEEK
@@ -137,6 +140,29 @@ def hour_of_week(values: Array, phase: int, horizon: int) -> Array:
     level = day if _moved(rest) else 0.5 * week
     future = growth * (1 + np.arange(horizon)) / WEEK
     return np.asarray(profile[hours[values.size :]] + level + future)
+
+
+def _on_one_level(values: Array, phase: int) -> Array:
+    """What was before a lasting step, lifted to where the series stands since: a launch changes every hour.
+
+    A step is taken for one when it explains the days far better than a straight line does, and has lasted.
+    """
+    hours = (phase + np.arange(values.size)) % WEEK
+    days = _daily_medians(values - _profile(values, phase)[hours])
+    skipped = values.size % DAY
+    best, gain = 0, STEP_GAIN
+    line = np.polyval(np.polyfit(np.arange(days.size), days, 1), np.arange(days.size))
+    straight = float(np.sum(np.abs(days - line)))
+    for at in range(STEP_DAYS, days.size - STEP_DAYS + 1):
+        before, after = np.median(days[:at]), np.median(days[at:])
+        left = float(np.sum(np.abs(days[:at] - before)) + np.sum(np.abs(days[at:] - after)))
+        if left < gain * straight:
+            best, gain = at, left / max(straight, 1e-12)
+    if not best:
+        return values
+    found = values.copy()
+    found[: skipped + best * DAY] += np.median(days[best:]) - np.median(days[:best])
+    return found
 
 
 def _moved(rest: Array) -> bool:
@@ -180,15 +206,16 @@ def forecast(series: Hourly, horizon: int, levels: Sequence[float] = LEVELS) -> 
     if series.values.size < LEAST_HOURS or np.count_nonzero(~np.isnan(series.values)) < LEAST_HOURS * 0.8:
         raise ValueError("two whole weeks of hourly values are needed")
     scale = _Scale.of(series.values)
-    values = scale.to(series.values)
+    values = _on_one_level(scale.to(series.values), series.phase)
     trials = {name: _backtests(values, series.phase, model, horizon) for name, model in MODELS.items()}
     chosen = _chosen(trials, scale)
     mean = MODELS[chosen](values, series.phase, horizon)
     local = _local_spread(values, series.phase)
+    usual = _left_out(values, series.phase)
     hours = (series.phase + values.size + np.arange(horizon)) % WEEK
     bounds = {}
     for level in levels:
-        half = _half_width(trials[chosen], level, local) * local[hours]
+        half = _half_width(trials[chosen], level, local, usual) * local[hours]
         bounds[level] = (scale.back(mean - half), scale.back(mean + half))
     growth = _growth(values, series.phase)
     so_far = (series.phase + np.arange(values.size)) % WEEK
@@ -261,29 +288,60 @@ def _chosen(trials: Mapping[str, list[_Trial]], scale: _Scale) -> str:
 
 
 def _local_spread(values: Array, phase: int) -> Array:
-    """How far each hour of the week usually strays from its profile, shrunk towards all hours' spread."""
+    """How far each hour of the week usually strays from its profile, shrunk towards all hours' spread.
+
+    An hour that stands far above its neighbours rests on its own few weeks alone, so it gets more room.
+    """
     profile = _profile(values, phase)
-    hours = (phase + np.arange(values.size)) % WEEK
-    rest = np.abs(values - profile[hours])
-    whole = max(spread(values - profile[hours]), 1e-9)
-    found = np.empty(WEEK)
-    for hour in range(WEEK):
-        near = rest[np.isin(hours, [(hour - 1) % WEEK, hour, (hour + 1) % WEEK])]
-        near = near[~np.isnan(near)]
-        own = 1.4826 * float(np.median(near)) if near.size else whole
-        found[hour] = np.sqrt(0.6 * whole**2 + 0.4 * min(own, 4 * whole) ** 2)
+    rest = values - profile[(phase + np.arange(values.size)) % WEEK]
+    whole = max(spread(rest), 1e-9)
+    weeks = np.full((-(-(phase + rest.size) // WEEK), WEEK), np.nan)
+    weeks.reshape(-1)[phase : phase + rest.size] = np.abs(rest)
+    near = np.concatenate([np.roll(weeks, 1, axis=1), weeks, np.roll(weeks, -1, axis=1)])
+    own = np.where(np.all(np.isnan(near), axis=0), whole, 1.4826 * _medians(near))
+    found = np.sqrt(0.6 * whole**2 + 0.4 * np.minimum(own, 4 * whole) ** 2)
+    above = np.minimum(profile - np.roll(profile, 1), profile - np.roll(profile, -1))
+    return np.asarray(np.where(above > LONE_HOUR * whole, LONE_ROOM * found, found))
+
+
+def _medians(rows: Array) -> Array:
+    """The median of each column, NaN left out; 0 for a column without values."""
+    seen = ~np.all(np.isnan(rows), axis=0)
+    found = np.zeros(rows.shape[1])
+    found[seen] = np.nanmedian(rows[:, seen], axis=0)
     return found
 
 
-def _half_width(trials: list[_Trial], level: float, local: Array) -> float:
-    """In units of the local spread: the conformal quantile over all back-tests, widened by the worst week."""
-    weeks = [np.abs(one.came - one.said) / local[one.hours] for one in trials]
-    weeks = [one[~np.isnan(one)] for one in weeks if np.any(~np.isnan(one))]
+def _left_out(values: Array, phase: int) -> list[_Trial]:
+    """Each of the last weeks against the profile of the others: what a usual week's errors are."""
+    hours = (phase + np.arange(values.size)) % WEEK
+    found = []
+    for back in range(min(values.size // WEEK, ORIGINS)):
+        week = slice(values.size - (back + 1) * WEEK, values.size - back * WEEK)
+        others = values.copy()
+        others[week] = np.nan
+        found.append(_Trial(values[week], _profile(others, phase)[hours[week]], hours[week]))
+    return found
+
+
+def _half_width(trials: list[_Trial], level: float, local: Array, usual: list[_Trial]) -> float:
+    """In units of the local spread: the conformal quantile over the back-tests, widened by the worst week.
+
+    A week far worse than weeks usually are (a holiday, an outage) is left out while another one is there.
+    """
+    weeks, normal = _scaled(trials, local), _scaled(usual, local)
     if not weeks:
         return 3.0
-    pooled = _conformal(np.concatenate(weeks), level)
-    worst = max(_conformal(one, level) for one in weeks)
-    return 0.5 * (pooled + worst) if len(weeks) > 1 else 1.15 * pooled
+    ordinary = float(np.median([_conformal(one, level) for one in normal])) if normal else np.inf
+    kept = [one for one in weeks if _conformal(one, level) <= ODD_WEEK * ordinary] or weeks
+    pooled = _conformal(np.concatenate(kept), level)
+    worst = max(_conformal(one, level) for one in kept)
+    return 0.5 * (pooled + worst) if len(kept) > 1 else 1.15 * pooled
+
+
+def _scaled(trials: list[_Trial], local: Array) -> list[Array]:
+    errors = [np.abs(one.came - one.said) / local[one.hours] for one in trials]
+    return [one[~np.isnan(one)] for one in errors if np.any(~np.isnan(one))]
 
 
 def _conformal(errors: Array, level: float) -> float:
@@ -306,7 +364,7 @@ def _score(name: str, trials: list[_Trial], scale: _Scale, levels: Sequence[floa
         inside = []
         for at, one in enumerate(trials):
             others = [each for number, each in enumerate(trials) if number != at] or trials
-            half = _half_width(others, level, local) * local[one.hours]
+            half = _half_width(others, level, local, []) * local[one.hours]
             inside.append(np.abs(one.came - one.said)[~np.isnan(one.came)] <= half[~np.isnan(one.came)])
         covered[level] = float(np.mean(np.concatenate(inside)))
     return Score(name, float(np.nanmean(shares)), float(np.nanmean(gap)), covered, len(trials))
