@@ -85,7 +85,10 @@ class Shelf:
         self._tell(change)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener` after each commit, in commit order, until the returned function is called."""
+        """Call `listener` after each commit, in commit order, until the returned function is called.
+
+        It gets the stored object itself, for a world writes thousands: it must not change it.
+        """
         self._listeners.append(listener)
 
         def leave() -> None:
@@ -104,7 +107,7 @@ class Shelf:
             while self._untold:
                 told = self._untold.popleft()
                 for listener in tuple(self._listeners):
-                    listener(told.type, clone(told.obj))
+                    listener(told.type, told.obj)
         finally:
             self._telling = False
 

@@ -185,7 +185,7 @@ class Store:
     # following
 
     def subscribe(self, callback: Callable[[str, Obj], None]) -> Callable[[], None]:
-        """Call back after each write ("ADDED" | "MODIFIED" | "DELETED", copy); returns how to stop."""
+        """Call back after each write ("ADDED" | "MODIFIED" | "DELETED", read only); returns how to stop."""
         return self.shelf.subscribe(callback)
 
     def compact(self) -> None:
@@ -261,7 +261,7 @@ class Store:
 
     def _admitted(self, resource: Resource, live: Obj, sent: Obj, write: Write) -> Obj:
         """What `live` becomes: server-owned fields kept, defaults filled, rules checked."""
-        check_shape(resource, sent)
+        check_shape(resource, {key: held for key, held in sent.items() if held is not live.get(key)})
         new = changed_object(resource, live, sent, write.subresource)
         review = _review(resource, "UPDATE", new, write, live)
         if write.subresource != "status":

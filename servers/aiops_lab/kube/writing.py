@@ -12,7 +12,7 @@ from uuid import UUID
 
 from aiops_lab.kube.errors import FieldError, bad_request, go_error, invalid, other_uid, stale
 from aiops_lab.kube.resources import Resource
-from aiops_lab.kube.wire import Obj, clone, dig, name_of, namespace_of, timestamp, without_nulls
+from aiops_lab.kube.wire import Obj, dig, name_of, namespace_of, timestamp, without_nulls
 
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _LONGEST_GENERATED = 58  # 63 less the five random letters
@@ -107,7 +107,7 @@ def changed_object(resource: Resource, live: Obj, sent: Obj, subresource: str | 
     _check_preconditions(resource, live, sent)
     if subresource == "status":
         # Only the status is another one: what is stored is never changed in place, so the rest is shared.
-        status = clone(without_nulls(sent.get("status") or {}))
+        status = without_nulls(sent.get("status") or {})
         return {**live, "metadata": dict(live["metadata"]), "status": status}
     obj: Obj = without_nulls(sent)
     meta, kept = obj.setdefault("metadata", {}), live["metadata"]
@@ -122,7 +122,7 @@ def changed_object(resource: Resource, live: Obj, sent: Obj, subresource: str | 
     obj["apiVersion"], obj["kind"] = live["apiVersion"], live["kind"]
     if _intent(obj) != _intent(live) and "generation" in kept:
         meta["generation"] = kept["generation"] + 1
-    return clone(obj)
+    return obj  # what it shares with `live` is never changed in place
 
 
 def _intent(obj: Obj) -> Obj:

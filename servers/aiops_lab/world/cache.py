@@ -69,7 +69,9 @@ class Cache:
     def all(self, kind: str, namespace: str | None = None) -> list[Obj]:
         """Every object of a kind, in one namespace or in all."""
         found = self._kinds[kind]
-        return [obj for (home, _), obj in found.items() if namespace is None or home == namespace]
+        if namespace is None:
+            return list(found.values())
+        return [obj for (home, _), obj in found.items() if home == namespace] if found else []
 
     def selected(self, kind: str, namespace: str, selector: Obj | None) -> list[Obj]:
         """The objects of one namespace that a LabelSelector selects."""

@@ -62,7 +62,7 @@ def being_deleted(obj: Obj) -> bool:
 
 def stamp(moment: datetime) -> str:
     """RFC 3339 in whole seconds, as Kubernetes writes metadata times."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
 
 
 def moment_of(text: str) -> datetime:

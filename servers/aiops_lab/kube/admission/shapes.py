@@ -192,8 +192,28 @@ def check_shape(resource: Resource, obj: Obj) -> None:
         "metadata": _META,
         **_SHAPES.get(resource.storage, _ANY),
     }
+    if _fits(obj, shape):
+        return
     for path, value, wanted in _misfits(obj, shape, ""):
         raise _refused(resource, path, value, wanted)
+
+
+def _fits(value: Any, shape: Any) -> bool:
+    """Whether `_misfits` finds nothing: asked for every write, so without paths and generators."""
+    if isinstance(shape, dict):
+        return isinstance(value, dict) and _fits_map(value, shape)
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(item is not None and _fits(item, shape[0]) for item in value)
+    return isinstance(value, shape) and not (shape is int and isinstance(value, bool))
+
+
+def _fits_map(value: Obj, shape: dict[str, Any]) -> bool:
+    of_each = shape.get("*")
+    for key, held in value.items():
+        inner = of_each or shape.get(key)
+        if held is not None and inner is not None and type(held) is not inner and not _fits(held, inner):
+            return False
+    return True
 
 
 def _misfits(value: Any, shape: Any, path: str) -> Iterator[_Misfit]:

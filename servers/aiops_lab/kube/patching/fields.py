@@ -64,6 +64,16 @@ def children(value: Any, path: Path, schema: Schema) -> dict[str, tuple[Any, Pat
     return None
 
 
+def _has_parts(value: Any, path: Path, schema: Schema) -> bool:
+    """Whether `children` gives any."""
+    if isinstance(value, dict):
+        return not (path and schema.is_whole(path))
+    if not isinstance(value, list):
+        return False
+    named = schema.keys(path) and all(isinstance(item, dict) for item in value)
+    return schema.is_set(path) or bool(named)
+
+
 def fields_of(obj: Obj, schema: Schema) -> Fields:
     """Every field that an object sets."""
     found = _fields(obj, (), schema, element=False)
@@ -79,6 +89,8 @@ def _fields(value: Any, path: Path, schema: Schema, *, element: bool) -> Fields:
 
 def changed(old: Any, new: Any, schema: Schema, path: Path = ()) -> tuple[Fields, Fields]:
     """Which fields differ: (set or changed in `new`, gone from `new`)."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        old, new = _differing(old, new), _differing(new, old)
     before, after = children(old, path, schema) or {}, children(new, path, schema) or {}
     written: Fields = {}
     gone: Fields = {name: {} for name in before if name not in after}
@@ -92,11 +104,15 @@ def changed(old: Any, new: Any, schema: Schema, path: Path = ()) -> tuple[Fields
     return written, gone
 
 
+def _differing(one: Obj, other: Obj) -> Obj:
+    return {key: held for key, held in one.items() if key not in other or other[key] != held}
+
+
 def _changed_inside(
     name: str, pair: tuple[Any, Any, Path], schema: Schema, into: tuple[Fields, Fields]
 ) -> None:
     old, new, path = pair
-    if children(old, path, schema) is None or children(new, path, schema) is None:
+    if not (_has_parts(old, path, schema) and _has_parts(new, path, schema)):
         into[0][name] = _fields(
             new, path, schema, element=False
         )  # one side is a single value: all of it changed
