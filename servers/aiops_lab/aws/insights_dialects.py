@@ -90,7 +90,7 @@ def _head(found: Parsed, rest: str) -> Parsed:
         raise malformed("head takes a number")
     if not found.sorted and not found.counted:
         return found.with_step(lambda rows: rows, limit=asked)
-    return found.with_step(lambda rows: rows[:asked], limit=asked)
+    return found.with_step(lambda rows: rows[:asked], cuts=True, limit=asked)
 
 
 def _sorted(found: Parsed, rest: str) -> Parsed:

@@ -38,6 +38,7 @@ class Parsed:
     fields: tuple[str, ...] = ("@timestamp", "@message")
     steps: tuple[Step, ...] = ()
     limit: int = LIMIT
+    events: int = 0  # so many steps leave events: what they let through has "matched"
     sorted: bool = False
     counted: bool = False  # its rows are no events any more
 
@@ -50,9 +51,17 @@ class Parsed:
             kept = sorted(kept, key=lambda row: str(row.get("@timestamp", "")), reverse=True)
         return list(kept[: self.limit])
 
-    def with_step(self, step: Step, **changed: Any) -> "Parsed":
-        """One more command."""
+    def matched(self, rows: Rows) -> int:
+        """How many events the query's filters let through, whatever is counted or cut after them."""
+        for step in self.steps[: self.events]:
+            rows = step(rows)
+        return len(rows)
+
+    def with_step(self, step: Step, *, cuts: bool = False, **changed: Any) -> "Parsed":
+        """One more command. `cuts`: what it leaves out has matched all the same."""
+        whole = self.events == len(self.steps) and not cuts and not changed.get("counted")
         given = {
+            "events": self.events + whole,
             "fields": self.fields,
             "limit": self.limit,
             "sorted": self.sorted,
@@ -227,7 +236,7 @@ def cut(found: Parsed, rest: str) -> Parsed:
     asked = int(rest)
     if not found.sorted and not found.counted:
         return found.with_step(lambda rows: rows, limit=asked)
-    return found.with_step(lambda rows: rows[:asked], limit=asked)
+    return found.with_step(lambda rows: rows[:asked], cuts=True, limit=asked)
 
 
 def deduplicated(found: Parsed, rest: str) -> Parsed:
@@ -245,7 +254,7 @@ def deduplicated(found: Parsed, rest: str) -> Parsed:
                 seen.setdefault(tuple(plain(row.get(name)) for name in names), row)
         return list(seen.values())
 
-    return found.with_step(step, sorted=True)
+    return found.with_step(step, cuts=True, sorted=True)
 
 
 # name -> what it makes of the values that are there

@@ -72,16 +72,20 @@ def incoming_bytes(account: Account, name: str, since_s: float, until_s: float) 
 
 @dataclass(slots=True)
 class Rows:
-    """Lines as Insights sees them, kept while a group's records are the same."""
+    """Lines as Insights sees them, read once while a group's records are the same."""
 
-    kept: dict[str, tuple[list[LogRecord], list[Row]]] = field(default_factory=dict)
+    kept: dict[str, tuple[list[LogRecord], dict[int, Row]]] = field(default_factory=dict)
 
-    def of(self, found: LogGroup) -> list[Row]:
-        """A row for each record of a group."""
+    def of(self, found: LogGroup, first: int, last: int) -> list[Row]:
+        """A row for each of a group's records from one place to another."""
         known = self.kept.get(found.name)
         if known is None or known[0] is not found.records:
-            known = self.kept[found.name] = (found.records, [_row(found.name, one) for one in found.records])
-        return known[1]
+            known = self.kept[found.name] = (found.records, {})
+        read = known[1]
+        for at in range(first, last):
+            if at not in read:
+                read[at] = _row(found.name, found.records[at])
+        return [read[at] for at in range(first, last)]
 
 
 def _row(name: str, record: LogRecord) -> Row:

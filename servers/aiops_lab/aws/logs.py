@@ -57,9 +57,13 @@ class _Query:
         """The part that was scanned so far."""
         return 1.0 if self.left <= 0 else max(0.0, 1.0 - (self.left + 1) / max(1, self.polls))
 
+    def part(self) -> Sequence[Row]:
+        """The rows that were scanned so far."""
+        return self.rows[: round(len(self.rows) * self.done)]
+
     def found(self) -> list[Row]:
         """What the scanned part gives."""
-        return self.parsed.run(self.rows[: round(len(self.rows) * self.done)])[: self.most]
+        return self.parsed.run(self.part())[: self.most]
 
 
 def logs_operations(account: Account) -> Operations:
@@ -119,9 +123,9 @@ def _span(account: Account, names: Sequence[str], since: int, until: int) -> tup
     end_s = min(until + 0.999, account.now().timestamp())
     for name in names:
         group = log_groups.group(account, name)
-        every = account.area(log_groups.Rows).of(group)
         first = bisect_left(group.records, float(since), key=lambda one: one.at_s)
-        rows += every[first : bisect_right(group.records, end_s, key=lambda one: one.at_s)]
+        last = bisect_right(group.records, end_s, key=lambda one: one.at_s)
+        rows += account.area(log_groups.Rows).of(group, first, last)
         scanned += group.bytes_between(since, end_s)
     rows.sort(key=lambda row: str(row["@timestamp"]), reverse=True)
     return rows, scanned
@@ -137,7 +141,7 @@ def get_query_results(account: Account, call: Call) -> Answer:
         status = "Running"
     rows = query.found() if status in {"Running", "Complete", "Cancelled", "Timeout"} else []
     results = [_cells(row, query.parsed) for row in rows]
-    answer = {"results": results, "statistics": _statistics(query, len(results)), "status": status}
+    answer = {"results": results, "statistics": _statistics(query), "status": status}
     if query.left > 0 and not query.stopped:
         query.left -= 1
     return answer
@@ -159,10 +163,10 @@ def _query(account: Account, call: Call) -> _Query:
     return query
 
 
-def _statistics(query: _Query, found: int) -> Answer:
+def _statistics(query: _Query) -> Answer:
     return {
-        "recordsMatched": float(found),
-        "recordsScanned": float(round(len(query.rows) * query.done)),
+        "recordsMatched": float(query.parsed.matched(query.part())),
+        "recordsScanned": float(len(query.part())),
         "bytesScanned": float(round(query.bytes_scanned * query.done)),
         "logGroupsScanned": float(query.groups),
     }

@@ -9,6 +9,8 @@ from aiops_lab.scenarios import (
     disk,
     drill,
     eks_side,
+    log_insights,
+    log_volume,
     manifests,
     memory,
     memory_spike,
@@ -43,6 +45,8 @@ STORIES: dict[str, Scenario] = {
         registry_expired,
         eks_side,
         traffic_surge,
+        log_insights,
+        log_volume,
     )
     for each in room.SCENARIOS
 }
