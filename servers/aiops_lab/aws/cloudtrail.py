@@ -26,8 +26,8 @@ WRITES = (
     "Modify", "Put", "Register", "Remove", "Replace", "Revoke", "Run", "Send", "Set", "Start", "Stop", "Tag",
     "Terminate", "Untag", "Update",
 )  # fmt: skip
-NO_CHANGE = frozenset({"StartQuery", "StopQuery"})
-SOURCE = {"logs": "logs.amazonaws.com", "ssm": "ssm.amazonaws.com"}
+NO_CHANGE = frozenset({"PutMetricData", "StartQuery", "StopQuery"})
+SOURCE = {"cloudwatch": "monitoring.amazonaws.com", "logs": "logs.amazonaws.com", "ssm": "ssm.amazonaws.com"}
 _KEYS = {"EventId": "EventId", "EventName": "EventName", "EventSource": "EventSource", "Username": "Username"}
 Answer = Mapping[str, Any]
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_LOG = 10_000
+SIGNED_AS = {"monitoring": "cloudwatch"}  # services whose signing name is not botocore's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,8 @@ class Overlay:
         signature = read_signature(message)
         if signature is None:
             raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
-        seen.service, seen.region = signature.service.lower(), signature.region
+        seen.service = SIGNED_AS.get(signature.service.lower(), signature.service.lower())
+        seen.region = signature.region
         seen.matched = self._match(seen.service, environ)
         seen.caller = verify(message, signature, self._directory)
         require(seen.caller, seen.service, seen.operation, seen.region)

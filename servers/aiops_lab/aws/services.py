@@ -8,6 +8,9 @@ from aiops_lab.aws.access import access_operations
 from aiops_lab.aws.account import Account
 from aiops_lab.aws.addon_changes import addon_change_operations
 from aiops_lab.aws.cloudtrail import cloudtrail_operations, recorded
+from aiops_lab.aws.cloudwatch.alarms import alarm_operations
+from aiops_lab.aws.cloudwatch.data import data_operations
+from aiops_lab.aws.cloudwatch.histories import history_operations
 from aiops_lab.aws.ec2 import ec2_operations
 from aiops_lab.aws.ec2_instances import ec2_instance_operations
 from aiops_lab.aws.eks import eks_operations
@@ -36,5 +39,8 @@ def operations(account: Account, directory: Directory) -> Operations:
         **iam_operations(account),
         **logs_operations(account),
         **cloudtrail_operations(account),
+        **data_operations(account),
+        **alarm_operations(account),
+        **history_operations(account),
     }
     return recorded(account, served)
