@@ -1,4 +1,4 @@
-"""A real Prometheus for tests: its past made by promtool, served on loopback. Skips where it is not installed.
+"""A real Prometheus for tests: its past made by promtool, served on loopback. Skips where there is none.
 
     async with prometheus(tmp_path, openmetrics(signals, since_s, until_s)) as url: ...
 

@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING, Protocol
 
 from aiops_observability.models.alarms import AlarmAsk, AlarmList
+from aiops_observability.models.anomalies import AnomalyAsk, AnomalyReport
 from aiops_observability.models.forecasts import ForecastAsk, MetricForecast
+from aiops_observability.models.metrics import MetricAsk, MetricReport
 
 if TYPE_CHECKING:
-    from aiops_shared.metrics.ports import MetricsBackend
+    from aiops_shared.metrics.ports import BackendName, MetricsBackend
 
 
 class Metrics(Protocol):
@@ -14,6 +16,26 @@ class Metrics(Protocol):
 
     async def open(self, cluster: str | None, source: str = "auto") -> "MetricsBackend":
         """The backend of a cluster's metrics. Raises NotConfiguredError, ClusterNotFoundError."""
+        ...
+
+    def configured(self) -> "tuple[BackendName, ...]":
+        """The backends that the settings name, in the order in which they are asked."""
+        ...
+
+
+class MetricReadings(Protocol):
+    """Values of metrics, and what there is to ask."""
+
+    async def read(self, ask: MetricAsk) -> MetricReport:
+        """One answer. Raises QueryInvalidError for what does not parse or would read too much."""
+        ...
+
+
+class Anomalies(Protocol):
+    """What is abnormal."""
+
+    async def detect(self, ask: AnomalyAsk) -> AnomalyReport:
+        """The anomalies of a metric or a workload. Raises InsufficientDataError."""
         ...
 
 

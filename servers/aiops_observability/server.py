@@ -14,9 +14,11 @@ import anyio
 from fastmcp import FastMCP
 from fastmcp.tools import Tool
 
-from aiops_observability.ports import Alarms, Forecasts
+from aiops_observability.ports import Alarms, Anomalies, Forecasts, MetricReadings
 from aiops_observability.tools.alarms import AlarmTools
+from aiops_observability.tools.anomalies import AnomalyTools
 from aiops_observability.tools.forecasts import ForecastTools
+from aiops_observability.tools.metrics import MetricTools
 from aiops_shared.app import build, log_to_stderr, trace_to
 from aiops_shared.app.ending import end_on_signals
 from aiops_shared.app.recording import Recorder
@@ -55,7 +57,12 @@ class Wiring:
     @cached_property
     def tools(self) -> Sequence[Tool]:
         """Every tool, each given functions that make what it needs."""
-        return [*AlarmTools(self.alarms).tools(), *ForecastTools(self.forecasts).tools()]
+        return [
+            *MetricTools(self.readings).tools(),
+            *AlarmTools(self.alarms).tools(),
+            *AnomalyTools(self.anomalies).tools(),
+            *ForecastTools(self.forecasts).tools(),
+        ]
 
     def alarms(self) -> Alarms:
         """What fires."""
@@ -64,6 +71,19 @@ class Wiring:
 
             self._alarms = make_alarms(self.settings, self.clusters, self.metrics, self.clock)
         return self._alarms
+
+    def readings(self) -> MetricReadings:
+        """Values of metrics."""
+        from aiops_observability.clients.metric_reading import MetricReader
+
+        return MetricReader(self.metrics, self.clock)
+
+    def anomalies(self) -> Anomalies:
+        """What is abnormal."""
+        from aiops_observability.clients.anomaly_reading import AnomalyReader
+        from aiops_observability.clients.anomaly_voices import Voices
+
+        return AnomalyReader(self.metrics, self.clock, Voices(self.clusters).hear)
 
     def forecasts(self) -> Forecasts:
         """What comes."""

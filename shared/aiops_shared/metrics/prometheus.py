@@ -16,7 +16,14 @@ from aiops_shared.metrics.ports import Asked, BackendName, Cost, MetricName, Tar
 from aiops_shared.metrics.prometheus_answers import matrix, samples_read
 from aiops_shared.metrics.prometheus_http import PrometheusApi
 from aiops_shared.metrics.prometheus_inventory import Discovery
-from aiops_shared.metrics.promql import Selector, checked, parsed, selectors, with_label
+from aiops_shared.metrics.promql import (
+    Selector,
+    checked,
+    parsed,
+    require_series,
+    selectors,
+    with_label,
+)
 from aiops_shared.metrics.promql_cost import (
     PROBES,
     estimated,
@@ -70,8 +77,10 @@ class PrometheusMetrics:
         """
         text = self._text(query, window.step_s)
         tree = parsed(text)
+        require_series(tree)
         found = selectors(tree)
-        refuse_unbounded(found, window)
+        if nameless(found) is None:
+            refuse_unbounded(found, window)
         cost = await self._cost(found, window, refuse=True)
         refuse_dear(cost, self._bounds.max_samples, found, window)
         said = await self._api.ask("query_range", [*_asked(text, window), ("stats", "true")], form=True)

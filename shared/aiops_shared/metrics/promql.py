@@ -217,6 +217,18 @@ _WRITERS: dict[type[Any], Callable[[Any, str], str]] = {
 }
 
 
+def require_series(expr: ast.Expr) -> None:
+    """Raises QueryInvalidError for what has no value at a moment: a range, a subquery, a string."""
+    while isinstance(expr, ast.ParenExpr):
+        expr = expr.expr
+    if isinstance(expr, ast.MatrixSelector | ast.SubqueryExpr):
+        raise QueryInvalidError(
+            "query", "gives a range, not a value at each moment", f"wrap it: rate({written(expr)[:200]})"
+        )
+    if isinstance(expr, ast.StringLiteral):
+        raise QueryInvalidError("query", "is a text", 'name a metric: foo{a="b"}')
+
+
 def selectors(expr: ast.Expr) -> tuple[Selector, ...]:
     """Every selector of a tree, in the order in which they stand."""
     return tuple(_found(expr, ()))

@@ -6,9 +6,9 @@
 A value at a moment is of that moment for gauges, and of the step that *ends* there for rates, shares and
 quantiles (Prometheus looks back; a backend that stamps the beginning of a period moves it to its end). The
 step of a rate is at least five minutes.
-`per` are the labels of the answer's series (`namespace` too where none is asked about, `service` beside
-`route` where no service is); a backend gives no others. A target of a whole namespace gives the same series of all pods in it. A driver that has no data for a
-question refuses it by name and says which backends have it.
+`per` are the labels of the answer's series; a backend gives no others but `namespace` where none is asked
+about and `service` beside `route` where no service is. A target of a whole namespace gives the same series
+of all pods in it. A driver that has no data for a question refuses it by name and says which backends do.
 """
 
 from collections.abc import Mapping
