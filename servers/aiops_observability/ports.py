@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from aiops_observability.models.alarms import AlarmAsk, AlarmList
 from aiops_observability.models.anomalies import AnomalyAsk, AnomalyReport
+from aiops_observability.models.comparisons import CompareAsk, WindowComparison
 from aiops_observability.models.forecasts import ForecastAsk, MetricForecast
 from aiops_observability.models.metrics import MetricAsk, MetricReport
 
@@ -56,4 +57,12 @@ class Alarms(Protocol):
 
     async def aclose(self) -> None:
         """Close what it opened."""
+        ...
+
+
+class Comparisons(Protocol):
+    """What differs."""
+
+    async def compare(self, ask: CompareAsk) -> WindowComparison:
+        """Two windows of one service or workload. Raises InvalidInputError, InsufficientDataError."""
         ...

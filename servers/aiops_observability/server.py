@@ -14,9 +14,10 @@ import anyio
 from fastmcp import FastMCP
 from fastmcp.tools import Tool
 
-from aiops_observability.ports import Alarms, Anomalies, Forecasts, MetricReadings
+from aiops_observability.ports import Alarms, Anomalies, Comparisons, Forecasts, MetricReadings
 from aiops_observability.tools.alarms import AlarmTools
 from aiops_observability.tools.anomalies import AnomalyTools
+from aiops_observability.tools.comparisons import ComparisonTools
 from aiops_observability.tools.forecasts import ForecastTools
 from aiops_observability.tools.metrics import MetricTools
 from aiops_shared.app import build, log_to_stderr, trace_to
@@ -62,6 +63,7 @@ class Wiring:
             *AlarmTools(self.alarms).tools(),
             *AnomalyTools(self.anomalies).tools(),
             *ForecastTools(self.forecasts).tools(),
+            *ComparisonTools(self.comparisons).tools(),
         ]
 
     def alarms(self) -> Alarms:
@@ -84,6 +86,12 @@ class Wiring:
         from aiops_observability.clients.anomaly_voices import Voices
 
         return AnomalyReader(self.metrics, self.clock, Voices(self.clusters).hear)
+
+    def comparisons(self) -> Comparisons:
+        """What differs."""
+        from aiops_observability.clients.comparing_windows import WindowComparer
+
+        return WindowComparer(self.metrics, self.clock)
 
     def forecasts(self) -> Forecasts:
         """What comes."""

@@ -145,7 +145,7 @@ def _rate_of(where: str, by: str, *more: str) -> str:
 
 def _requests(target: Target, by: str) -> str:
     by = _routes(target, by)
-    return _served(target, lambda where: _rate_of(where, by))
+    return _served(target, lambda where: _rate_of(where, by, _told(by)))
 
 
 def _routes(target: Target, by: str) -> str:
@@ -154,8 +154,8 @@ def _routes(target: Target, by: str) -> str:
 
 
 def _told(by: str) -> str:
-    """Only series that say the zone: others would add up to one answer for all zones."""
-    return 'zone!=""' if by == "zone" else ""
+    """Only series that say the zone or version: others would add up to one answer for all."""
+    return f'{by}!=""' if by in {"zone", "version"} else ""
 
 
 def _errors(target: Target, by: str) -> str:
@@ -169,6 +169,8 @@ def _errors(target: Target, by: str) -> str:
 
 
 def _latency(target: Target, quantile: float, by: str) -> str:
+    by = _routes(target, by)
+
     def build(where: str) -> str:
         group = f"le, {by}" if by else "le"
         rate = f"rate(http_request_duration_seconds_bucket{_matchers(where, _told(by))}{RATE})"
@@ -269,13 +271,18 @@ _QUERIES: Mapping[str, Callable[[Target], str]] = {
     "cpu_throttled": _throttled,
     "restarts": _gauge("kube_pod_container_status_restarts_total"),
     "requests": partial(_requests, by="route"),
+    "requests_by_zone": partial(_requests, by="zone"),
+    "requests_by_version": partial(_requests, by="version"),
     "requests_total": partial(_requests, by=""),
     "errors": partial(_errors, by=""),
     "errors_by_route": partial(_errors, by="route"),
     "errors_by_zone": partial(_errors, by="zone"),
+    "errors_by_version": partial(_errors, by="version"),
     "latency_p50": partial(_latency, quantile=0.5, by=""),
     "latency_p95": partial(_latency, quantile=0.95, by=""),
     "latency_p99": partial(_latency, quantile=0.99, by=""),
+    "latency_by_route": partial(_latency, quantile=0.99, by="route"),
+    "latency_by_version": partial(_latency, quantile=0.99, by="version"),
     "latency_by_zone": partial(_latency, quantile=0.5, by="zone"),
     "node_cpu": lambda target: f"1 - {_idle(target)}",
     "node_memory": _rest(_available, _installed),

@@ -50,13 +50,22 @@ QUESTIONS: Mapping[str, Question] = {
     ),
     "restarts": Question("Restarts of each pod's containers so far", "count", WORKLOADS, ("pod",)),
     "requests": Question("Requests served", "per second", SERVED, ("route",)),
+    "requests_by_zone": Question("Requests served, by zone", "per second", SERVED, ("zone",)),
+    "requests_by_version": Question("Requests served, by version", "per second", SERVED, ("version",)),
     "requests_total": Question("Requests served, all routes together", "per second", SERVED),
     "errors": Question("Share of requests that failed (5xx)", "ratio", SERVED),
     "errors_by_route": Question("Share of requests that failed (5xx), by route", "ratio", SERVED, ("route",)),
     "errors_by_zone": Question("Share of requests that failed (5xx), by zone", "ratio", SERVED, ("zone",)),
+    "errors_by_version": Question(
+        "Share of requests that failed (5xx), by version", "ratio", SERVED, ("version",)
+    ),
     "latency_p50": Question("Median duration of requests", "seconds", SERVED),
     "latency_p95": Question("95th percentile of durations", "seconds", SERVED),
     "latency_p99": Question("99th percentile of durations", "seconds", SERVED),
+    "latency_by_route": Question("99th percentile of durations, by route", "seconds", SERVED, ("route",)),
+    "latency_by_version": Question(
+        "99th percentile of durations, by version", "seconds", SERVED, ("version",)
+    ),
     "latency_by_zone": Question("Median duration of requests, by zone", "seconds", SERVED, ("zone",)),
     "node_cpu": Question("CPU used as a share of the node", "ratio", NODES, ("node",)),
     "node_memory": Question("Memory used as a share of the node", "ratio", NODES, ("node",)),
