@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aiops_observability.analysis.robust import Array, Flags, Rows, spread
+from aiops_observability.analysis.robust import Array, Rows, spread
 
 DAY_S = 86_400.0
 FRESH_S = 12 * 3600.0  # so far back rows are as measured
@@ -47,12 +47,6 @@ class Sample:
         """Since the life of each row began."""
         return self.at_s - self.born_s
 
-    def where(self, kept: Flags) -> "Sample":
-        """Only some rows."""
-        parts = (self.at_s, self.value, self.load, self.weight, self.segment, self.born_s, self.track)
-        at, value, load, weight, segment, born, track = (part[kept] for part in parts)
-        return Sample(at, value, load, weight, segment, born, track, self.floors)
-
 
 def sampled(tracks: Sequence[Track], load: Array | None, step_s: float) -> Sample:
     """The table of some pods. A pod that falls again and again without a restart gives its floors only."""
@@ -74,7 +68,8 @@ def sampled(tracks: Sequence[Track], load: Array | None, step_s: float) -> Sampl
         nothing = np.zeros(0)
         none = np.zeros(0, dtype=np.int64)
         return Sample(nothing, nothing, nothing, nothing, none, nothing, none)
-    at, value, loads, weight, seg, born_s, which = (np.concatenate(each) for each in zip(*parts, strict=True))
+    joined: list[Array] = [np.concatenate(each) for each in zip(*parts, strict=True)]
+    at, value, loads, weight, seg, born_s, which = joined
     return Sample(at, value, loads, weight, seg.astype(np.int64), born_s, which.astype(np.int64), on_floor)
 
 

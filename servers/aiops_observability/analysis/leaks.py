@@ -36,6 +36,7 @@ RANKS_Z = 3.0
 LOOK_BACK_H = (6, 12, 18, 24)
 URGENT_S = 48 * HOUR_S
 CHANGE_S = 1800.0
+CHANGED_S = 3 * HOUR_S  # of slope, before a change just ahead of it counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,9 @@ def judge(
         return replace(plain, kind=_kind(look, tracks, step_s, began))
     far = reach(look, tracks, step_s, limit)
     held = _held(tracks, step_s, load, began, look)
-    changed = any(0 <= look.onset_s - one <= CHANGE_S for one in changes_s)
-    soon = far.expected_s is not None and far.expected_s < URGENT_S and changed
+    changed = any(-2 * step_s <= look.onset_s - one <= CHANGE_S + 2 * step_s for one in changes_s)
+    shown = float(look.sample.at_s.max()) - look.onset_s >= CHANGED_S
+    soon = far.expected_s is not None and far.expected_s < URGENT_S and changed and shown
     sure = held >= DAY_S or soon
     return replace(
         plain,
@@ -148,6 +150,7 @@ def looked(tracks: Sequence[Track], step_s: float, load: Array | None, began: da
         best = _best(base, onsets)
         robust = huber(base, hinges(sample, onsets[best : best + 1]))
     base = based(sample, began, load=load is not None, season=season, robust=robust)
+    onsets = _finer(sample, onsets, _best(base, onsets))
     best = _best(base, onsets)
     column = hinges(sample, onsets[best : best + 1])[:, 0]
     slope = added(base, column)
@@ -174,6 +177,16 @@ def _onsets(sample: Sample) -> Array:
     lives = np.unique(sample.born_s)[-12:]
     found = np.unique(np.concatenate([[0.0], ages[ages > 0], lives[end - lives >= LEAST_S]]))
     return np.asarray(found)
+
+
+def _finer(sample: Sample, onsets: Array, best: int) -> Array:
+    """The best onset and moments between its neighbours; the start and the lives stay as they are."""
+    if best == 0:
+        return onsets[:1]
+    after = onsets[best + 1] if best + 1 < onsets.size else onsets[best]
+    end = float(sample.at_s.max())
+    between = np.linspace(onsets[best - 1], min(after, end - LEAST_S), 25)
+    return np.asarray(np.unique(np.concatenate([onsets[:1], onsets[best : best + 1], between])))
 
 
 def _best(base: Base, onsets: Array) -> int:
