@@ -14,6 +14,7 @@ from starlette.routing import Mount
 
 from aiops_lab.observatory.alertmanager import alertmanager_app
 from aiops_lab.observatory.faults import Illness, RoomLog, Sick
+from aiops_lab.observatory.prometheus import prometheus_app
 from aiops_lab.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Observatory:
     directory: "Directory"
     now: Callable[[], datetime]
     url: str = ""  # of the server, known once it listens
+    prometheus: str = ""  # of a real Prometheus that answers instead of the lab's own
     ill: dict[str, Illness] = field(default_factory=dict)
     log: RoomLog = field(default_factory=RoomLog)
 
@@ -51,6 +53,7 @@ class Observatory:
 Room = Callable[[Observatory], "ASGIApp"]
 ROOMS: Mapping[str, Room] = {
     "alertmanager": alertmanager_app,
+    "prometheus": prometheus_app,
 }
 
 

@@ -11,6 +11,7 @@ from aiops_lab.promql.values import NAME, Array, Bools, Labels, Moments, Samples
 from aiops_lab.telemetry.signals import SCRAPE_S, Signal, Signals, scrapes
 
 STALE_BITS = np.uint64(0x7FF0000000000002)  # Prometheus model/value: StaleNaN
+COUNTER_PROBES = 12
 STALE = float(np.array([STALE_BITS]).view(np.float64)[0])
 
 
@@ -61,10 +62,19 @@ class SignalStorage:
             yield Samples(labels, moments[there], values[there])
 
     def labels(self, matches: Sequence[Match], since_ms: int, until_ms: int) -> Iterator[Labels]:
-        """Asked of the signals' lives first, so that most need not be computed."""
-        for one in self.select(matches, max(since_ms, until_ms - 7 * 86_400_000), until_ms):
-            if not is_stale(one.values).all():
-                yield one.labels
+        """Which series have a sample in the window."""
+        until_s = min(until_ms / 1000, self.now_s())
+        times_s = scrapes(since_ms / 1000, until_s, self.step_s)
+        for labels, told in self._matching(matches).items() if times_s.size else ():
+            if any(_is_there(one, times_s) for one in told):
+                yield labels
+
+    def metrics(self, since_ms: int, until_ms: int) -> list[str]:
+        """The names that have a sample in the window: one series of each is enough."""
+        until_s = min(until_ms / 1000, self.now_s())
+        times_s = scrapes(since_ms / 1000, until_s, self.step_s)
+        names = sorted(self.signals.names()) if times_s.size else []
+        return [metric for metric in names if any(_is_there(one, times_s) for one in self.signals.of(metric))]
 
     def _matching(self, matches: Sequence[Match]) -> dict[Labels, list[Signal]]:
         found: dict[Labels, list[Signal]] = {}
@@ -114,6 +124,14 @@ def kept(series: Mapping[tuple[str, ...], tuple[Sequence[float], Sequence[float]
 def is_stale(values: Array) -> Bools:
     """Which samples say that a series ended."""
     return np.asarray(np.ascontiguousarray(values).view(np.uint64) == STALE_BITS)
+
+
+def _is_there(signal: Signal, times_s: Array) -> bool:
+    """Whether a signal has a value at one of many moments; counters, dear and without gaps, at some."""
+    if signal.kind == "counter":
+        times_s = times_s[:: max(1, len(times_s) // COUNTER_PROBES)]
+    alive = times_s[(times_s >= signal.since_s) & (times_s <= signal.until_s)]
+    return bool(alive.size) and not np.isnan(signal.read(alive)).all()
 
 
 def _joined(told: list[Array]) -> Array:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from aiops_lab.telemetry.alarms import Alarms
 from aiops_lab.telemetry.alerts import Alerts
 from aiops_lab.telemetry.log_groups import LogGroups
+from aiops_lab.telemetry.rules import Rules
 from aiops_lab.telemetry.signals import Signals
 from aiops_lab.telemetry.spans import Traces
 from aiops_lab.telemetry.workloads import Profile
@@ -26,6 +27,7 @@ class Telemetry:
     t0_s: float = 0.0
     signals: Signals = field(default_factory=Signals)
     profiles: list[Profile] = field(default_factory=list)
+    rules: Rules = field(default_factory=Rules)
     cloud: Signals = field(default_factory=Signals)
     alarms: Alarms = field(default_factory=Alarms)
     alerts: Alerts = field(default_factory=Alerts)

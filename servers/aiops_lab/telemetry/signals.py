@@ -141,9 +141,11 @@ def counted(rate: Values, since_s: float, step_s: int = SCRAPE_S) -> Values:
 
     def total_at_day(day: int) -> float:
         last = max(one for one in list(sums) if one <= day)
-        for each in range(last, day):
-            moments = since_s + each * day_s + np.arange(0, day_s, step_s, dtype=np.float64)
-            sums[each + 1] = sums[each] + float(np.sum(rate(moments)) * step_s)
+        if last < day:
+            moments = since_s + np.arange(last * day_s, day * day_s, step_s, dtype=np.float64)
+            daily = rate(moments).reshape(day - last, -1).sum(axis=1) * step_s
+            for place, total in enumerate(sums[last] + np.cumsum(daily)):
+                sums[last + place + 1] = float(total)
         return sums[day]
 
     def values(times_s: Array) -> Array:
