@@ -145,6 +145,9 @@ class MetricsSettings(BaseSettings):
     datadog_key_file: Path | None = Field(
         default=None, description="File with the API key and, on its second line, the application key."
     )
+    prices_file: Path | None = Field(
+        default=None, description="YAML with what backends cost you, for comparisons (docs/telemetry.md)."
+    )
     timeout_s: float = Field(default=20.0, gt=0, le=45, description="Deadline of one metrics request.")
     max_samples: int = Field(
         default=5_000_000, ge=1000, description="A query that would read more samples is refused."
@@ -165,6 +168,11 @@ class LogsSettings(BaseSettings):
     )
     max_scan_bytes: int = Field(
         default=10 * 1024**3, ge=1024, description="A log query that would scan more is refused."
+    )
+    scan_price_per_gb: float | None = Field(
+        default=None,
+        ge=0,
+        description="What a GB scanned by Logs Insights costs you, for estimates; empty: bytes only.",
     )
 
 

@@ -104,6 +104,7 @@ class Signing:
     """SigV4 with the credentials that AWS is reached with for this cluster."""
 
     eks: EksCluster
+    service: str = SERVICE
 
     async def headers(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str]
@@ -121,7 +122,7 @@ class Signing:
                 raise NoCredentialsError
             kept = {name: value for name, value in headers.items() if name == "content-type"}
             request = AWSRequest(method=method, url=url, data=body, headers=kept)
-            SigV4Auth(credentials.get_frozen_credentials(), SERVICE, target.region).add_auth(request)
+            SigV4Auth(credentials.get_frozen_credentials(), self.service, target.region).add_auth(request)
             return {name: value for name, value in request.headers.items() if name not in kept}
 
         return await aws.run(f"AWS credentials of {target}", act)
