@@ -7,6 +7,7 @@ from aiops_observability.models.anomalies import AnomalyAsk, AnomalyReport
 from aiops_observability.models.comparisons import CompareAsk, WindowComparison
 from aiops_observability.models.forecasts import ForecastAsk, MetricForecast
 from aiops_observability.models.metrics import MetricAsk, MetricReport
+from aiops_observability.models.telemetry import ConfigAsk, TelemetryConfig
 
 if TYPE_CHECKING:
     from aiops_shared.metrics.ports import BackendName, MetricsBackend
@@ -65,4 +66,12 @@ class Comparisons(Protocol):
 
     async def compare(self, ask: CompareAsk) -> WindowComparison:
         """Two windows of one service or workload. Raises InvalidInputError, InsufficientDataError."""
+        ...
+
+
+class TelemetryConfigs(Protocol):
+    """Collector configurations."""
+
+    async def generate(self, ask: ConfigAsk) -> TelemetryConfig:
+        """The same telemetry to another backend. Raises InvalidInputError."""
         ...

@@ -14,12 +14,20 @@ import anyio
 from fastmcp import FastMCP
 from fastmcp.tools import Tool
 
-from aiops_observability.ports import Alarms, Anomalies, Comparisons, Forecasts, MetricReadings
+from aiops_observability.ports import (
+    Alarms,
+    Anomalies,
+    Comparisons,
+    Forecasts,
+    MetricReadings,
+    TelemetryConfigs,
+)
 from aiops_observability.tools.alarms import AlarmTools
 from aiops_observability.tools.anomalies import AnomalyTools
 from aiops_observability.tools.comparisons import ComparisonTools
 from aiops_observability.tools.forecasts import ForecastTools
 from aiops_observability.tools.metrics import MetricTools
+from aiops_observability.tools.telemetry import TelemetryTools
 from aiops_shared.app import build, log_to_stderr, trace_to
 from aiops_shared.app.ending import end_on_signals
 from aiops_shared.app.recording import Recorder
@@ -64,6 +72,7 @@ class Wiring:
             *AnomalyTools(self.anomalies).tools(),
             *ForecastTools(self.forecasts).tools(),
             *ComparisonTools(self.comparisons).tools(),
+            *TelemetryTools(self.configs).tools(),
         ]
 
     def alarms(self) -> Alarms:
@@ -86,6 +95,12 @@ class Wiring:
         from aiops_observability.clients.anomaly_voices import Voices
 
         return AnomalyReader(self.metrics, self.clock, Voices(self.clusters).hear)
+
+    def configs(self) -> TelemetryConfigs:
+        """Collector configurations."""
+        from aiops_observability.clients.telemetry_config import ConfigGenerator
+
+        return ConfigGenerator(self.metrics, self.clock, self.settings.metrics.prices_file)
 
     def comparisons(self) -> Comparisons:
         """What differs."""

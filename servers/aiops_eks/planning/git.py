@@ -11,7 +11,6 @@ from typing import Any, Literal, Protocol
 
 from aiops_eks.diagnosis.scanning.patching import written
 from aiops_eks.diagnosis.scanning.placing import Document, sheet
-from aiops_eks.diagnosis.scanning.yaml_words import same_value
 from aiops_eks.planning.drafts import Around, Draft, Obj, at, name_of
 from aiops_eks.planning.manifests import overlaid
 from aiops_eks.planning.wording import pair
@@ -19,6 +18,7 @@ from aiops_shared.errors import InvalidInputError
 from aiops_shared.guardrails.models import FieldChange, GateCheck, ObjectRef, Step
 from aiops_shared.guardrails.redacting import redact
 from aiops_shared.kube.manifests import dump_manifests, load_manifests
+from aiops_shared.kube.yaml_words import same_value
 from aiops_shared.results import Frozen
 
 API_VERSION, KIND = "git.aiops/v1", "Commit"

@@ -127,6 +127,6 @@ def overall(verdicts: Sequence[Verdict]) -> Verdict:
     """The sum of all: one that is worse makes it worse."""
     for word in ("worse", "better"):
         if word in verdicts:
-            return word  # type: ignore[return-value]  # of the two literals above
+            return word
     told = [word for word in verdicts if word in {"same", "more", "less"}]
     return "same" if told else "unclear"

@@ -12,12 +12,12 @@ import yaml
 
 from aiops_eks.diagnosis.scanning.placing import Document, Sheet
 from aiops_eks.diagnosis.scanning.scan import copied
-from aiops_eks.diagnosis.scanning.splicing import CannotSpliceError, spliced
 from aiops_eks.diagnosis.scanning.subjects import Obj
-from aiops_eks.diagnosis.scanning.yaml_words import same_value
 from aiops_shared.errors import InvalidInputError
 from aiops_shared.guardrails.redacting import redact_tree
 from aiops_shared.kube.manifests import dump_manifests, load_manifests
+from aiops_shared.kube.yaml_splicing import CannotSpliceError, spliced
+from aiops_shared.kube.yaml_words import same_value
 
 MOST_CHARS = 24_000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

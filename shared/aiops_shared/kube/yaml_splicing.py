@@ -1,9 +1,9 @@
 """Writes changed values into a YAML text so that every line that did not change stays byte for byte.
 
-Called by `patching.py`. A round trip through a YAML writer, ruamel's too, moves indentation, quotes and long
-lines that nobody touched; so the difference of two objects is written at the places that the parser's nodes
-name. The caller parses the result again and compares: what this module cannot write (`CannotSpliceError`),
-or wrote wrongly, is written anew as a whole, which is said.
+Called by the scan's patches and by collector configurations. A round trip through a YAML writer, ruamel's
+too, moves indentation, quotes and long lines that nobody touched; so the difference of two objects is written
+at the places that the parser's nodes name. The caller parses the result again and compares: what this module
+cannot write (`CannotSpliceError`), or wrote wrongly, is written anew as a whole, which is said.
 """
 
 import json
@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from aiops_eks.diagnosis.scanning.yaml_words import block, flow, quote_of, same_value
 from aiops_shared.kube.manifests import MERGE, Obj
+from aiops_shared.kube.yaml_words import block, flow, quote_of, same_value
 
 _ALIAS = re.compile(r"['\"]?[ \t]*:[ \t]+\*[^\s,\[\]{}]+")
 _LIST = re.compile(r"^( *)[^\s#-][^\n]*:[ \t]*(?:#[^\n]*)?\r?\n( *)- ", re.MULTILINE)
