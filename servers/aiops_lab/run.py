@@ -257,7 +257,7 @@ class Lab:
         seen = self._closing.enter_context(listen(self._host, self._ports.observatory))
         self.kube_url = self._url("https", port_of(kube))
         self.url = self._url("http", port_of(control))
-        self.observatory.url = self._url("http", port_of(seen))
+        self.observatory.url = self.account.observatory_url = self._url("http", port_of(seen))
         self.account.endpoint, self.account.ca_pem = self.kube_url, self.ca_path.read_bytes()
         sts_host = urlsplit(self.aws_url).netloc
         self._authenticator = LabAuthenticator(

@@ -188,6 +188,7 @@ class Account:
     cluster: str = CLUSTER
     endpoint: str = ""
     ca_pem: bytes = b""
+    observatory_url: str = ""  # of the telemetry backends, known once they listen
     tags: dict[str, str] = field(default_factory=lambda: {"env": "prod", "owner": "platform"})
     logging: tuple[str, ...] = ("api", "audit", "authenticator")
     created_days_ago: int = 120

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_LOG = 10_000
-SIGNED_AS = {"monitoring": "cloudwatch"}  # services whose signing name is not botocore's name
+SIGNED_AS = {"monitoring": "cloudwatch", "aps": "amp"}  # services whose signing name is not botocore's name
 
 
 @dataclass(frozen=True, slots=True)

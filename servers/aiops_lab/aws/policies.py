@@ -10,13 +10,14 @@ from aiops_lab.roles import may
 # How each service names a refusal (its model's errors, EC2's "Error codes"); the others say AccessDenied.
 _CODES = {
     "ec2": "UnauthorizedOperation",
-    **dict.fromkeys(("cloudtrail", "eks", "logs", "ssm"), "AccessDeniedException"),
+    **dict.fromkeys(("amp", "cloudtrail", "eks", "logs", "ssm"), "AccessDeniedException"),
 }
+_PREFIXES = {"amp": "aps"}  # IAM's name of a service, where it is not botocore's
 
 
 def require(caller: AccessKey, service: str, operation: str, region: str) -> None:
     """Raises AwsError in the service's words where no policy of the caller allows the action."""
-    if may(caller.principal.groups, f"{service}:{operation}"):
+    if may(caller.principal.groups, f"{_PREFIXES.get(service, service)}:{operation}"):
         return
     code = _CODES.get(service, "AccessDenied")
     raise AwsFault(service, operation, code=code).error(caller.caller_arn, operation, region)

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from aiops_lab.observatory.alertmanager import alertmanager_app
+from aiops_lab.observatory.amp import amp_app
 from aiops_lab.observatory.faults import Illness, RoomLog, Sick
 from aiops_lab.observatory.prometheus import prometheus_app
 from aiops_lab.telemetry import Telemetry
@@ -53,6 +54,7 @@ class Observatory:
 Room = Callable[[Observatory], "ASGIApp"]
 ROOMS: Mapping[str, Room] = {
     "alertmanager": alertmanager_app,
+    "amp": amp_app,
     "prometheus": prometheus_app,
 }
 

@@ -221,7 +221,7 @@ async def _forwarded(url: str, request: Request) -> Response:
         answer = await client.request(
             request.method,
             target,
-            params=httpx.QueryParams(request.query_params.multi_items()),
+            params=str(request.query_params),
             content=await request.body(),
             headers=headers,
         )
