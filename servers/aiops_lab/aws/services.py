@@ -7,15 +7,18 @@ Called by `aiops_lab.run`. A room is a module with `<room>_operations(account)` 
 from aiops_lab.aws.access import access_operations
 from aiops_lab.aws.account import Account
 from aiops_lab.aws.addon_changes import addon_change_operations
+from aiops_lab.aws.amp import amp_operations
 from aiops_lab.aws.cloudtrail import cloudtrail_operations, recorded
 from aiops_lab.aws.cloudwatch.alarms import alarm_operations
 from aiops_lab.aws.cloudwatch.data import data_operations
 from aiops_lab.aws.cloudwatch.histories import history_operations
+from aiops_lab.aws.devopsguru import devopsguru_operations
 from aiops_lab.aws.ec2 import ec2_operations
 from aiops_lab.aws.ec2_instances import ec2_instance_operations
 from aiops_lab.aws.eks import eks_operations
 from aiops_lab.aws.eks_addons import eks_addon_operations
 from aiops_lab.aws.eks_lifecycle import eks_lifecycle_operations
+from aiops_lab.aws.guardduty import guardduty_operations
 from aiops_lab.aws.iam import iam_operations
 from aiops_lab.aws.logs import logs_operations
 from aiops_lab.aws.overlay import Operations
@@ -37,6 +40,9 @@ def operations(account: Account, directory: Directory) -> Operations:
         **ssm_operations(account),
         **ec2_instance_operations(account),
         **iam_operations(account),
+        **amp_operations(account),
+        **devopsguru_operations(account),
+        **guardduty_operations(account),
         **logs_operations(account),
         **cloudtrail_operations(account),
         **data_operations(account),
