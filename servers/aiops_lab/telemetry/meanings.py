@@ -13,6 +13,7 @@ HELP = {
     "kube_pod_container_status_last_terminated_reason": "Why a container ended the last time.",
     "kube_pod_container_status_ready": "Whether a container is ready.",
     "kube_pod_info": "Where a pod runs and who made it.",
+    "kube_pod_container_info": "The image of a container.",
     "kube_pod_owner": "The controller of a pod.",
     "kube_pod_labels": "The labels of a pod.",
     "kube_pod_status_phase": "The phase of a pod, one series for each.",

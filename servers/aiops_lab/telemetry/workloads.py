@@ -174,6 +174,7 @@ def pod_state(pod: PodFacts, phase: str = "Running") -> list[Signal]:
     info = {"created_by_kind": pod.owner_kind, "created_by_name": pod.owner_name}
     return [
         pod.pod_signal("kube_pod_info", 1.0, **info),
+        *((pod.signal("kube_pod_container_info", 1.0, image=pod.image),) if pod.image else ()),
         pod.pod_signal("kube_pod_owner", 1.0, **owner),
         pod.pod_signal("kube_pod_labels", 1.0, **labels),
         *(pod.pod_signal("kube_pod_status_phase", float(each == phase), phase=each) for each in PHASES),

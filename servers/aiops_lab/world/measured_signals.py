@@ -54,7 +54,7 @@ class MeasuredSignals:
             "kube_deployment_spec_replicas": lambda: self._deployments("replicas"),
             "kube_deployment_status_replicas_available": lambda: self._deployments("available"),
         }
-        for name in ("kube_pod_info", "kube_pod_owner", "kube_pod_labels"):
+        for name in ("kube_pod_info", "kube_pod_container_info", "kube_pod_owner", "kube_pod_labels"):
             self._makes[name] = self._still(name)
         for what in ("limits", "requests"):
             self._makes[f"kube_pod_container_resource_{what}"] = self._still(

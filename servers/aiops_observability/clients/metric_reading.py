@@ -31,7 +31,7 @@ from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, InvalidInputError
 from aiops_shared.metrics.ports import MetricsBackend, Target
 from aiops_shared.metrics.promql_cost import nice_step
-from aiops_shared.metrics.questions import targeted
+from aiops_shared.metrics.questions import QUESTIONS, targeted
 from aiops_shared.metrics.series import MetricAnswer, Window
 from aiops_shared.params import since_to_datetime
 from aiops_shared.results import Evidence
@@ -130,7 +130,8 @@ async def _asked(backend: MetricsBackend, ask: MetricAsk, window: Window) -> Met
 
 
 def _report(ask: MetricAsk, answer: MetricAnswer, said: list[str]) -> MetricReport:
-    rows = known(answer.series)
+    lowest = bool(ask.what) and QUESTIONS[ask.what].low_is_worse
+    rows = known(answer.series, lowest=lowest)
     window = rows[0].series.window
     warnings = [*said, *answer.warnings]
     common = shared_labels([one.series for one in rows])
@@ -142,7 +143,7 @@ def _report(ask: MetricAsk, answer: MetricAnswer, said: list[str]) -> MetricRepo
     tables = drawn(rows, full=ask.full, room_bytes=max(0, room) + (WEEK_BYTES if weekly else 0))
     times = [window.times_s()[~np.isnan(one.series.values)] for one in rows]
     return MetricReport(
-        summary=_said(ask, answer, rows, common)[:400],
+        summary=_said(ask, answer, rows, common, "lowest" if lowest else "largest")[:400],
         source=answer.source,
         unit=answer.unit,
         step_s=window.step_s,
@@ -166,7 +167,7 @@ def _read(answer: MetricAnswer, window: Window) -> str:
     )
 
 
-def _said(ask: MetricAsk, answer: MetricAnswer, rows: list[Known], common: dict[str, str]) -> str:
+def _said(ask: MetricAsk, answer: MetricAnswer, rows: list[Known], common: dict[str, str], order: str) -> str:
     what = ask.what or "query"
     where = "/".join(part for part in (ask.namespace, ask.name) if part)
     top = rows[0]
@@ -175,7 +176,7 @@ def _said(ask: MetricAsk, answer: MetricAnswer, rows: list[Known], common: dict[
     count = f"{len(rows)} series" if len(rows) > 1 else "1 series"
     numbers = top.numbers
     text = (
-        f"{what}{f' of {where}' if where else ''}: {count}; {'largest' if name else 'it'}{name}: mean"
+        f"{what}{f' of {where}' if where else ''}: {count}; {order if name else 'it'}{name}: mean"
         f" {human(numbers.mean, answer.unit)}, p95 {human(numbers.p95, answer.unit)},"
         f" max {human(numbers.high, answer.unit)}, last {human(numbers.last, answer.unit)},"
         f" slope {human(numbers.slope_h, answer.unit)} per hour"

@@ -17,7 +17,7 @@ from aiops_shared.results import Cell, Table
 
 STATISTICS = ("points", "missing %", "min", "mean", "p50", "p95", "p99", "max", "last", "slope/h")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-BYTES, FULL_BYTES = 2600, 20_000  # of both tables: about 1,100 and 9,000 tokens of mostly numbers
+BYTES, FULL_BYTES = 2100, 20_000  # of both tables: about 1,100 and 9,000 tokens of mostly numbers
 ROWS, FULL_ROWS = 20, 200
 SHAPES = ((24, 4), (16, 3), (12, 2), (12, 1), (6, 1))  # points and series drawn
 FULL_SHAPES = ((96, 8), (60, 6), (48, 4), (24, 4))
@@ -42,14 +42,18 @@ class Drawn:
     shown: int
 
 
-def known(series: Sequence[Series]) -> list[Known]:
-    """The series that have values, the largest first."""
+def known(series: Sequence[Series], *, lowest: bool = False) -> list[Known]:
+    """The series that have values: the largest by their 95th percentile first, or the lowest."""
     found = []
     for one in series:
         numbers = summarised(one.window.times_s(), one.values)
         if numbers is not None:
             found.append(Known(one, numbers))
-    return sorted(found, key=lambda one: (-abs(one.numbers.mean), sorted(one.series.labels.items())))
+    return sorted(found, key=lambda one: (_place(one.numbers, lowest), sorted(one.series.labels.items())))
+
+
+def _place(numbers: Summary, lowest: bool) -> float:
+    return numbers.low if lowest else -max(numbers.p95, -numbers.low)
 
 
 def drawn(rows: Sequence[Known], *, full: bool, room_bytes: int = 0) -> Drawn:

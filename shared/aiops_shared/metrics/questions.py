@@ -21,12 +21,16 @@ from aiops_shared.metrics.ports import Target
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One named question. `kinds`: what it may be asked about; `per`: the labels of its series."""
+    """One named question. `kinds`: what it may be asked about; `per`: the labels of its series.
+
+    `low_is_worse`: of several series the lowest is told first.
+    """
 
     says: str
     unit: str
     kinds: tuple[str, ...]
     per: tuple[str, ...] = ()
+    low_is_worse: bool = False
 
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Pod", "Namespace")
@@ -69,7 +73,9 @@ QUESTIONS: Mapping[str, Question] = {
     "latency_by_zone": Question("Median duration of requests, by zone", "seconds", SERVED, ("zone",)),
     "node_cpu": Question("CPU used as a share of the node", "ratio", NODES, ("node",)),
     "node_memory": Question("Memory used as a share of the node", "ratio", NODES, ("node",)),
-    "node_disk_available": Question("Free bytes of the node's filesystem", "bytes", NODES, ("node",)),
+    "node_disk_available": Question(
+        "Free bytes of the node's filesystem", "bytes", NODES, ("node",), low_is_worse=True
+    ),
     "node_disk_used": Question("Disk used as a share", "ratio", NODES, ("node",)),
     "node_pressure": Question(
         "Conditions of pressure: 1 where one holds", "count", NODES, ("node", "condition")
