@@ -49,9 +49,9 @@ def surge(names: Names) -> Surge:
     rng = Random(f"surge/{names.seed}")
     scale = rng.choice((0.5, 1.0, 2.0))
     return Surge(
-        names.others[0],
+        names.api,
         weekday=rng.randrange(5),
-        hour=rng.randrange(7, 12),
+        hour=rng.randrange(9, 12),
         busy=400 * scale,
         quiet=200 * scale,
         weekend=150 * scale,

@@ -80,8 +80,9 @@ class ForecastReader:
 
 def _whole_hours(times_s: np.ndarray, values: np.ndarray, end: datetime) -> Hourly:
     """Hourly means up to the last whole hour, without the unmeasured hours before the first value."""
-    inside = times_s < end.timestamp() // HOUR_S * HOUR_S
-    found = hourly(times_s[inside], values[inside])
+    begins_s = times_s - STEP_S  # a rate is of the step that ends at its moment (questions.py)
+    inside = begins_s < end.timestamp() // HOUR_S * HOUR_S
+    found = hourly(begins_s[inside], values[inside])
     seen = np.flatnonzero(~np.isnan(found.values))
     first = int(seen[0]) if seen.size else 0
     return Hourly(found.first_s + first * HOUR_S, found.values[first:])
