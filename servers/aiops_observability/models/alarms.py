@@ -70,8 +70,10 @@ class Alarm:
 
     @property
     def key(self) -> str:
-        """The same for the same alert of the same thing when it fires again."""
-        return "\x1f".join((self.where.cluster, *self.fingerprint))
+        """The same for the same alarm when it fires again: by its name, or by all its labels."""
+        named = self.labels if self.source == "alertmanager" else {}
+        pairs = (f"{name}={value}" for name, value in sorted(named.items()))
+        return "\x1f".join((self.source, self.where.cluster, self.name, self.where.said, *pairs))
 
 
 class AlarmAsk(Frozen):
