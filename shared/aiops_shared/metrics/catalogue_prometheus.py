@@ -223,6 +223,27 @@ def _pressure(target: Target) -> str:
     return f"max by (node, condition) (kube_node_status_condition{rows})"
 
 
+def _cluster_cpu(target: Target) -> str:
+    idle = f'sum by (node) (rate(node_cpu_seconds_total{{mode="idle"}}{RATE}))'
+    cores = 'count by (node) (node_cpu_seconds_total{mode="idle"})'
+    return f"1 - sum({_pooled(idle, target)}) / sum({_pooled(cores, target)})"
+
+
+def _cluster_memory(target: Target) -> str:
+    free = "sum by (node) (node_memory_MemAvailable_bytes)"
+    every = "sum by (node) (node_memory_MemTotal_bytes)"
+    return f"1 - sum({_pooled(free, target)}) / sum({_pooled(every, target)})"
+
+
+def _pooled(by_node: str, target: Target) -> str:
+    """Only the nodes of a pool: Karpenter's label, or that of an EKS node group."""
+    if target.kind != "NodePool":
+        return by_node
+    labels = ("label_karpenter_sh_nodepool", "label_eks_amazonaws_com_nodegroup")
+    pools = " or ".join(f"kube_node_labels{{{_equal(label, target.name)}}}" for label in labels)
+    return f"{by_node} and on (node) ({pools})"
+
+
 def _autoscaler(what: str) -> Callable[[Target], str]:
     def build(target: Target) -> str:
         rows = _matchers(
@@ -289,8 +310,10 @@ _QUERIES: Mapping[str, Callable[[Target], str]] = {
     "node_disk_available": _free,
     "node_disk_used": _rest(_free, _size),
     "node_pressure": _pressure,
-    "cluster_cpu": lambda _: f'1 - avg(rate(node_cpu_seconds_total{{mode="idle"}}{RATE}))',
-    "cluster_memory": lambda _: "1 - sum(node_memory_MemAvailable_bytes) / sum(node_memory_MemTotal_bytes)",
+    "cluster_cpu": _cluster_cpu,
+    "cluster_memory": _cluster_memory,
+    "nodepool_cpu": _cluster_cpu,
+    "nodepool_memory": _cluster_memory,
     "addresses_assigned": _node("sum", "awscni_assigned_ip_addresses"),
     "addresses_total": _node("sum", "awscni_total_ip_addresses"),
     "address_errors": _node("sum", "awscni_ipamd_error_count", rate=True),

@@ -36,6 +36,7 @@ class Question:
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Pod", "Namespace")
 SERVED = ("Service", *WORKLOADS)
 NODES = ("Node", "Cluster")
+NO_NAMESPACE = frozenset({"Node", "NodePool", "Cluster", "Database"})
 
 QUESTIONS: Mapping[str, Question] = {
     "memory": Question("Working set of each pod", "bytes", WORKLOADS, ("pod",)),
@@ -82,6 +83,8 @@ QUESTIONS: Mapping[str, Question] = {
     ),
     "cluster_cpu": Question("CPU used as a share of all nodes", "ratio", ("Cluster",)),
     "cluster_memory": Question("Memory used as a share of all nodes", "ratio", ("Cluster",)),
+    "nodepool_cpu": Question("CPU used as a share of a pool's nodes", "ratio", ("NodePool",)),
+    "nodepool_memory": Question("Memory used as a share of a pool's nodes", "ratio", ("NodePool",)),
     "addresses_assigned": Question("Addresses that the CNI gave to pods", "count", NODES, ("node",)),
     "addresses_total": Question("Addresses that the CNI holds", "count", NODES, ("node",)),
     "address_errors": Question("Failed calls of the CNI's address manager", "per second", NODES, ("node",)),
@@ -120,6 +123,7 @@ _KINDS = (
     "Namespace",
     "Service",
     "Node",
+    "NodePool",  # Karpenter's, or an EKS node group
     "Cluster",
     "Database",
 )
@@ -138,9 +142,11 @@ def targeted(question: str, target: Target) -> tuple[Question, Target]:
         hint = f"nearest: {', '.join(near)}" if near else "query_metrics(show=questions) lists them"
         raise QueryInvalidError("what", f"{question[:60]!r} is no named question", hint)
     kind = kind_of(target.kind) if target.kind else _meant(known, target)
+    if kind == "NodePool" and not target.name:
+        raise InvalidInputError("name", "names the pool", "name=default")
     if kind == "Namespace" and target.name:
         target = replace(target, namespace=target.name, name="")
-    if kind in {"Node", "Cluster", "Database"}:
+    if kind in NO_NAMESPACE:
         target = replace(target, namespace="")
     everywhere = kind in {"Cluster", "Namespace"} and {"Namespace", "Service"} & set(known.kinds)
     if kind not in known.kinds and not everywhere:
@@ -153,7 +159,7 @@ def targeted(question: str, target: Target) -> tuple[Question, Target]:
 def _meant(known: Question, target: Target) -> str:
     if target.name:
         return known.kinds[0]
-    if target.namespace and known.kinds[0] not in {"Node", "Cluster", "Database"}:
+    if target.namespace and known.kinds[0] not in NO_NAMESPACE:
         return "Namespace"
     return "Cluster" if "Cluster" in known.kinds or known.kinds[0] != "Node" else known.kinds[0]
 
