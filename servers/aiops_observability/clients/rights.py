@@ -20,24 +20,48 @@ EVERY = (
     *("get_service_health", "list_alarms", "query_logs", "query_metrics"),
 )
 
+METRICS = ("compare_windows", "detect_anomalies", "forecast_metric", "query_metrics")
+
 # Action -> role, tools. One line each.
 AWS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
     ("eks:ListClusters", Role.READ, EVERY),
     ("eks:DescribeCluster", Role.READ, EVERY),
+    ("aps:DescribeAnomalyDetector", Role.READ, ("detect_anomalies",)),
+    ("aps:DescribeWorkspace", Role.READ, METRICS),
+    ("aps:GetLabels", Role.READ, ("query_metrics",)),
+    ("aps:GetMetricMetadata", Role.READ, ("query_metrics",)),
+    ("aps:ListAlerts", Role.READ, ("query_metrics",)),
+    ("aps:ListAnomalyDetectors", Role.READ, ("detect_anomalies",)),
+    ("aps:ListRules", Role.READ, ("query_metrics",)),
+    ("aps:QueryMetrics", Role.READ, METRICS),
     ("cloudwatch:DescribeAlarmHistory", Role.READ, ("list_alarms",)),
     ("cloudwatch:DescribeAlarms", Role.READ, ("list_alarms",)),
     ("cloudwatch:DescribeAnomalyDetectors", Role.READ, ("detect_anomalies",)),
+    ("cloudwatch:GetMetricData", Role.READ, ("analyze_logs", "query_logs")),
     ("devops-guru:DescribeInsight", Role.READ, ("detect_anomalies",)),
     ("devops-guru:ListAnomaliesForInsight", Role.READ, ("detect_anomalies",)),
     ("devops-guru:ListInsights", Role.READ, ("detect_anomalies",)),
     ("guardduty:GetFindings", Role.READ, ("list_alarms",)),
     ("guardduty:ListDetectors", Role.READ, ("list_alarms",)),
     ("guardduty:ListFindings", Role.READ, ("list_alarms",)),
+    ("logs:DescribeLogGroups", Role.READ, ("analyze_logs", "query_logs")),
+    ("logs:FilterLogEvents", Role.SENSITIVE, ("analyze_logs", "query_logs")),
+    ("logs:GetQueryResults", Role.SENSITIVE, ("analyze_logs", "query_logs")),
+    ("logs:StartQuery", Role.SENSITIVE, ("analyze_logs", "query_logs")),
+    ("logs:StopQuery", Role.SENSITIVE, ("analyze_logs", "query_logs")),
+    ("xray:BatchGetTraces", Role.SENSITIVE, ("analyze_traces",)),
+    ("xray:GetServiceGraph", Role.READ, ("analyze_traces", "get_service_health")),
+    ("xray:GetTraceSummaries", Role.SENSITIVE, ("analyze_traces",)),
 )
 
 # API group, resource, verbs, role, tools. One line each.
 KUBE: tuple[tuple[str, str, tuple[str, ...], Role, tuple[str, ...]], ...] = (
     ("", "pods", ("list",), Role.READ, ("list_alarms",)),
+    ("", "pods", ("get", "list"), Role.SENSITIVE, ("analyze_logs", "query_logs")),
+    ("", "pods/log", ("get",), Role.SENSITIVE, ("analyze_logs", "query_logs")),
+    ("apps", "daemonsets", ("get",), Role.SENSITIVE, ("analyze_logs", "query_logs")),
+    ("apps", "deployments", ("get",), Role.SENSITIVE, ("analyze_logs", "query_logs")),
+    ("apps", "statefulsets", ("get",), Role.SENSITIVE, ("analyze_logs", "query_logs")),
 )
 
 

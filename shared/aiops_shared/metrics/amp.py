@@ -19,7 +19,7 @@ from aiops_shared.settings import MetricsSettings
 
 SERVICE = "aps"
 RIGHTS = (
-    "grant aps:QueryMetrics, aps:GetSeries, aps:GetLabels and aps:GetMetricMetadata on the workspace"
+    "grant aps:QueryMetrics, aps:GetLabels and aps:GetMetricMetadata on the workspace"
     " (for rules and alerts: aps:ListRules, aps:ListAlerts)"
 )
 MOST_DETECTORS = 50
