@@ -11,16 +11,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from aiops_lab.aws.account import Account
+from aiops_lab.aws.log_metrics import NAMESPACE as LOGS
+from aiops_lab.aws.log_metrics import log_metrics
 from aiops_lab.aws.vpc import Vpc
 from aiops_lab.telemetry import Telemetry
-from aiops_lab.telemetry.derived import Distribution, Gauge, Growth, Share, Stream, distribution
+from aiops_lab.telemetry.derived import Distribution, Gauge, Growth, Less, Share, Stream, distribution
 from aiops_lab.telemetry.signals import Signal, Signals
 
 Dimensions = tuple[tuple[str, str], ...]
 Key = tuple[str, str, Dimensions]
 INSIGHTS, BALANCER, CONTROL = "ContainerInsights", "AWS/ApplicationELB", "AWS/EKS"
 CNI, FLOWS = "Kubernetes", "AWS/NetworkFlowMonitor"
-DERIVED = frozenset({INSIGHTS, BALANCER, CONTROL, CNI, FLOWS})
 PERCENT, COUNT, BYTES, SECONDS, NONE = "Percent", "Count", "Bytes", "Seconds", "None"
 _HASH = re.compile(r"-[a-z0-9]{5,10}$")
 
@@ -45,8 +46,9 @@ class CloudMetric:
 class Book:
     """Every metric that the account has, by key."""
 
-    def __init__(self, cluster: str, instances: Mapping[str, str]) -> None:
+    def __init__(self, cluster: str, instances: Mapping[str, str], only: str | None = None) -> None:
         self.cluster, self.instances = cluster, instances  # instances: node -> EC2's id
+        self._only = only
         self.by_key: dict[Key, CloudMetric] = {}
 
     def add(
@@ -61,17 +63,24 @@ class Book:
             else:
                 one.streams.append(what)
 
+    def wants(self, name: str, *needed_by: str) -> bool:
+        """Whether a metric is asked for, or one that is made of it."""
+        return self._only is None or self._only == name or self._only in needed_by
+
     def find(self, namespace: str, name: str, dimensions: Dimensions) -> CloudMetric | None:
         """The metric with exactly these dimensions, as CloudWatch finds it."""
         return self.by_key.get((namespace, name, tuple(sorted(dimensions))))
 
 
-def book_of(account: Account) -> Book:
-    """The metrics of the account now."""
+def book_of(account: Account, namespace: str | None = None, metric: str | None = None) -> Book:
+    """The metrics of the account now; only those of a namespace, or of a name, when that is enough."""
     nodes = {one.name: one.instance_id for one in list(account.area(Vpc).instances.values())}
-    telemetry, book = account.area(Telemetry), Book(account.cluster, nodes)
-    for tell in (_pods, _nodes, _requests, _autoscalers, _control_plane, _addresses, _flows):
-        tell(book, telemetry.signals)
+    telemetry, book = account.area(Telemetry), Book(account.cluster, nodes, metric)
+    for space, tellers in _TELLERS.items():
+        for tell in tellers if namespace in {None, space} else ():
+            tell(book, telemetry.signals)
+    for name, unit, group, stream in log_metrics(telemetry) if namespace in {None, LOGS} else ():
+        book.add((LOGS, name), unit, [{"LogGroupName": group}], stream)
     _native(book, telemetry.cloud)
     return book
 
@@ -142,6 +151,8 @@ def _pods(book: Book, signals: Signals) -> None:
     capacity = _capacity(signals)
     streams: dict[tuple[str, str], dict[str, Stream]] = {}
     for row in _POD_ROWS:
+        if not book.wants(row.name, *(name for name, *parts in _POD_SHARES if row.name in parts)):
+            continue
         found = _grouped(signals.find(row.metric, **row.labels), "namespace", "pod")
         for (space, name), each in found.items():
             pod = (space, name)
@@ -217,10 +228,27 @@ def _nodes(book: Book, signals: Signals) -> None:
         "node_filesystem_size_bytes",
         mountpoint="/",
     )
+    for (node,), total in _grouped(signals.find("node_memory_MemTotal_bytes"), "node").items():
+        free = tuple(signals.find("node_memory_MemAvailable_bytes", node=node))
+        add("node_memory_limit", BYTES, node, Gauge(total))
+        add("node_memory_working_set", BYTES, node, Less(Gauge(total), Gauge(free)))
+    cores = signals.find("kube_node_status_capacity", resource="cpu")
     everything = _grouped(signals.find("node_cpu_seconds_total"), "node")
     for (node,), idle in _grouped(signals.find("node_cpu_seconds_total", mode="idle"), "node").items():
         whole = Growth(everything[node,])
         add("node_cpu_utilization", PERCENT, node, Share(Growth(idle), whole, 100.0, rest=True))
+        add(
+            "node_cpu_limit",
+            NONE,
+            node,
+            Gauge(tuple(one for one in cores if one.labels.get("node") == node), 1000),
+        )
+        add(
+            "node_cpu_usage_total",
+            NONE,
+            node,
+            Less(Growth(everything[node,], 1000 / 60), Growth(idle, 1000 / 60)),
+        )
     for condition, name in _CONDITIONS.items():
         found = signals.find("kube_node_status_condition", condition=condition, status="true")
         for (node,), each in _grouped(found, "node").items():
@@ -371,3 +399,12 @@ def _native(book: Book, signals: Signals) -> None:
         unit = labels.pop("unit", NONE)
         stream: Stream = Growth((one,)) if one.kind == "counter" else Gauge((one,))
         book.add((namespace, name), unit, [labels], stream)
+
+
+_TELLERS: Mapping[str, tuple[Callable[[Book, Signals], None], ...]] = {
+    INSIGHTS: (_pods, _nodes, _autoscalers),
+    BALANCER: (_requests,),
+    CONTROL: (_control_plane,),
+    CNI: (_addresses,),
+    FLOWS: (_flows,),
+}
