@@ -6,8 +6,10 @@ from aiops_observability.models.alarms import AlarmAsk, AlarmList
 from aiops_observability.models.anomalies import AnomalyAsk, AnomalyReport
 from aiops_observability.models.comparisons import CompareAsk, WindowComparison
 from aiops_observability.models.forecasts import ForecastAsk, MetricForecast
+from aiops_observability.models.logs import LogAnalysis, LogAnalysisAsk, LogQueryAsk, LogRows
 from aiops_observability.models.metrics import MetricAsk, MetricReport
 from aiops_observability.models.telemetry import ConfigAsk, TelemetryConfig
+from aiops_observability.models.traces import TraceAnalysis, TraceAsk
 
 if TYPE_CHECKING:
     from aiops_shared.metrics.ports import BackendName, MetricsBackend
@@ -74,4 +76,36 @@ class TelemetryConfigs(Protocol):
 
     async def generate(self, ask: ConfigAsk) -> TelemetryConfig:
         """The same telemetry to another backend. Raises InvalidInputError."""
+        ...
+
+
+class Traces(Protocol):
+    """Requests and where their time goes."""
+
+    async def analyze(self, ask: TraceAsk) -> TraceAnalysis:
+        """One analysis. Raises ActionRefusedError, NotFoundError, NotConfiguredError, InvalidInputError."""
+        ...
+
+
+class SensitiveReads(Protocol):
+    """Whether texts that programs wrote may be read (safety page, T6); each permitted read is audited."""
+
+    async def allow(self, what: str) -> None:
+        """Pass, audited, or raise ActionRefusedError with what the operator must set."""
+        ...
+
+
+class LogQueries(Protocol):
+    """Lines as a query finds them."""
+
+    async def query(self, ask: LogQueryAsk) -> LogRows:
+        """One query. Raises QueryInvalidError for what would read too much."""
+        ...
+
+
+class LogAnalyses(Protocol):
+    """What many lines say together."""
+
+    async def analyze(self, ask: LogAnalysisAsk) -> LogAnalysis:
+        """One analysis. Raises QueryInvalidError for what would read too much."""
         ...

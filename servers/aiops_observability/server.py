@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from fastmcp import FastMCP
@@ -19,15 +19,20 @@ from aiops_observability.ports import (
     Anomalies,
     Comparisons,
     Forecasts,
+    LogAnalyses,
+    LogQueries,
     MetricReadings,
     TelemetryConfigs,
+    Traces,
 )
 from aiops_observability.tools.alarms import AlarmTools
 from aiops_observability.tools.anomalies import AnomalyTools
 from aiops_observability.tools.comparisons import ComparisonTools
 from aiops_observability.tools.forecasts import ForecastTools
+from aiops_observability.tools.logs import LogTools
 from aiops_observability.tools.metrics import MetricTools
 from aiops_observability.tools.telemetry import TelemetryTools
+from aiops_observability.tools.traces import TraceTools
 from aiops_shared.app import build, log_to_stderr, trace_to
 from aiops_shared.app.ending import end_on_signals
 from aiops_shared.app.recording import Recorder
@@ -39,6 +44,10 @@ from aiops_shared.http.world_clock import make_clock
 from aiops_shared.kube.clusters import ClusterDirectory
 from aiops_shared.metrics.directory import MetricsDirectory
 from aiops_shared.settings import Settings
+
+if TYPE_CHECKING:
+    from aiops_observability.clients.log_making import LogDoors
+    from aiops_observability.clients.trace_making import TraceStores
 
 INSTRUCTIONS = (
     "Metrics, logs, traces and alarms of EKS: what is abnormal, since when, which part differs, when it hits"
@@ -61,6 +70,8 @@ class Wiring:
         caller = Caller(name=who.name, kind=who.kind)
         self.guard = Guardrails.open(self.settings, self.clock, no_effects, caller)
         self._alarms: Alarms | None = None
+        self._log_doors: LogDoors | None = None
+        self._trace_stores: TraceStores | None = None
         self.recorder = Recorder(self.guard, self.settings.sensitive_reads)
 
     @cached_property
@@ -73,6 +84,8 @@ class Wiring:
             *ForecastTools(self.forecasts).tools(),
             *ComparisonTools(self.comparisons).tools(),
             *TelemetryTools(self.configs).tools(),
+            *TraceTools(self.traces).tools(),
+            *LogTools(self.log_queries, self.log_analyses).tools(),
         ]
 
     def alarms(self) -> Alarms:
@@ -114,6 +127,37 @@ class Wiring:
 
         return ForecastReader(self.metrics, self.clock)
 
+    def log_queries(self) -> LogQueries:
+        """Lines as a query finds them."""
+        return self.log_doors().queries()
+
+    def log_analyses(self) -> LogAnalyses:
+        """What many lines say together."""
+        return self.log_doors().analyses()
+
+    def log_doors(self) -> "LogDoors":
+        """The backends of logs; opened by the first question."""
+        if self._log_doors is None:
+            from aiops_observability.clients.log_making import LogDoors
+
+            self._log_doors = LogDoors(self.settings.logs, self.aws, self.clusters, self.clock, self.recorder)
+        return self._log_doors
+
+    def traces(self) -> Traces:
+        """Traced requests."""
+        from aiops_observability.clients.trace_places import Places
+        from aiops_observability.clients.trace_reading import TraceReader
+
+        return TraceReader(self.trace_stores(), Places(self.clusters), self.clock, self.recorder)
+
+    def trace_stores(self) -> "TraceStores":
+        """Where traces are kept; opened by the first question."""
+        if self._trace_stores is None:
+            from aiops_observability.clients.trace_making import TraceStores
+
+            self._trace_stores = TraceStores(self.settings.traces, self.clusters)
+        return self._trace_stores
+
     @asynccontextmanager
     async def running(self, _: FastMCP) -> AsyncIterator[dict[str, Any]]:
         """The server's lifespan: closes what was opened."""
@@ -123,6 +167,10 @@ class Wiring:
             with anyio.move_on_after(5, shield=True):
                 if self._alarms is not None:
                     await self._alarms.aclose()
+                if self._trace_stores is not None:
+                    await self._trace_stores.aclose()
+                if self._log_doors is not None:
+                    await self._log_doors.aclose()
                 await self.metrics.aclose()
                 await self.clusters.aclose()
                 await self.clock.aclose()

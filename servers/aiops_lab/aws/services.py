@@ -25,6 +25,7 @@ from aiops_lab.aws.overlay import Operations
 from aiops_lab.aws.principals import Directory
 from aiops_lab.aws.ssm import ssm_operations
 from aiops_lab.aws.sts import sts_operations
+from aiops_lab.aws.xray import xray_operations
 
 
 def operations(account: Account, directory: Directory) -> Operations:
@@ -48,5 +49,6 @@ def operations(account: Account, directory: Directory) -> Operations:
         **data_operations(account),
         **alarm_operations(account),
         **history_operations(account),
+        **xray_operations(account),
     }
     return recorded(account, served)

@@ -15,7 +15,9 @@ from starlette.routing import Mount
 from aiops_lab.observatory.alertmanager import alertmanager_app
 from aiops_lab.observatory.amp import amp_app
 from aiops_lab.observatory.faults import Illness, RoomLog, Sick
+from aiops_lab.observatory.jaeger import jaeger_app
 from aiops_lab.observatory.prometheus import prometheus_app
+from aiops_lab.observatory.tempo import tempo_app
 from aiops_lab.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -55,7 +57,9 @@ Room = Callable[[Observatory], "ASGIApp"]
 ROOMS: Mapping[str, Room] = {
     "alertmanager": alertmanager_app,
     "amp": amp_app,
+    "jaeger": jaeger_app,
     "prometheus": prometheus_app,
+    "tempo": tempo_app,
 }
 
 

@@ -5,7 +5,11 @@ The world loads them; `eks-aiops lab list` prints them; tests and graders read w
 
 from aiops_lab.scenarios import (
     addresses,
+    alarm_stories,
+    alert_storm,
+    az_gray,
     crashloop,
+    db_pool,
     disk,
     drill,
     eks_side,
@@ -14,6 +18,7 @@ from aiops_lab.scenarios import (
     manifests,
     memory,
     memory_spike,
+    memory_trends,
     profiles,
     pulls,
     quiet,
@@ -21,6 +26,7 @@ from aiops_lab.scenarios import (
     registry_expired,
     symptoms,
     traffic_surge,
+    usage_stories,
 )
 from aiops_lab.scenarios.base import Expected, Scenario
 from aiops_lab.scenarios.trials import SCENARIOS as TRIED
@@ -34,19 +40,25 @@ STORIES: dict[str, Scenario] = {
         crashloop,
         memory,
         memory_spike,
+        memory_trends,
         pulls,
         recovered,
         manifests,
         drill,
         symptoms,
         addresses,
+        az_gray,
+        db_pool,
         disk,
         profiles,
         registry_expired,
         eks_side,
         traffic_surge,
+        usage_stories,
         log_insights,
         log_volume,
+        alarm_stories,
+        alert_storm,
     )
     for each in room.SCENARIOS
 }

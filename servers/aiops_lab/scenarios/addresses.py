@@ -2,7 +2,7 @@
 them.
 
 The addresses really run out: the lab's network plugin takes them from the subnet's pool, and gives up in its
-own words when EC2 refuses. Traces and flows of the fixture are other servers' matter.
+own words when EC2 refuses. `address_traces` tells the same worlds in traces, flows and figures.
 """
 
 from functools import partial
@@ -11,6 +11,7 @@ from random import Random
 from aiops_lab.aws.account import Subnet
 from aiops_lab.aws.vpc import Vpc
 from aiops_lab.kube.wire import Obj
+from aiops_lab.scenarios import address_traces
 from aiops_lab.scenarios.base import Build, Expected, Scenario, Stage
 from aiops_lab.scenarios.images import Image
 from aiops_lab.scenarios.names import Names
@@ -117,6 +118,10 @@ def _runs_dry(
         stage.at(at_s + 60, partial(_crowd, stage, index, free))
         wanted = rng.randint(17, 21) * (2 if prefixes else 1)  # a prefix holds sixteen
         _grow(stage, names, at_s, wanted, at_once=quiet)
+        hangs_s = at_s - 5 * MIN_S  # saturation and retransmissions first, then the 504s
+        address_traces.one_zone_hangs(
+            stage, names, "us-east-1" + "abc"[index], subnet_id(names), began_s=hangs_s
+        )
         if quiet:
             stage.forget_events_at(0.5, HOME)
 
@@ -144,6 +149,7 @@ def _slow_database(stage: Stage, names: Names, rng: Random) -> None:
     made = deployment(HOME, names.api, 6, template({"app": names.api}, [main]))
     stage.put_at(2 * DAY_S, made, service(HOME, names.api, names.api))
     stage.at(DAY_S, partial(_crowd, stage, full_subnet(names), rng.randint(9, 14)))
+    address_traces.database_hangs(stage, names, began_s=26 * MIN_S)
 
 
 def small_node_name(names: Names) -> str:
@@ -218,7 +224,9 @@ def _full_machine(stage: Stage, names: Names, rng: Random) -> None:
     stage.put_at(4 * DAY_S, _small_node(names), by="kubelet")
     _proxy(stage, names, 2 * DAY_S, replicas=6, pod={"nodeSelector": {"workload": "proxy"}})
     stage.at(DAY_S, partial(_crowd, stage, full_subnet(names), 96, 4))
-    _grow(stage, names, rng.uniform(24, 33) * MIN_S, rng.randint(18, 21))
+    grown_s = rng.uniform(24, 33) * MIN_S
+    _grow(stage, names, grown_s, rng.randint(18, 21))
+    address_traces.one_node_hangs(stage, names, small_node_name(names), began_s=grown_s - 5 * MIN_S)
 
 
 def _subnet(names: Names) -> tuple[Expected, ...]:

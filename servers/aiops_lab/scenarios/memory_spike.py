@@ -1,20 +1,23 @@
 """F4: a release that keeps what it should let go: memory climbs for two hours, users still served.
 
 What the cluster's API can see of it: two revisions, a budget, and pods that use more than before. Which route
-drives it is for metrics and traces to say.
+drives it is for traces to say.
 """
 
 from random import Random
 
 from aiops_lab.kube.wire import Obj
+from aiops_lab.scenarios import traced
 from aiops_lab.scenarios.base import Scenario, Stage
 from aiops_lab.scenarios.images import Image
 from aiops_lab.scenarios.names import REGISTRY, Names
 from aiops_lab.scenarios.programs import MI, Behaviour, Chatter, Curve, Program, Run, logfmt, serving
 from aiops_lab.scenarios.shapes import container, deployment, disruption_budget, http_probe, service, template
+from aiops_lab.telemetry.request_paths import CALM, Hop, Mix, Place, Twist
 
 HOME, HOUR_S, DAY_S = "production", 3600.0, 86_400.0
 CALM_MI, SPIKE_MI = 420.0, 980.0
+GUILTY = "/api/users"
 
 
 def spiking(names: Names) -> str:
@@ -55,6 +58,52 @@ def _build(stage: Stage, names: Names, rng: Random) -> None:
         found["spec"]["template"]["spec"]["containers"][0]["image"] = after
 
     stage.change_at(released_s, "Deployment", HOME, name, release)
+    _requests(stage, names, released_s)
+
+
+def _requests(stage: Stage, names: Names, released_s: float) -> None:
+    """One route of the new release keeps what it reads, and takes its time: 80 to 310 ms at the 95th
+    percentile.
+    """
+    name, turn = spiking(names), stage.telemetry.t0_s - released_s
+    before, after = (ref.rpartition(":")[2] for ref in images(names))
+
+    def version(service: str, at_s: float, rng: Random) -> str:
+        del rng
+        return "" if service != name else after if at_s >= turn else before
+
+    def twist(hop: Hop, place: Place, at_s: float, rng: Random) -> Twist:
+        if hop.service != name:
+            return CALM
+        if place.version == before or hop.operation != GUILTY:
+            return Twist(
+                attributes={"memory_delta_kb": max(0, round(rng.gauss(0, 1)))}, fault=rng.random() < 0.002
+            )
+        kept = max(0, round(rng.gauss(48, 6)))
+        return Twist(times=310 / 80, attributes={"memory_delta_kb": kept}, fault=rng.random() < 0.06)
+
+    def kind(route: str, work_s: float) -> Hop:
+        store = Hop(f"{name}-db", "query", 0.004, silent=True)
+        return Hop("api-gateway", route, 0.002, calls=(Hop(name, route, work_s, calls=(store,)),))
+
+    kinds = [
+        (0.5, kind(GUILTY, 0.040)),
+        (0.3, kind("/api/sessions", 0.025)),
+        (0.2, kind("/api/avatars", 0.060)),
+    ]
+    mix = Mix(kinds, traced.on_nodes(stage, versions=version), twist)
+    traced.replay(stage, mix, from_s=released_s + 4 * HOUR_S, per_minute=4, key=f"f4/{names.seed}")
+    for (share, hop), failing in zip(kinds, ((0.002, 0.06), (0.002, 0.002), (0.002, 0.002)), strict=True):
+        slower = (0.045, 0.045 * 310 / 80) if hop.operation == GUILTY else (0.045, 0.045)
+        traced.requests_of(
+            stage,
+            name,
+            hop.operation,
+            rate=60 * share,
+            failing=traced.since(stage, released_s, *failing),
+            latency_s=traced.since(stage, released_s, *slower),
+            since_s=3 * DAY_S,
+        )
 
 
 SCENARIOS = (

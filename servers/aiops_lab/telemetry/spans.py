@@ -1,6 +1,7 @@
 """Traces as a scenario writes them, in one neutral form; X-Ray, Jaeger and Tempo render them in their own."""
 
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -38,14 +39,28 @@ class Trace:
 
 @dataclass(slots=True)
 class Traces:
-    """Every trace that was sampled, in time order."""
+    """Every trace that was sampled, in time order.
+
+    A story may promise traces (`later`): they are made when somebody first reads, which may be a request's
+    thread, and not in every world that nobody asks for traces.
+    """
 
     kept: list[Trace] = field(default_factory=list)
+    promised: list[Callable[[], Iterable[Trace]]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def add(self, traces: Iterable[Trace]) -> None:
         """Keep some more."""
         self.kept = sorted([*self.kept, *traces], key=lambda one: one.start_s)
 
+    def later(self, make: Callable[[], Iterable[Trace]]) -> None:
+        """Keep what this makes, once somebody reads."""
+        self.promised.append(make)
+
     def between(self, since_s: float, until_s: float) -> list[Trace]:
         """Those that began in a span, both ends included."""
+        with self._lock:
+            promised, self.promised = self.promised, []
+            if promised:
+                self.add(trace for make in promised for trace in make())
         return [one for one in self.kept if since_s <= one.start_s <= until_s]

@@ -96,8 +96,8 @@ def fault_origin(trace: Trace, top: Span) -> Part | None:
 
 def explain(
     looked_at: Sequence[tuple[Trace, Span]], others: Sequence[tuple[Trace, Span]]
-) -> tuple[tuple[Step, ...], float]:
-    """The parts of the requests looked at, the most explaining first, and the share that no part explains.
+) -> tuple[Step, ...]:
+    """The parts of the requests looked at, the most explaining first. Shares sum to one.
 
     What is "usual" are the other requests' means. Without others nothing is explained, only shared out.
     """
@@ -118,8 +118,7 @@ def explain(
         for part in {*here, *there, *origins}
     ]
     steps.sort(key=lambda step: (-step.explained, -step.faults, -step.self_s, step.part.says))
-    unexplained = max(0.0, 1.0 - sum(max(0.0, step.explained) for step in steps[:1]))
-    return tuple(steps), unexplained
+    return tuple(steps)
 
 
 def _share(here: Mapping[Part, float], there: Mapping[Part, float], part: Part, more: float) -> float:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from aiops_observability.analysis.exact import holm, larger, more_hits
 
 Array = npt.NDArray[np.float64]
-ALPHA = 0.05
+ALPHA = 0.01  # one false outlier in a hundred questions is what an operator bears
 MIN_RATIO, MIN_DELTA = 1.2, 0.15  # smaller differences are certain in large samples and matter to nobody
 MIN_MORE_FAULTS = 0.005
 FEWEST = 5  # requests of a group, and of the rest

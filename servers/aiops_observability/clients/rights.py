@@ -56,7 +56,8 @@ AWS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
 
 # API group, resource, verbs, role, tools. One line each.
 KUBE: tuple[tuple[str, str, tuple[str, ...], Role, tuple[str, ...]], ...] = (
-    ("", "pods", ("list",), Role.READ, ("list_alarms",)),
+    ("", "nodes", ("list",), Role.READ, ("analyze_traces",)),
+    ("", "pods", ("list",), Role.READ, ("analyze_traces", "list_alarms")),
     ("", "pods", ("get", "list"), Role.SENSITIVE, ("analyze_logs", "query_logs")),
     ("", "pods/log", ("get",), Role.SENSITIVE, ("analyze_logs", "query_logs")),
     ("apps", "daemonsets", ("get",), Role.SENSITIVE, ("analyze_logs", "query_logs")),
