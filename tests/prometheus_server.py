@@ -1,106 +1,34 @@
-"""A real Prometheus for tests: its past made by promtool, served on loopback. Skips where there is none.
+"""A real Prometheus for any test, holding samples that the test wrote down or a world's signals.
 
-    async with prometheus(tmp_path, openmetrics(signals, since_s, until_s)) as url: ...
+    from tests.prometheus_server import real_prometheus_of
 
-`openmetrics` renders any signals of the lab; texts of OpenMetrics do as well. CI installs Debian's package.
+    @pytest.fixture(scope="module")
+    def real() -> Iterator[RealPrometheus]:
+        with real_prometheus_of(STORAGE.series) as server:
+            yield server
+
+Needs `prometheus` and `promtool` (Debian's package `prometheus`); without them the test is skipped, which CI
+counts as a failure. Backfill knows no staleness markers, and samples must be older than the real now.
 """
 
-import shutil
-import socket
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
-import anyio
-import httpx
-import numpy as np
 import pytest
 
-from aiops_lab.telemetry.signals import Signal, scrapes
-
-PROMETHEUS, PROMTOOL = shutil.which("prometheus"), shutil.which("promtool")
-needs_prometheus = pytest.mark.skipif(
-    PROMETHEUS is None or PROMTOOL is None, reason="no prometheus and promtool on PATH"
+from aiops_lab.observatory.real_prometheus import (
+    RealPrometheus,
+    missing_programs,
+    open_metrics,
+    real_prometheus,
 )
-READY_S = 15.0
+from aiops_lab.promql.values import Samples
 
 
-def openmetrics(signals: Iterable[Signal], since_s: float, until_s: float, step_s: int = 60) -> str:
-    """The signals' samples as OpenMetrics, untyped: what promtool makes blocks of."""
-    times = scrapes(since_s, until_s, step_s)
-    rows: dict[str, list[str]] = {}
-    for signal in signals:
-        labels = ",".join(f'{name}="{escaped(value)}"' for name, value in sorted(signal.labels.items()))
-        values = signal.read(times)
-        kept = rows.setdefault(signal.metric, [])
-        kept += [
-            f"{signal.metric}{{{labels}}} {value!r} {at:.3f}"
-            for at, value in zip(times.tolist(), values.tolist(), strict=True)
-            if not np.isnan(value)
-        ]
-    lines = [line for metric, found in rows.items() for line in (f"# TYPE {metric} unknown", *found)]
-    return "\n".join([*lines, "# EOF", ""])
-
-
-def escaped(value: str) -> str:
-    """A label's value in OpenMetrics."""
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-@asynccontextmanager
-async def prometheus(
-    folder: Path, text: str = "", *, rules: str = "", arguments: Iterable[str] = ()
-) -> AsyncIterator[str]:
-    """Its URL while it runs. `rules`: YAML of rule groups."""
-    assert PROMETHEUS is not None
-    assert PROMTOOL is not None
-    data = folder / "data"
-    data.mkdir(parents=True)
-    if text:
-        (folder / "past.om").write_text(text, encoding="utf-8")
-        await anyio.run_process(
-            [PROMTOOL, "tsdb", "create-blocks-from", "openmetrics", str(folder / "past.om"), str(data)]
-        )
-    config = folder / "prometheus.yml"
-    config.write_text("global: {evaluation_interval: 1s}\n", encoding="utf-8")
-    if rules:
-        (folder / "rules.yml").write_text(rules, encoding="utf-8")
-        config.write_text(config.read_text(encoding="utf-8") + "rule_files: [rules.yml]\n", encoding="utf-8")
-    port = free_port()
-    command = [
-        PROMETHEUS,
-        f"--config.file={config}",
-        f"--storage.tsdb.path={data}",
-        "--storage.tsdb.retention.time=10y",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--log.level=error",
-        *arguments,
-    ]
-    async with await anyio.open_process(command, stdout=None, stderr=None) as process:
-        try:
-            url = f"http://127.0.0.1:{port}"
-            await ready(url)
-            yield url
-        finally:
-            process.terminate()
-
-
-async def ready(url: str) -> None:
-    """Wait until it answers queries."""
-    async with httpx.AsyncClient(trust_env=False) as client:
-        with anyio.fail_after(READY_S):
-            while True:
-                try:
-                    if (await client.get(f"{url}/-/ready")).status_code == 200:
-                        return
-                except httpx.TransportError:
-                    pass
-                await anyio.sleep(0.05)
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
+@contextmanager
+def real_prometheus_of(series: Iterable[Samples], *, prefix: str = "") -> Iterator[RealPrometheus]:
+    """A process on a free loopback port; skips where it is not installed."""
+    if missing := missing_programs():
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    with real_prometheus(open_metrics(series), prefix=prefix) as server:
+        yield server

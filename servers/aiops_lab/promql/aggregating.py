@@ -58,8 +58,10 @@ def _avg(values: Array, there: Bools) -> Array:
 
 
 def _variance(values: Array, there: Bools) -> Array:
+    """A single sample deviates by nothing, be it NaN or infinite."""
     off = np.where(there, values - _avg(values, there), 0.0)
-    return np.asarray((off * off).sum(axis=0) / there.sum(axis=0))
+    count = there.sum(axis=0)
+    return np.where(count == 1, 0.0, (off * off).sum(axis=0) / count)
 
 
 FOLDS: dict[str, Callable[[Array, Bools], Array]] = {

@@ -69,16 +69,19 @@ def combined(op: str, left: Vector, right: Vector, matching: Matching, *, boolea
     """An arithmetic or comparing operator between two vectors."""
     turned = matching.many == "right"
     many, one = (right, left) if turned else (left, right)
-    partners = _partners(one, matching, "left" if turned else "right")
+    # Where one side has nothing at a step, nothing is matched there, and nothing refused.
+    busy = np.asarray(left.present.any(axis=0) & right.present.any(axis=0))
+    partners = _partners(one, matching, busy, "left" if turned else "right")
     meeting = _Meeting(op, matching, boolean=boolean, turned=turned)
     rows = []
     for signature, places in _by_signature(many, matching).items():
         partner = partners.get(signature)
         if partner is None:
             continue
-        _refuse_many(many, places, partner[1], matching)
-        for row in places:
-            rows += meeting.rows(many, row, one, partner)
+        met = [found for row in places for found in meeting.rows(many, row, one, partner)]
+        if not matching.many:
+            _refuse_many(met)
+        rows += met
     return merged_matches(table(rows, left.values.shape[1]), grouped=bool(matching.many))
 
 
@@ -93,14 +96,14 @@ def merged_matches(vector: Vector, *, grouped: bool) -> Vector:
         raise
 
 
-Partner = tuple[list[int], Bools]
+Row = tuple[Labels, Array, Bools]
 
 
-def _partners(one: Vector, matching: Matching, side: str) -> dict[Labels, Partner]:
+def _partners(one: Vector, matching: Matching, busy: Bools, side: str) -> dict[Labels, list[int]]:
     """The side that may have one sample per group and step."""
     found = {}
     for signature, places in _by_signature(one, matching).items():
-        there = one.present[places]
+        there = one.present[places] & busy
         if int(there.sum(axis=0).max(initial=0)) > 1:
             twice = [_shown(one.labels[row]) for row in places[:2]]
             raise PromqlError(
@@ -108,14 +111,13 @@ def _partners(one: Vector, matching: Matching, side: str) -> dict[Labels, Partne
                 f"the operation: [{twice[1]}, {twice[0]}];many-to-many matching not allowed: matching labels "
                 "must be unique on one side"
             )
-        found[signature] = places, np.asarray(there.any(axis=0))
+        found[signature] = places
     return found
 
 
-def _refuse_many(many: Vector, places: Sequence[int], partner: Bools, matching: Matching) -> None:
-    if matching.many or len(places) < 2:
-        return
-    if int((many.present[list(places)] & partner).sum(axis=0).max(initial=0)) > 1:
+def _refuse_many(met: Sequence[Row]) -> None:
+    """One to one: at each step one result of a group, counted once a filter has spoken."""
+    if len(met) > 1 and int(np.sum([there for _, _, there in met], axis=0).max(initial=0)) > 1:
         raise PromqlError(_MANY.format("many-to-one matching must be explicit (group_left/group_right)"))
 
 
@@ -128,12 +130,10 @@ class _Meeting:
     boolean: bool
     turned: bool
 
-    def rows(
-        self, many: Vector, row: int, one: Vector, partner: Partner
-    ) -> list[tuple[Labels, Array, Bools]]:
+    def rows(self, many: Vector, row: int, one: Vector, partner: list[int]) -> list[Row]:
         """One result for each partner that was there at some step: their labels may differ."""
         found = []
-        for other in partner[0]:
+        for other in partner:
             there = many.present[row] & one.present[other]
             values, kept = self._worth(many.values[row], one.values[other])
             found.append((self._labels(many.labels[row], one.labels[other]), values, there & kept))
