@@ -171,10 +171,20 @@ def _mining_signals(stage: Stage, names: Names, began_s: float) -> None:
     alarm = insights_alarm(f"{prefix(names)}-{name}-cpu", metric, dimensions, t0_s, above=90.0)
     states = [(t0_s - 29 * DAY_S, "OK"), (t0_s - began_s + 3 * MIN_S, "ALARM")]
     stage.telemetry.alarms.put(told_alarm(alarm, states, reasons=_crossed(100.0, "greater than", 90.0)))
-    labels = {"alertname": "CPUThrottlingHigh", "cluster": cluster, "namespace": HOME, "service": name}
+    labels = {
+        "alertname": "CPUThrottlingHigh",
+        "cluster": cluster,
+        "namespace": HOME,
+        "service": name,
+        "severity": "warning",
+    }
     notes = {"summary": f"{name} is throttled"}
     spans = ((t0_s - began_s + 5 * MIN_S, None),)
-    emit(stage.telemetry, StoredAlert(labels, spans, notes, value=0.82, expression="throttled_share > 0.25"))
+    emit(
+        stage.telemetry,
+        StoredAlert(labels, spans, notes, value=0.82, expression="throttled_share > 0.25"),
+        ruled=True,
+    )
 
 
 SCENARIOS = (

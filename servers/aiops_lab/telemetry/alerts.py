@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aiops_lab.telemetry.rules import MetricRule
 from aiops_lab.telemetry.signals import Array, Signal, Values
 
 if TYPE_CHECKING:
@@ -135,12 +136,32 @@ class Alerts:
         return found
 
 
-def emit(telemetry: "Telemetry", *alerts: StoredAlert) -> None:
-    """Keep alerts, and add their past to the signals as Prometheus writes it: 1 while they fire."""
+def emit(telemetry: "Telemetry", *alerts: StoredAlert, ruled: bool = False) -> None:
+    """Keep alerts, and add their past to the signals as Prometheus writes it: 1 while they fire.
+
+    `ruled`: Prometheus has the rule and the metric of its expression too, and evaluates it.
+    """
     telemetry.alerts.kept = (*telemetry.alerts.kept, *alerts)
     for one in alerts:
         labels = {**one.labels, "alertstate": "firing"}
         telemetry.signals.add(Signal("ALERTS", labels, _ones(one.spans), says="Alerts that fire."))
+        if ruled:
+            _rule(telemetry, one)
+
+
+_OF_RULE = ("alertname", "severity")
+
+
+def _rule(telemetry: "Telemetry", alert: StoredAlert) -> None:
+    """The alert's rule, and the series that makes it fire: the first word of its expression."""
+    metric, value = alert.expression.partition(" ")[0], alert.value
+    fires = _ones(alert.spans)
+    labels = {name: text for name, text in alert.labels.items() if name not in _OF_RULE}
+    telemetry.signals.add(Signal(metric, labels, lambda times_s: value * fires(times_s)))
+    if all(rule.name != alert.name for rule in telemetry.rules.rules):
+        added = {name: text for name, text in alert.labels.items() if name == "severity"}
+        rule = MetricRule(alert.name, alert.expression, group=alert.group, labels=added)
+        telemetry.rules.rules.append(rule)
 
 
 def _ones(spans: tuple[Span, ...]) -> Values:

@@ -167,7 +167,11 @@ def _is_copy(members: Sequence[Fired]) -> bool:
 
 
 def _group(noise: Noise, members: Sequence[Fired]) -> AlertGroup:
-    return AlertGroup(noise, tuple(sorted(members, key=lambda one: (one.at_s, one.alarm.name))))
+    # The first is told; sources see no finer than a minute, so of one minute the worst is the first.
+    def order(one: Fired) -> tuple[float, int, str]:
+        return (one.at_s // 60, SEVERITIES.index(one.alarm.severity), one.alarm.name)
+
+    return AlertGroup(noise, tuple(sorted(members, key=order)))
 
 
 def _rank(group: AlertGroup) -> tuple[int, bool, int, float]:

@@ -34,8 +34,9 @@ from aiops_shared.results.wording import brief, counted, cut
 PAST = timedelta(hours=24)  # looked at for flapping even when no history is asked for
 OLDEST = timedelta(days=30)  # CloudWatch keeps an alarm's history so long
 DEFAULT_ROWS = 50
-ROWS_BYTES, WIDE_BYTES = 2_300, 24_000
-CAUSES_BYTES, CAUSE_CHARACTERS, MOST_CAUSES = 1_100, 240, 12
+BYTES, WIDE_BYTES = 4_100, 30_000  # of the whole answer; the door cuts at 4,500 and 36,000
+LEAST_ROWS_BYTES = 400
+CAUSE_CHARACTERS, MOST_CAUSES = 260, 8
 FEW = 12  # so many alarms are listed one by one beside their groups
 
 
@@ -170,35 +171,47 @@ class _Page:
     def answer(self, told: Told, ground: Ground) -> AlarmList:
         """The whole answer."""
         rows, columns = self._rows()
-        shown = _fitting(rows[self.offset : self.offset + self.ask.limit], self._bytes)
-        end = self.offset + len(shown)
-        rest = end if end < len(rows) and shown else None
-        table = Table(columns=columns, rows=tuple(shown)) if shown else None
-        on_page = self.groups[self.offset : end] if self.ask.group else ()
-        few = self._few() if self.ask.group else None
-        said = f"; {', '.join(ground.says)}" if ground.says else ""
         evidence = [*told.evidence]
         if ground.says:
-            evidence.append(Evidence(source="topology", query="Kubernetes API, Prometheus", says=said[2:]))
-        return AlarmList(
+            said = ", ".join(ground.says)
+            evidence.append(Evidence(source="topology", query="Kubernetes API, Prometheus", says=said))
+        answer = AlarmList(
             summary=self._summary(),
             total=len(self.found.fired),
             states=dict(self.found.states),
             classes=classes_of(self.groups),
-            groups=table if self.ask.group else None,
-            causes=_causes(on_page, self.map_, wide=self._bytes == WIDE_BYTES),
-            alarms=few if self.ask.group else table,
+            causes=self._causes(),
+            alarms=self._few() if self.ask.group else None,
             evidence=tuple(evidence),
             warnings=(*told.warnings, *ground.warnings),
             hint="" if self.found.fired else _empty(self.ask, self.found),
-            truncated=rest is not None,
-            next_cursor=cursor_at(rest, self.question) if rest is not None else "",
             untrusted=("groups", "causes", "alarms"),
+        )
+        left = max(LEAST_ROWS_BYTES, self._bytes - len(orjson.dumps(answer.model_dump())))
+        shown = _fitting(rows[self.offset : self.offset + self.ask.limit], left)
+        end = self.offset + len(shown)
+        more = shown and end < len(rows)
+        table = Table(columns=columns, rows=tuple(shown)) if shown else None
+        return answer.model_copy(
+            update={
+                "groups" if self.ask.group else "alarms": table,
+                "truncated": bool(more),
+                "next_cursor": cursor_at(end, self.question) if more else "",
+            }
         )
 
     @property
     def _bytes(self) -> int:
-        return WIDE_BYTES if self.ask.limit > DEFAULT_ROWS else ROWS_BYTES
+        return WIDE_BYTES if self.ask.limit > DEFAULT_ROWS else BYTES
+
+    def _causes(self) -> tuple[str, ...]:
+        """What the groups of the page share; copies say it in their rows."""
+        if not self.ask.group:
+            return ()
+        page = self.groups[self.offset : self.offset + self.ask.limit]
+        told = (cause(one, self.map_) for one in page if one.noise != "duplicate" or len(page) <= FEW)
+        found = [cut(one, CAUSE_CHARACTERS) for one in told if one]
+        return tuple(found[: MOST_CAUSES if self._bytes == BYTES else self.ask.limit])
 
     def _rows(self) -> tuple[list[tuple[Cell, ...]], tuple[str, ...]]:
         if self.ask.group:
@@ -215,7 +228,7 @@ class _Page:
             return None
         columns = (*_columns([one for one, _ in flat], history=bool(self.ask.history)), "group")
         rows = [alarm_row(one, group, columns) for one, group in flat]
-        return Table(columns=columns, rows=tuple(_fitting(rows, self._bytes)))
+        return Table(columns=columns, rows=tuple(_fitting(rows, self._bytes // 2)))
 
     def _summary(self) -> str:
         total, history = len(self.found.fired), self.ask.history
@@ -265,18 +278,6 @@ def _fitting(rows: Sequence[tuple[Cell, ...]], most_bytes: int) -> list[tuple[Ce
             break
         found.append(row)
     return found
-
-
-def _causes(groups: Sequence[AlertGroup], map_: Mapped, *, wide: bool) -> tuple[str, ...]:
-    found: list[str] = []
-    size = 0
-    for group in groups:
-        if said := cause(group, map_):
-            size += len(said.encode())
-            if not wide and (size > CAUSES_BYTES or len(found) >= MOST_CAUSES):
-                break
-            found.append(cut(said, CAUSE_CHARACTERS))
-    return tuple(found)
 
 
 def _empty(ask: AlarmAsk, found: _Found) -> str:

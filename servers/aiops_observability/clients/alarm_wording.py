@@ -28,7 +28,6 @@ def at(when: datetime) -> str:
 def group_row(group: AlertGroup) -> tuple[Cell, ...]:
     """A group as a row: how many, since when, what came first, what else."""
     first = group.first
-    names = [name for name in _names(group) if name != _short(first.alarm.name)]
     return (
         group.number,
         group.noise,
@@ -38,8 +37,17 @@ def group_row(group: AlertGroup) -> tuple[Cell, ...]:
         at(first.episode.since),
         _short(first.alarm.name),
         first.alarm.where.said,
-        brief(names, 2),
+        _also(group),
     )
+
+
+def _also(group: AlertGroup) -> str:
+    """What else is in a group: who else tells a copy, else the other names."""
+    if group.noise == "duplicate":
+        clusters = {one.alarm.where.cluster for one in group.members}
+        return f"{len(clusters)} clusters" if len(clusters) > 1 else "2 systems"
+    first = _short(group.first.alarm.name)
+    return brief([name for name in _names(group) if name != first], 2)
 
 
 def alarm_row(one: Fired, group: AlertGroup, columns: Sequence[str]) -> tuple[Cell, ...]:
@@ -91,7 +99,9 @@ def _of_node(group: AlertGroup, alarms: Sequence[Alarm], map_: Mapped) -> str:
     if not shared:
         return ""
     why = next((word for one in alarms if (word := map_.why[id(one)])), "")
-    return f"{_told(group)} share node {min(shared)}{f' ({why})' if why else ''}"
+    # What suffers first, the node's own alarm last: that is the one to look at.
+    names = list(dict.fromkeys(_short(one.name) for one in sorted(alarms, key=_is_of_node)))
+    return f"{_listed(names)} share node {min(shared)}{f' ({why})' if why else ''}"
 
 
 def _of_workload(group: AlertGroup, alarms: Sequence[Alarm], _: Mapped) -> str:
@@ -163,8 +173,15 @@ def _of_copies(group: AlertGroup) -> str:
     return f"{_told(group)} told by {len(tellers[kind])} {kind} ({names}): one shared cause, or one rule"
 
 
+def _is_of_node(alarm: Alarm) -> bool:
+    return bool(alarm.where.node) and not alarm.where.workload
+
+
 def _told(group: AlertGroup) -> str:
-    names = _names(group)
+    return _listed(_names(group))
+
+
+def _listed(names: Sequence[str]) -> str:
     return " and ".join(names) if len(names) == 2 else brief(names, SHOWN_NAMES)
 
 
