@@ -22,6 +22,9 @@ EVERY = (
 
 METRICS = ("compare_windows", "detect_anomalies", "forecast_metric", "query_metrics")
 
+# Those that read metrics, from whichever backend.
+MEASURED = ("compare_windows", "detect_anomalies", "forecast_metric", "query_metrics")
+
 # Action -> role, tools. One line each.
 AWS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
     ("eks:ListClusters", Role.READ, EVERY),
@@ -37,7 +40,8 @@ AWS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
     ("cloudwatch:DescribeAlarmHistory", Role.READ, ("list_alarms",)),
     ("cloudwatch:DescribeAlarms", Role.READ, ("list_alarms",)),
     ("cloudwatch:DescribeAnomalyDetectors", Role.READ, ("detect_anomalies",)),
-    ("cloudwatch:GetMetricData", Role.READ, ("analyze_logs", "query_logs")),
+    ("cloudwatch:GetMetricData", Role.READ, ("analyze_logs", "query_logs", *MEASURED)),
+    ("cloudwatch:ListMetrics", Role.READ, MEASURED),
     ("devops-guru:DescribeInsight", Role.READ, ("detect_anomalies",)),
     ("devops-guru:ListAnomaliesForInsight", Role.READ, ("detect_anomalies",)),
     ("devops-guru:ListInsights", Role.READ, ("detect_anomalies",)),
