@@ -34,6 +34,10 @@ class Ingested:
         found = sums[last] - sums[first] + np.where(minutes_s >= self.group.created_s, ballast, 0.0)
         return np.where((minutes_s + MINUTE_S <= now_s) & (found > 0), found, np.nan)
 
+    def alive(self, since_s: float, until_s: float) -> bool:
+        """Whether the group took something in at some time of a span."""
+        return bool(self.group.between(since_s, until_s)) or self.group.ballast_bytes_per_day > 0
+
 
 def log_metrics(telemetry: Telemetry) -> Iterator[tuple[str, str, str, Ingested]]:
     """(metric, unit, log group, stream) of every group."""

@@ -23,6 +23,10 @@ class Stream(Protocol):
         """Its values in the minutes that begin at these Unix seconds; nothing that `now_s` cannot know."""
         ...
 
+    def alive(self, since_s: float, until_s: float) -> bool:
+        """Whether it existed at some time of a span."""
+        ...
+
 
 def _summed(parts: Sequence[Array], shape: tuple[int, ...]) -> Array:
     """The sum of what is there; NaN where nothing is."""
@@ -45,6 +49,10 @@ class Gauge:
         found = _summed([one.read(minutes_s) for one in self.signals], minutes_s.shape) * self.scale
         return np.where(minutes_s <= now_s, found, np.nan)
 
+    def alive(self, since_s: float, until_s: float) -> bool:
+        """Whether one of them existed at some time of a span."""
+        return living(self.signals, since_s, until_s)
+
 
 @dataclass(frozen=True, slots=True)
 class Growth:
@@ -57,6 +65,10 @@ class Growth:
         """Growth from the minute's beginning to its end."""
         parts = [growth(one, minutes_s, now_s) for one in self.signals]
         return _summed(parts, minutes_s.shape) * self.scale
+
+    def alive(self, since_s: float, until_s: float) -> bool:
+        """Whether one of them existed at some time of a span."""
+        return living(self.signals, since_s, until_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +87,26 @@ class Share:
         part = 1.0 - top / whole if self.rest else top / whole
         return np.asarray(part * self.scale)
 
+    def alive(self, since_s: float, until_s: float) -> bool:
+        """Whether both existed."""
+        return self.top.alive(since_s, until_s) and self.bottom.alive(since_s, until_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Less:
+    """One stream less another."""
+
+    whole: Stream
+    part: Stream
+
+    def read(self, minutes_s: Array, now_s: float) -> Array:
+        """The difference."""
+        return np.asarray(self.whole.read(minutes_s, now_s) - self.part.read(minutes_s, now_s))
+
+    def alive(self, since_s: float, until_s: float) -> bool:
+        """Whether both existed."""
+        return self.whole.alive(since_s, until_s) and self.part.alive(since_s, until_s)
+
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
@@ -92,9 +124,18 @@ class Distribution:
         cumulative = np.maximum.accumulate(np.nan_to_num(np.stack(up_to, axis=1)), axis=1)
         return np.diff(cumulative, axis=1, prepend=0.0)
 
+    def alive(self, since_s: float, until_s: float) -> bool:
+        """Whether it was observed at some time of a span."""
+        return any(living(each, since_s, until_s) for each in self.counters)
+
     def total(self, minutes_s: Array, now_s: float) -> Array:
         """The sum of what was observed in the minute."""
         return _summed([growth(one, minutes_s, now_s) for one in self.sums], minutes_s.shape)
+
+
+def living(signals: Sequence[Signal], since_s: float, until_s: float) -> bool:
+    """Whether one of some signals existed at some time of a span."""
+    return any(one.since_s <= until_s and one.until_s >= since_s for one in signals)
 
 
 def growth(counter: Signal, minutes_s: Array, now_s: float) -> Array:

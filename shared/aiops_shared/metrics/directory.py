@@ -85,7 +85,8 @@ class MetricsDirectory:
             return await self._prometheus(cluster)
         if name == "amp":
             return await self._amp(cluster)
-        # cloudwatch: `from aiops_shared.metrics.cloudwatch import CloudWatchMetrics`;
+        if name == "cloudwatch":
+            return await self._cloudwatch(cluster)
         # datadog: `from aiops_shared.metrics.datadog import DatadogMetrics`.
         raise NotConfiguredError(f"metrics of {name} for {cluster}", "this driver is not built yet", NOTHING)
 
@@ -112,6 +113,12 @@ class MetricsDirectory:
         label = await self._label(cluster)
         eks = await self._clusters.eks(cluster)
         return await open_amp(eks, metrics, self._clock, Bounds(metrics.max_samples, label))
+
+    async def _cloudwatch(self, cluster: str | None) -> MetricsBackend:
+        from aiops_shared.metrics.cloudwatch import CloudWatchMetrics
+
+        eks = await self._clusters.eks(cluster)
+        return CloudWatchMetrics(eks, self._clock, self._settings.metrics.max_samples)
 
     async def _label(self, cluster: str | None) -> tuple[str, str] | None:
         """The label that tells this cluster apart, and that the cluster exists when it is named.

@@ -16,7 +16,7 @@ from aiops_lab.aws.account import Account
 from aiops_lab.aws.cloudwatch.maths import Line
 from aiops_lab.aws.cloudwatch.reading import Grounds, Reading, dimensions_of
 from aiops_lab.aws.cloudwatch.stats import Span, invalid, require_period, require_stat, values_of
-from aiops_lab.aws.cloudwatch.table import DERIVED, CloudMetric, book_of
+from aiops_lab.aws.cloudwatch.table import CloudMetric, book_of
 from aiops_lab.aws.errors import AwsError
 from aiops_lab.aws.overlay import Call, Operations
 from aiops_lab.telemetry import Telemetry
@@ -51,7 +51,7 @@ def get_metric_data(account: Account, call: Call) -> Answer:
     if since_s >= until_s:
         raise invalid("The parameter StartTime must be less than the parameter EndTime.")
     queries = params.get("MetricDataQueries") or []
-    reading = Reading.asked(Grounds.of(account), queries, since_s, until_s)
+    reading = Reading.asked(Grounds.of(account, queries), queries, since_s, until_s)
     returned = [one for one in queries if one.get("ReturnData") is not False]
     if not returned:
         raise invalid("At least one query must have ReturnData set to true.")
@@ -69,8 +69,8 @@ def _result(query: Mapping[str, Any], line: Line, ill: Mapping[str, tuple[str, s
     found: dict[str, Any] = {
         "Id": query["Id"],
         "Label": line.label,
-        "Timestamps": [datetime.fromtimestamp(float(at), UTC) for at in line.starts_s[order]],
-        "Values": [float(value) for value in line.values[order]],
+        "Timestamps": line.starts_s[order].tolist(),
+        "Values": line.values[order].tolist(),
         "StatusCode": "Complete",
     }
     if (broken := ill.get(line.names.get("MetricName", ""))) is not None:
@@ -128,7 +128,7 @@ def get_metric_statistics(account: Account, call: Call) -> Answer:
     plain, extended = params.get("Statistics") or [], params.get("ExtendedStatistics") or []
     if not plain and not extended:
         raise AwsError("MissingParameter", "Must specify either Statistics or ExtendedStatistics")
-    metric = book_of(account).find(
+    metric = book_of(account, params["Namespace"], params["MetricName"]).find(
         params["Namespace"], params["MetricName"], dimensions_of(params.get("Dimensions"))
     )
     if metric is None or params.get("Unit") not in {None, metric.unit}:
@@ -158,7 +158,7 @@ def list_metrics(account: Account, call: Call) -> Answer:
     since_s = now_s - (3 * 3600 if params.get("RecentlyActive") else RECENT_S)
     found = [
         one
-        for one in book_of(account).by_key.values()
+        for one in book_of(account, params.get("Namespace"), params.get("MetricName")).by_key.values()
         if params.get("Namespace") in {None, one.namespace}
         and params.get("MetricName") in {None, one.name}
         and all(_has(one, name, value) for name, value in wanted)
@@ -176,16 +176,8 @@ def _has(one: CloudMetric, name: str, value: str | None) -> bool:
 
 
 def _published(one: CloudMetric, since_s: float, now_s: float) -> bool:
-    """Whether there is a value in a span, looked for at some minutes of it, the latest ones first."""
-    if one.distributions or one.namespace not in DERIVED:
-        return True
-    latest = now_s // 60 * 60 - np.array([600.0, 120.0, 60.0])
-    spread = np.unique(np.linspace(since_s, now_s - 60, 97) // 60 * 60)
-    return any(
-        bool((~np.isnan(stream.read(moments, now_s))).any())
-        for moments in (latest, spread)
-        for stream in one.streams
-    )
+    """Whether there may be a value in a span."""
+    return any(part.alive(since_s, now_s) for part in (*one.streams, *one.distributions))
 
 
 def _listed(one: CloudMetric) -> dict[str, Any]:

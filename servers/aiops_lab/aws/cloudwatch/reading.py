@@ -23,6 +23,7 @@ _ID = re.compile(r"[a-z][a-zA-Z0-9_]*$")
 MOST_QUERIES = 500
 _PROPERTY = re.compile(r"\$\{(?:PROP\('([^']*)'\)|(LABEL))\}")
 _MEANT = re.compile(r"\$\{")
+_SEARCHING = re.compile(r"\b(?:SEARCH|SELECT)\b", re.IGNORECASE)
 Query = Mapping[str, Any]
 
 
@@ -35,9 +36,10 @@ class Grounds:
     now_s: float
 
     @classmethod
-    def of(cls, account: Account) -> "Grounds":
-        """The account's, at its now."""
-        return cls(book_of(account), account.area(Telemetry).alarms.detectors, account.now().timestamp())
+    def of(cls, account: Account, queries: Sequence[Query] | None = None) -> "Grounds":
+        """The account's, at its now; for some queries only what they name."""
+        book = book_of(account, *_only(queries or []))
+        return cls(book, account.area(Telemetry).alarms.detectors, account.now().timestamp())
 
 
 @dataclass(slots=True)
@@ -168,6 +170,16 @@ class Reading:
             if single and metric_key(single, str(single.get("Stat"))) == key:
                 return one.excluded
         return ()
+
+
+def _only(queries: Sequence[Query]) -> tuple[str | None, str | None]:
+    """The namespace and the metric that all queries name, where they search for none."""
+    if any(_SEARCHING.search(str(one.get("Expression") or "")) for one in queries):
+        return None, None
+    metrics = [one["MetricStat"]["Metric"] for one in queries if one.get("MetricStat")]
+    spaces = {str(one.get("Namespace")) for one in metrics}
+    names = {str(one.get("MetricName")) for one in metrics}
+    return (spaces.pop() if len(spaces) == 1 else None), (names.pop() if len(names) == 1 else None)
 
 
 def metric_key(metric: Mapping[str, Any], stat: str) -> tuple[str, str, Dimensions, str]:
