@@ -24,7 +24,7 @@ from aiops_shared.metrics.series import MetricAnswer, Series, Window
 from aiops_shared.params import since_to_datetime
 from aiops_shared.results import Cell, Evidence, Table
 
-STEPS, LEAST_STEP_S, LEAST_SPAN_S = 48, 300, 1800
+STEPS, MOST_STEPS, LEAST_STEP_S, LEAST_SPAN_S = 48, 2000, 300, 1800
 MOST_ROWS = 40
 ORDER: tuple[Verdict, ...] = ("worse", "better", "more", "less", "unclear", "same")
 BUSIER = 1.3
@@ -105,7 +105,7 @@ class WindowComparer:
         """
         now = await self.clock.now()
         first, second = _spans(ask, now)
-        step_s = max(LEAST_STEP_S, round(max(_length(first), _length(second)) / STEPS / 60) * 60)
+        step_s = _step_s(_length(first), _length(second))
         windows = (Window.over(*first, step_s), Window.over(*second, step_s))
         backend = await self.metrics.open(ask.cluster, ask.source)
         gathered = await _gather(backend, ask, windows)
@@ -136,6 +136,12 @@ def _span(which: str, text: str, now: datetime) -> tuple[datetime, datetime]:
     if (ends[1] - ends[0]).total_seconds() < LEAST_SPAN_S:
         raise InvalidInputError(which, "is shorter than half an hour, or ends before it begins", "widen it")
     return ends
+
+
+def _step_s(first_s: float, second_s: float) -> int:
+    """So that the shorter window has enough samples, and the longer not too many."""
+    wanted = max(min(first_s, second_s) / STEPS, max(first_s, second_s) / MOST_STEPS)
+    return max(LEAST_STEP_S, round(wanted / 60) * 60)
 
 
 def _length(span: tuple[datetime, datetime]) -> float:
