@@ -16,6 +16,7 @@ from aiops_lab.observatory.alertmanager import alertmanager_app
 from aiops_lab.observatory.amp import amp_app
 from aiops_lab.observatory.faults import Illness, RoomLog, Sick
 from aiops_lab.observatory.jaeger import jaeger_app
+from aiops_lab.observatory.opensearch import opensearch_app
 from aiops_lab.observatory.prometheus import prometheus_app
 from aiops_lab.observatory.tempo import tempo_app
 from aiops_lab.telemetry import Telemetry
@@ -58,6 +59,7 @@ ROOMS: Mapping[str, Room] = {
     "alertmanager": alertmanager_app,
     "amp": amp_app,
     "jaeger": jaeger_app,
+    "opensearch": opensearch_app,
     "prometheus": prometheus_app,
     "tempo": tempo_app,
 }

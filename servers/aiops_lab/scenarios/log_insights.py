@@ -290,19 +290,19 @@ def _release_lines(told: LogStory, rng: Random) -> Iterator[LogRecord]:
     """The failures of before go on after the release; what comes on top is one route's timeout."""
     release, checkout = told.release, Writer(told.services.checkout, rng)
     routes = ("GET /api/cart", "GET /api/shipping", release.route)
-    usual = release.before[1]
+    usual = spread(rng, release.before[1], len(routes))
     for span, (whole, failed) in ((-1, release.before), (0, release.after)):
         since_s = release.at_s + span * 2 * DAY_S
         until_s = since_s + 2 * DAY_S
-        yield from checkout.served(whole - failed, since_s, until_s, routes)
-        for at_s in moments(rng, usual, since_s, until_s):
-            said = f"stock service answered {rng.choice((500, 503))} for basket {rng.randrange(10**6)}"
-            yield checkout.line(
-                at_s, "ERROR", said, route=rng.choice(routes), status=500, customer=_anyone(rng)
-            )
-        for at_s in moments(rng, failed - usual, since_s, until_s):
-            said = f"upstream timeout after {release.timeout_ms}ms"
-            yield checkout.line(at_s, "ERROR", said, route=release.route, status=504, customer=_anyone(rng))
+        for route, requests, bad in zip(routes, spread(rng, whole, len(routes)), usual, strict=True):
+            timeouts = failed - sum(usual) if route == release.route else 0
+            yield from checkout.served(requests - bad - timeouts, since_s, until_s, (route,))
+            for at_s in moments(rng, bad, since_s, until_s):
+                said = f"stock service answered {rng.choice((500, 503))} for basket {rng.randrange(10**6)}"
+                yield checkout.line(at_s, "ERROR", said, route=route, status=500, customer=_anyone(rng))
+            for at_s in moments(rng, timeouts, since_s, until_s):
+                said = f"upstream timeout after {release.timeout_ms}ms"
+                yield checkout.line(at_s, "ERROR", said, route=route, status=504, customer=_anyone(rng))
 
 
 def _anyone(rng: Random) -> str:

@@ -8,9 +8,12 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aiops_observability.analysis.proportions import poisson_tail
+
 QUIET_S = 300.0  # so long without a busy minute ends an incident
 LEAST_FAILURES = 5
 TIMES_USUAL = 4.0
+SURPRISE = 6.0  # −log10 of the chance that the usual rate gives so many in so long
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -28,15 +31,18 @@ def incidents(
 ) -> list[Incident]:
     """Incidents in counts by bucket (start, failures); buckets that are missing count as none.
 
-    A bucket is busy when it has at least 2 failures and TIMES_USUAL times the median of all minutes that are
-    not empty in the quieter half; an incident has at least LEAST_FAILURES.
+    A bucket is busy when it has at least 2 failures and TIMES_USUAL times the usual count, which is the mean
+    of the quieter nine tenths of all buckets. An incident is a run of busy ones with at least LEAST_FAILURES
+    that the usual rate does not explain.
     """
     found = sorted((at, count) for at, count in buckets if count > 0)
     if not found:
         return []
-    whole_s = found[-1][0] - found[0][0] + step_s
-    empty = max(0, round(whole_s / step_s) - len(found))
-    usual = statistics.median([0] * empty + [count for _, count in found])
+    whole = round((found[-1][0] - found[0][0]) / step_s) + 1
+    quiet = sorted([0] * max(0, whole - len(found)) + [count for _, count in found])[
+        : max(1, whole * 9 // 10)
+    ]
+    usual = statistics.fmean(quiet)
     busy = [(at, count) for at, count in found if count >= max(2, TIMES_USUAL * usual)]
     runs: list[list[tuple[float, int]]] = []
     for at, count in busy:
@@ -44,8 +50,13 @@ def incidents(
             runs[-1].append((at, count))
         else:
             runs.append([(at, count)])
-    whole = [_whole(run, dict(found), step_s) for run in runs]
-    return [each for each in whole if each.failures >= LEAST_FAILURES]
+    made = [_whole(run, dict(found), step_s) for run in runs]
+    return [one for one in made if one.failures >= LEAST_FAILURES and _surprising(one, usual / step_s)]
+
+
+def _surprising(one: Incident, usual_per_s: float) -> bool:
+    expected = max(0.5, usual_per_s * (one.until_s - one.since_s))
+    return poisson_tail(one.failures, expected) >= SURPRISE
 
 
 def _whole(run: list[tuple[float, int]], counts: dict[float, int], step_s: float) -> Incident:

@@ -62,7 +62,7 @@ class Costs:
             if size is not None:
                 found[name] = (size, "")
                 return
-            why = ""
+            why = "estimated from stored bytes: CloudWatch has no IncomingBytes of this window"
         except AiopsError as error:
             why = f"estimated from stored bytes: {error}"
         try:

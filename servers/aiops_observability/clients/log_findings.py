@@ -42,6 +42,7 @@ class Kind:
     samples: list[str] = field(default_factory=list)
     trouble: bool = False
     errors: int = 0
+    stride: int = 1
 
     @property
     def level(self) -> str:
@@ -84,8 +85,10 @@ class Kind:
             self.users.add(line.user)
         self.first_s, self.last_s = min(self.first_s, one.at_s), max(self.last_s, one.at_s)
         self.trouble = self.trouble or line.is_trouble
-        if len(self.samples) < SAMPLES:
+        if self.count % self.stride == 0:
             self.samples.append(line.message)
+            if len(self.samples) >= 2 * SAMPLES:  # spread over all lines, not the first ones only
+                self.samples, self.stride = self.samples[::2], self.stride * 2
 
 
 def kinds_of(lines: Iterable[Told], baseline: Iterable[Told] = ()) -> list[Kind]:
@@ -117,6 +120,13 @@ def typical(kind: Kind) -> dict[str, float]:
     }
 
 
+def highest(kind: Kind, name: str) -> float:
+    """The largest value of a number over the samples."""
+    return max(
+        (value for sample in kind.samples for key, value in numbers(sample) if key == name), default=0.0
+    )
+
+
 def p95(kind: Kind, name: str) -> float:
     """The 95th percentile of a number over the samples."""
     values = sorted(value for sample in kind.samples for key, value in numbers(sample) if key == name)
@@ -124,8 +134,11 @@ def p95(kind: Kind, name: str) -> float:
 
 
 def read_off(kind: Kind) -> str:
-    """The typical numbers as text: `total=20, active=20, waiting=57`."""
-    return ", ".join(f"{name}={value:g}" for name, value in list(typical(kind).items())[:6])
+    """The numbers as text, medians; of a queue its peak: `total=20, active=20, waiting=57`."""
+    facts = list(typical(kind).items())[:6]
+    return ", ".join(
+        f"{name}={highest(kind, name) if name in _WAITING else value:g}" for name, value in facts
+    )
 
 
 def advice(kinds: Sequence[Kind]) -> tuple[str, ...]:
@@ -140,13 +153,13 @@ def _pool(kind: Kind) -> str:
     facts = typical(kind)
     active = next((facts[name] for name in _ACTIVE if name in facts), None)
     total = next((facts[name] for name in _TOTAL if name in facts), None)
-    waiting = next((facts[name] for name in _WAITING if name in facts), 0.0)
+    waiting = next((highest(kind, name) for name in _WAITING if name in facts), 0.0)
     if active is None or total is None or active < total or waiting <= 0:
         return ""
     pool = "DB connection pool size" if _says(kind, ("pool", "hikari", "connection")) else "pool size"
     return (
         f"increase {pool} of {kind.service or 'the service'} ({total:g} saturated: {active:g} in use,"
-        f" waiting {waiting:g}) after checking the database's own limit (max_connections) for headroom"
+        f" waiting up to {waiting:g}) after checking the database's own limit (max_connections) for headroom"
     )
 
 

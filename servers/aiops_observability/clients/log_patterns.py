@@ -17,6 +17,9 @@ async def patterns(store: LogStore, ask: LogAnalysisAsk, span: Span) -> LogAnaly
     with_baseline = await _admitted(store, span)
     found = await store.lines(span, "errors", ask.service)
     before = await _baseline(store, ask, span) if with_baseline else None
+    if before is not None and not before.lines:
+        store.spent.warn(f"nothing is called new: no error line in the window before ({span.before.said})")
+        before = None
     kinds = kinds_of(found.lines, before.lines if before else ())
     read = len(found.lines)
     store.spent.warn(*found.warnings)
