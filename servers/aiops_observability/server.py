@@ -22,6 +22,7 @@ from aiops_observability.ports import (
     LogAnalyses,
     LogQueries,
     MetricReadings,
+    Services,
     TelemetryConfigs,
     Traces,
 )
@@ -31,6 +32,7 @@ from aiops_observability.tools.comparisons import ComparisonTools
 from aiops_observability.tools.forecasts import ForecastTools
 from aiops_observability.tools.logs import LogTools
 from aiops_observability.tools.metrics import MetricTools
+from aiops_observability.tools.services import ServiceTools
 from aiops_observability.tools.telemetry import TelemetryTools
 from aiops_observability.tools.traces import TraceTools
 from aiops_shared.app import build, log_to_stderr, trace_to
@@ -85,6 +87,7 @@ class Wiring:
             *ComparisonTools(self.comparisons).tools(),
             *TelemetryTools(self.configs).tools(),
             *TraceTools(self.traces).tools(),
+            *ServiceTools(self.services).tools(),
             *LogTools(self.log_queries, self.log_analyses).tools(),
         ]
 
@@ -150,6 +153,12 @@ class Wiring:
 
         return TraceReader(self.trace_stores(), Places(self.clusters), self.clock, self.recorder)
 
+    def services(self) -> Services:
+        """Services and their promises."""
+        from aiops_observability.clients.service_health import ServiceReader
+
+        return ServiceReader(self.clusters, self.trace_stores(), self.metrics, self.clock)
+
     def trace_stores(self) -> "TraceStores":
         """Where traces are kept; opened by the first question."""
         if self._trace_stores is None:
@@ -185,7 +194,7 @@ async def no_effects(cluster: str) -> Any:
 def make(settings: Settings) -> FastMCP:
     """The server, not yet running."""
     parts = Wiring(settings)
-    return build(
+    server = build(
         "observability",
         parts.tools,
         settings=settings,
@@ -193,6 +202,14 @@ def make(settings: Settings) -> FastMCP:
         calls=parts.recorder,
         lifespan=parts.running,
     )
+
+    @server.resource("guide://backend-choice", mime_type="application/json", description="Which backend fits")
+    def backend_choice() -> dict[str, object]:
+        from aiops_observability.telemetry.choice import guide
+
+        return guide()
+
+    return server
 
 
 def serve() -> None:
