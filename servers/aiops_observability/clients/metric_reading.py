@@ -80,7 +80,7 @@ class MetricReader:
         if empty is not None:
             hint = await why_empty(*empty, ask)
             return _nothing(ask, empty[1], said, hint)
-        raise first_error or InvalidInputError("source", "no backend was asked")
+        raise _with_others(first_error, said)
 
     async def _backends(self, ask: MetricAsk, said: list[str]) -> AsyncIterator[MetricsBackend]:
         """The backend meant; for a named question of any source, the others after it."""
@@ -95,6 +95,14 @@ class MetricReader:
                 yield await self.metrics.open(ask.cluster, name)
             except AiopsError as error:
                 said.append(f"{name} cannot be asked: {error.wire()}")
+
+
+def _with_others(error: AiopsError | None, said: list[str]) -> AiopsError:
+    """The first failure; its hint names the backends that were asked after it."""
+    if error is None:
+        return InvalidInputError("source", "no backend was asked")
+    others = "; ".join(said[1:])
+    return type(error)(error.thing, error.reason, f"{error.hint}; {others}" if others else error.hint)
 
 
 def _require(ask: MetricAsk) -> None:

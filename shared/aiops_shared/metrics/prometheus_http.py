@@ -109,7 +109,7 @@ class PrometheusApi:
         request.extensions["trace"] = call.trace
         try:
             response = await self._client.send(request, stream=True)
-            call.heard = response.status_code < 500
+            call.heard = True
             try:
                 body = await read_body(response, self.thing, MAX_ANSWER_BYTES)
             finally:
