@@ -8,6 +8,7 @@ from aiops_observability.models.comparisons import CompareAsk, WindowComparison
 from aiops_observability.models.forecasts import ForecastAsk, MetricForecast
 from aiops_observability.models.logs import LogAnalysis, LogAnalysisAsk, LogQueryAsk, LogRows
 from aiops_observability.models.metrics import MetricAsk, MetricReport
+from aiops_observability.models.service_health import HealthAsk, ServiceHealth
 from aiops_observability.models.telemetry import ConfigAsk, TelemetryConfig
 from aiops_observability.models.traces import TraceAnalysis, TraceAsk
 
@@ -84,6 +85,14 @@ class Traces(Protocol):
 
     async def analyze(self, ask: TraceAsk) -> TraceAnalysis:
         """One analysis. Raises ActionRefusedError, NotFoundError, NotConfiguredError, InvalidInputError."""
+        ...
+
+
+class Services(Protocol):
+    """Services and their promises."""
+
+    async def health(self, ask: HealthAsk) -> ServiceHealth:
+        """One service. Raises NotFoundError, InvalidInputError."""
         ...
 
 

@@ -8,6 +8,7 @@ from aiops_lab.aws.access import access_operations
 from aiops_lab.aws.account import Account
 from aiops_lab.aws.addon_changes import addon_change_operations
 from aiops_lab.aws.amp import amp_operations
+from aiops_lab.aws.application_signals import application_signals_operations
 from aiops_lab.aws.cloudtrail import cloudtrail_operations, recorded
 from aiops_lab.aws.cloudwatch.alarms import alarm_operations
 from aiops_lab.aws.cloudwatch.data import data_operations
@@ -50,5 +51,6 @@ def operations(account: Account, directory: Directory) -> Operations:
         **alarm_operations(account),
         **history_operations(account),
         **xray_operations(account),
+        **application_signals_operations(account),
     }
     return recorded(account, served)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from aiops_lab.aws.account import Account
+from aiops_lab.aws.application_metrics import NAMESPACE as APPLICATIONS
 from aiops_lab.aws.application_metrics import application_metrics
 from aiops_lab.aws.log_metrics import NAMESPACE as LOGS
 from aiops_lab.aws.log_metrics import log_metrics
@@ -83,7 +84,8 @@ def book_of(account: Account, namespace: str | None = None, metric: str | None =
     for name, unit, group, stream in log_metrics(telemetry) if namespace in {None, LOGS} else ():
         book.add((LOGS, name), unit, [{"LogGroupName": group}], stream)
     _native(book, telemetry.cloud)
-    application_metrics(account, book.add)
+    if namespace in {None, APPLICATIONS}:
+        application_metrics(account, book.add)
     return book
 
 
