@@ -59,7 +59,7 @@ class PrometheusMetrics:
         self._api = api
         self._bounds = bounds
         self._name = name
-        self._discovery = Discovery(api, clock, self._selector)
+        self._discovery = Discovery(api, clock, self._selector, bounds.label)
 
     @property
     def name(self) -> BackendName:

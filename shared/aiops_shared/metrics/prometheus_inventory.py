@@ -28,11 +28,17 @@ ALL_BY_QUERY = 'count({__name__=~".+"})'
 
 
 class Discovery:
-    """What one API holds. `narrowed` puts the cluster's label into a selector."""
+    """What one API holds. `narrowed` puts the cluster's label into a selector; `label` is that label."""
 
-    def __init__(self, api: PrometheusApi, clock: Clock, narrowed: Callable[[str], str]) -> None:
-        self._api, self._clock, self._narrowed = api, clock, narrowed
-        self._alone = narrowed("up") == "up"
+    def __init__(
+        self,
+        api: PrometheusApi,
+        clock: Clock,
+        narrowed: Callable[[str], str],
+        label: tuple[str, str] | None = None,
+    ) -> None:
+        self._api, self._clock, self._narrowed, self._label = api, clock, narrowed, label
+        self._alone = label is None
 
     async def search(self, words: str, limit: int) -> tuple[MetricName, ...]:
         """The names nearest to some words, the best with their labels; by the alphabet for no words."""
@@ -80,7 +86,7 @@ class Discovery:
         return tuple((name, found[name]) for name in names)
 
     async def rules(self) -> tuple[Rule, ...]:
-        """Every rule, by group. With a cluster's label only those whose rules name it, or no cluster."""
+        """Every rule, by group; a store of several clusters keeps its rules for all of them."""
         said = await self._api.ask("rules")
         groups = said.data.get("groups") if isinstance(said.data, dict) else None
         if not isinstance(groups, list):
@@ -88,12 +94,16 @@ class Discovery:
         return tuple(_rule(group, rule) for group in groups for rule in group.get("rules") or ())
 
     async def alerts(self) -> tuple[RuleAlert, ...]:
-        """What rules raise now."""
+        """What rules raise now; where clusters share the store, only for this one."""
         said = await self._api.ask("alerts")
         rows = said.data.get("alerts") if isinstance(said.data, dict) else None
         if not isinstance(rows, list):
             raise UpstreamError(self._api.thing, "answered with alerts of an unknown form")
-        return tuple(_alert(row) for row in rows)
+        found = tuple(_alert(row) for row in rows)
+        if self._label is None:
+            return found
+        name, value = self._label
+        return tuple(one for one in found if one.labels.get(name) == value)
 
     async def head_series(self) -> int:
         """How many series are active. Raises NotFoundError where the backend does not say."""

@@ -249,3 +249,16 @@ async def test_plain_http_is_for_loopback_alone_and_a_wrong_authority_file_is_to
     with pytest.raises(NotConfiguredError, match="authority"):
         driver("https://127.0.0.1:1", ca_file=Path("/nonexistent/ca.pem"))
     assert ssl.OPENSSL_VERSION
+
+
+@pytest.mark.threat("T9")
+async def test_alerts_of_another_cluster_in_a_shared_store_are_not_shown() -> None:
+    rows = [
+        {"labels": {"alertname": "High", "cluster": name}, "state": "firing", "value": "1e+00"}
+        for name in ("mine", "other")
+    ]
+    async with WireServer(lambda _: as_json({"status": "success", "data": {"alerts": rows}})) as server:
+        api = PrometheusApi(Place(url=server.url, thing="Prometheus", timeout_s=5))
+        backend = PrometheusMetrics(api, FakeClock(SINCE), Bounds(5_000_000, ("cluster", "mine")))
+        assert [one.labels["cluster"] for one in await backend.alerts()] == ["mine"]
+        await backend.aclose()
