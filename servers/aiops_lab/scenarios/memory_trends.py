@@ -61,7 +61,7 @@ def truth(seed: int) -> Truth:
 
 def released(names: Names) -> str:
     """The version that came just before the leak."""
-    return "v3.4.0" if names.seed == 0 else f"v{2 + names.seed}.{names.seed * 3}.0"
+    return "v3.4.0" if names.seed == 0 else f"v{3 + names.seed}.{names.seed * 3}.1"
 
 
 def _image(names: Names, version: str) -> str:

@@ -12,13 +12,14 @@ from typing import Literal
 import numpy as np
 
 from aiops_observability.analysis import detectors
-from aiops_observability.analysis.onsets import shape_of
+from aiops_observability.analysis.onsets import Shape, shape_of
 from aiops_observability.analysis.robust import Array, Flags, filled, spread
 
 Kind = Literal["spike", "level_shift", "trend", "variance", "missing"]
 LEAST_ROWS = 60
 WEEK_S = 604_800.0
 QUIET_S = 3600.0  # one alert for one incident
+SLIGHT = 0.05  # of what is expected: less is nobody's trouble
 WORSE = 2.0  # alert again inside it only when so many powers of ten rarer
 
 
@@ -62,7 +63,13 @@ SCORERS: Mapping[str, Scorer] = {
 # False alarms a week that each detector may give: a quick step with days of past lets the residual lead,
 # five-minute gauges the novelty of values.
 DENSE: Mapping[str, float] = {"ewma": 0.4, "novelty": 0.15, "level": 0.15, "variance": 0.1}
-SPARSE: Mapping[str, float] = {"ewma": 0.1, "novelty": 0.2, "features": 0.05, "level": 0.08, "variance": 0.05}
+SPARSE: Mapping[str, float] = {
+    "ewma": 0.1,
+    "novelty": 0.2,
+    "features": 0.05,
+    "level": 0.08,
+    "variance": 0.01,
+}
 
 
 def scanned(values: Array, step_s: float) -> Scan:
@@ -135,6 +142,8 @@ def _merged(
             worst = alert.over
             continue
         shape = shape_of(values, alert.row, step_s)
+        if _slight(shape, alert.detector):
+            continue
         peak = float(rarity[alert.detector][alert.row : alert.row + quiet].max())
         found.append(
             Anomaly(
@@ -152,6 +161,15 @@ def _merged(
         )
         until, worst = max(shape.last, alert.row) + quiet, alert.over
     return tuple(found)
+
+
+def _slight(shape: Shape, detector: str) -> bool:
+    """Surprising, and nothing to anybody: inside the band of its own noise, or a few percent."""
+    if shape.inside and detector in {"features", "novelty"}:
+        return True
+    if detector == "variance" and shape.small:
+        return False
+    return abs(shape.seen - shape.expected) < SLIGHT * abs(shape.expected)
 
 
 def missing_stretches(values: Array) -> tuple[Anomaly, ...]:

@@ -46,6 +46,8 @@ def _taught(scores: Array, rarity: Array) -> Array:
     told = ~np.isnan(scores)
     scores, rarity = scores[told], rarity[told]
     ordinary = rarity < ALARMING
+    if not scores.size:
+        return scores
     return scores[ordinary] if ordinary.mean() > 1.0 - MOST_ALARMING else scores
 
 

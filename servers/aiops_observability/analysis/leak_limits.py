@@ -1,7 +1,7 @@
 """When a growing memory reaches its limit, with an interval.
 
 Called by `leaks`. The line is a Theil–Sen slope on what load, season and restarts leave; the limit is reached
-by the day's usual peak on top of the line.
+by the day's usual peak on top of the line, at the latest by the line itself.
 """
 
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ def reach(look: "Look", tracks: Sequence[Track], step_s: float, limit: float | N
         limit=limit,
         expected_s=left / rate * 3600.0,
         low_s=max(0.0, left - slack) / quick * 3600.0,
-        high_s=(left + slack) / slow * 3600.0 if slow > 0 else None,
+        high_s=(max(0.0, limit - level) + slack) / slow * 3600.0 if slow > 0 else None,
     )
 
 

@@ -208,7 +208,7 @@ def _climb(base: Base, column: Array, slope: Slope) -> float:
         return 0.0
     sample = base.sample
     span = float(sample.at_s.max() - sample.at_s.min())
-    speeds = np.geomspace(0.02 * span, 0.6 * span, 10)
+    speeds = np.geomspace(max(0.003 * span, 900.0), 0.6 * span, 14)
     left = np.array([explained(base, climbs(sample, speed))[0] for speed in speeds])
     best = int(np.argmin(left))
     line = float(slope.remains @ slope.remains)

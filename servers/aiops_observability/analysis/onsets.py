@@ -17,7 +17,7 @@ DAY_S = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Rows [first, last] off `expected`; `small`: the level itself hardly moved."""
+    """Rows [first, last] off `expected`; `small`: its level hardly moved."""
 
     kind: Literal["spike", "level_shift", "trend"]
     first: int
@@ -26,6 +26,7 @@ class Shape:
     seen: float
     band: tuple[float, float]
     small: bool
+    inside: bool  # nothing of it left the band
 
 
 def shape_of(values: Array, alert: int, step_s: float) -> Shape:
@@ -46,7 +47,16 @@ def shape_of(values: Array, alert: int, step_s: float) -> Shape:
         kind, first = ("trend", hinge) if hinge is not None else ("level_shift", first)
     middle = float(expected[alert])
     seen = float(values[max(0, alert - 2) : last + 1][np.argmax(np.abs(part))])
-    return Shape(kind, first, last, middle, seen, (middle - wide, middle + wide), abs(size) < 2.0 * noise)
+    return Shape(
+        kind,
+        first,
+        last,
+        middle,
+        seen,
+        (middle - wide, middle + wide),
+        abs(size) < 2.0 * noise,
+        abs(top) < wide,
+    )
 
 
 def _expected(values: Array, alert: int, hour: int, step_s: float) -> tuple[Array, float]:

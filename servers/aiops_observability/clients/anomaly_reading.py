@@ -174,7 +174,7 @@ def _report(
         voices=tuple(voices[0]),
         baseline=_baseline(found, memory),
         would_change=_would_change(memory, growth is not None),
-        evidence=(*_evidence(judged), *voices[1]),
+        evidence=(*_evidence(judged, memory, ask.full), *voices[1]),
         warnings=tuple(dict.fromkeys(found.warnings)),
         truncated=len(ranked) > most,
         untrusted=("related", "voices"),
@@ -271,7 +271,9 @@ def _would_change(memory: MemoryVerdict | None, grows: bool) -> str:
     return "an event of a kind that the window never showed; a longer window knows more of what is usual"
 
 
-def _evidence(judged: Sequence[Judged]) -> tuple[Evidence, ...]:
+def _evidence(judged: Sequence[Judged], memory: MemoryVerdict | None, full: bool) -> tuple[Evidence, ...]:
+    """How to repeat it; of signals found normal only on request."""
+    told = [one for one in judged if full or one.anomalies or (memory and one.signal.name == "memory")]
     return tuple(
         Evidence(
             source=each.signal.source,
@@ -279,5 +281,5 @@ def _evidence(judged: Sequence[Judged]) -> tuple[Evidence, ...]:
             says=f"{each.scan.points} points, {each.scan.missing:.1%} missing"
             + (f"; {each.signal.how}" if each.signal.how else ""),
         )
-        for each in judged
+        for each in told or judged[:1]
     )
