@@ -5,7 +5,7 @@ Alerts are the results of their rules' queries over the last hours, so that they
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,12 @@ class Status:
     """The pages beside queries."""
 
     observatory: "Observatory"
-    storage: SignalStorage
+    begun: SignalStorage  # of the world in which the room was made
+
+    @property
+    def storage(self) -> SignalStorage:
+        """The samples of the present world: a load brings another."""
+        return replace(self.begun, signals=self.observatory.telemetry.signals)
 
     @property
     def _told(self) -> Rules:
