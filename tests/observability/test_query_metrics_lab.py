@@ -10,7 +10,8 @@ from aiops_lab.scenarios.memory_spike import HOME, images, spiking
 from aiops_lab.scenarios.usage_stories import bare, fleet, hoard, oversized
 from aiops_lab.telemetry.workloads import GI, MI
 from bench.tokens import tokens
-from tests.observability.stage import SEEDS, Obj, Stage, watched
+from tests.e2e.stage import Obj
+from tests.observability.stage import SEEDS, Stage, watched
 
 BUDGET = 1500
 pytestmark = pytest.mark.filterwarnings("ignore:open_binary is deprecated:DeprecationWarning")

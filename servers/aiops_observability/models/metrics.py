@@ -1,8 +1,6 @@
 """What `query_metrics` is asked and answers."""
 
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from aiops_shared.results import Answer, Frozen, Table
 
@@ -37,9 +35,9 @@ class MetricReport(Answer):
     step_s: int | None = None
     first_at: str = ""  # the first and the last moment that was measured
     last_at: str = ""
-    total: Annotated[int | None, Field(description="series or rows in all")] = None
-    series: Annotated[Table | None, Field(description="statistics of the largest")] = None
-    points: Annotated[Table | None, Field(description="means of stretches, UTC")] = None
+    total: int | None = None  # series or rows in all; the tables hold the largest
+    series: Table | None = None  # statistics
+    points: Table | None = None  # means over equal stretches, UTC
     by_hour_of_week: Table | None = None  # medians, UTC
-    found: Annotated[Table | None, Field(description="of search, show")] = None
+    found: Table | None = None  # of search and show
     sizes: Table | None = None  # cardinality by group of metrics and by label

@@ -39,7 +39,7 @@ Step = Annotated[
     int,
     BeforeValidator(_seconds),
     WithJsonSchema({"type": "string"}),
-    Field(description="As 5m; absent: by the window"),
+    Field(description="As 5m"),
 ]
 
 
@@ -51,7 +51,7 @@ class MetricTools:
 
     async def query_metrics(
         self,
-        query: Annotated[str, Field(description="PromQL, or the source's language")] = "",
+        query: Annotated[str, Field(description="PromQL or the source's")] = "",
         what: Annotated[str, Field(description="Named question, as memory")] = "",
         namespace: AnyNamespace = None,
         kind: AnyKind = None,
@@ -59,16 +59,14 @@ class MetricTools:
         since: SinceHour = "-1h",
         until: Until = None,
         step: Step = 0,
-        search: Annotated[str | None, _SHORT, Field(description="Find metrics")] = None,
+        search: Annotated[str | None, _SHORT, Field(description="Words of a name")] = None,
         show: Annotated[Show, Field(description="labels: of query's metric")] = "",
         by_hour_of_week: bool = False,
         source: Source = "auto",
         cluster: Cluster = None,
         detail: Detail = "summary",
     ) -> MetricReport:
-        """Statistics, slope and points of metrics, by `query` or by `what` (show=questions) about an object.
-        Dear queries are refused with a cheaper form.
-        """
+        """Statistics and points of metrics: by `query`, or by `what` (show=questions) about an object."""
         ask = MetricAsk(
             cluster=cluster,
             source=source,

@@ -1,5 +1,7 @@
 """PromQL on its tree: what is written means what was read, and the cluster's label cannot be escaped."""
 
+from typing import Any
+
 import promql_parser
 import pytest
 from hypothesis import given, settings
@@ -160,7 +162,7 @@ def _escaped(value: str) -> str:
 def test_no_value_of_any_label_escapes_its_quotes(mine: str, theirs: str) -> None:
     told = f'a="{_escaped(theirs)}"'
     query = f'sum(rate(foo{{{told},b!~"x"}}[5m])) / max_over_time(bar{{{told}}}[1h:5m])'
-    tree = promql_parser.parse(with_label(query, "cluster", mine))
+    tree: Any = promql_parser.parse(with_label(query, "cluster", mine))
     rate = tree.lhs.expr.args[0].vector_selector
     found = [(one.name, one.value) for one in rate.matchers.matchers]
     assert found == [("a", theirs), ("b", "x"), ("cluster", mine)]
