@@ -14,6 +14,7 @@ from starlette.routing import Mount
 
 from aiops_lab.observatory.alertmanager import alertmanager_app
 from aiops_lab.observatory.amp import amp_app
+from aiops_lab.observatory.datadog import datadog_app
 from aiops_lab.observatory.faults import Illness, RoomLog, Sick
 from aiops_lab.observatory.jaeger import jaeger_app
 from aiops_lab.observatory.opensearch import opensearch_app
@@ -58,6 +59,7 @@ Room = Callable[[Observatory], "ASGIApp"]
 ROOMS: Mapping[str, Room] = {
     "alertmanager": alertmanager_app,
     "amp": amp_app,
+    "datadog": datadog_app,
     "jaeger": jaeger_app,
     "opensearch": opensearch_app,
     "prometheus": prometheus_app,

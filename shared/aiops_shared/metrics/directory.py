@@ -87,8 +87,7 @@ class MetricsDirectory:
             return await self._amp(cluster)
         if name == "cloudwatch":
             return await self._cloudwatch(cluster)
-        # datadog: `from aiops_shared.metrics.datadog import DatadogMetrics`.
-        raise NotConfiguredError(f"metrics of {name} for {cluster}", "this driver is not built yet", NOTHING)
+        return await self._datadog(cluster)
 
     async def _prometheus(self, cluster: str | None) -> MetricsBackend:
         from aiops_shared.metrics.prometheus import Bounds, PrometheusMetrics
@@ -120,6 +119,24 @@ class MetricsDirectory:
         eks = await self._clusters.eks(cluster)
         return CloudWatchMetrics(eks, self._clock, self._settings.metrics.max_samples)
 
+    async def _datadog(self, cluster: str | None) -> MetricsBackend:
+        from aiops_shared.metrics.datadog import DatadogMetrics
+        from aiops_shared.metrics.datadog_http import DatadogApi
+
+        metrics = self._settings.metrics
+        name = await self._named(cluster)
+        api = DatadogApi(metrics.datadog_url, metrics.datadog_key_file, metrics.timeout_s)
+        return DatadogMetrics(api, name, self._clock)
+
+    async def _named(self, cluster: str | None) -> str:
+        """The cluster's name. Raises ClusterNotFoundError; NotConfiguredError where none can be told."""
+        try:
+            return (await self._clusters.eks(cluster)).name
+        except NotConfiguredError:
+            if cluster is None:
+                raise
+            return cluster.rpartition("/")[2]  # of a kubeconfig context: its name, or the end of its ARN
+
     async def _label(self, cluster: str | None) -> tuple[str, str] | None:
         """The label that tells this cluster apart, and that the cluster exists when it is named.
 
@@ -128,10 +145,5 @@ class MetricsDirectory:
         name = self._settings.metrics.cluster_label
         if cluster is None and not name:
             return None
-        try:
-            said = (await self._clusters.eks(cluster)).name
-        except NotConfiguredError:
-            if cluster is None:
-                raise
-            said = cluster.rpartition("/")[2]  # of a kubeconfig context: its name, or the end of its ARN
+        said = await self._named(cluster)
         return (name, said) if name else None

@@ -65,7 +65,7 @@ def values_of(metric: CloudMetric, stat: str, span: Span) -> Array:
     minutes_each = span.period_s // MINUTE_S
     minutes = (starts[:, None] + np.arange(minutes_each) * MINUTE_S).ravel()
     if metric.distributions:
-        found = _of_distribution(metric.distributions, stat, minutes, span)
+        found = of_distribution(metric.distributions, stat, minutes, span)
     else:
         read = np.stack([one.read(minutes, span.now_s) for one in metric.streams], axis=1)
         found = _of_values(read.reshape(starts.size, -1), stat)
@@ -119,7 +119,8 @@ def _kept_ranks(stat: str) -> tuple[float, float]:
     return 0.0, float(stat.removeprefix("tm"))
 
 
-def _of_distribution(parts: list[Distribution], stat: str, minutes: Array, span: Span) -> Array:
+def of_distribution(parts: list[Distribution], stat: str, minutes: Array, span: Span) -> Array:
+    """A statistic of what some histograms observed together in each period."""
     periods = minutes.size // (span.period_s // MINUTE_S)
     bounds = np.array(sorted({bound for one in parts for bound in one.bounds}))
     counts = np.zeros((periods, bounds.size))
