@@ -18,5 +18,10 @@ class Row:
 
 # Module of this package with `rows(seed: int) -> list[Row]` -> the heading of its table.
 PARTS: Mapping[str, str] = {
+    "anomalies": "Anomalies",
+    "leaks": "Leaks",
+    "change_points": "Change points",
     "forecasts": "Forecasts: four weeks of hours, the week after",
+    "templates": "Log templates: five systems, one configuration",
+    "alerts": "Alert grouping: forty weeks of storms on a service graph",
 }

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from math import exp
 
-SAME_PLACE_S = 20 * 60.0  # another alert of the same place belongs to the same trouble
+SAME_PLACE_S = 25 * 60.0  # another alert of the same place belongs to the same trouble
 SAME_ALERT_S = 30 * 60.0  # the same alert again, while the trouble lasts
 NEIGHBOUR_S = 15 * 60.0
 EARLY_S = 5 * 60.0  # rules wait differently long: a caller's alert may precede its callee's
 MACHINE_EARLY_S = 5 * 60.0  # … and a node's condition is often found out after its pods' troubles
 MOST_HOPS = 3
 PER_HOP = 0.55  # each call away halves, about, what a place explains
-LAG_S = 2 * 60.0  # what a call away shows, it shows so much later
+LAG_S = 90.0  # what a call away shows, it shows so much later
 FADES_S = 6 * 60.0
 PLACE_FADES_S = 15 * 60.0
 ON_MACHINE, AT_CALLEE, AT_SAME, CALLER_OF_MACHINE, IN_SPACE = 1.5, 1.2, 1.0, 1.0, 0.3
