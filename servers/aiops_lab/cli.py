@@ -6,8 +6,8 @@ loads inside the commands, and a missing extra is said in one line.
 
 import re
 import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -55,7 +55,7 @@ def _load_lab() -> "tuple[type[Lab], type[Ports]]":
 
 
 @app.command()
-def up(
+def up(  # noqa: PLR0913 - one parameter for each option of the command
     scenario: Annotated[str, typer.Option(help="What to play; `eks-aiops lab list` names them.")] = "healthy",
     seed: Annotated[int, typer.Option(help="Same seed, same names and times.")] = 0,
     export: Annotated[Path | None, typer.Option(help="File to source, there while it runs.")] = None,
@@ -69,6 +69,9 @@ def up(
     clusters: Annotated[
         int, typer.Option(min=1, max=20, help="How many; several come with an operator's table.")
     ] = 1,
+    prometheus: Annotated[
+        str, typer.Option(help="own: the lab's PromQL; real: a Prometheus on PATH holds the last 24 h.")
+    ] = "own",
 ) -> None:
     """Start a lab and keep it running until Ctrl-C.
 
@@ -84,13 +87,17 @@ def up(
     try:
         ports = ports_class(control=port, kube=port + 1, aws=port + 2) if port else ports_class()
         lab: Lab | Fleet = lab_class(scenario, seed=seed, host=host, ports=ports)
+        if prometheus not in ("own", "real"):
+            _fail(f"--prometheus {prometheus}: own or real")
         if clusters > 1:
+            if prometheus == "real":
+                _fail("--prometheus real: for one cluster only")
             if host != "127.0.0.1":
                 _fail("--host: several clusters listen on 127.0.0.1")
             lab = _fleet(clusters, scenario, seed, ports)
         if identity not in lab.directory.principals:
             _fail(f"--as {identity}: not known; known are {', '.join(lab.directory.principals)}")
-        anyio.run(_serve, lab, identity, export)
+        anyio.run(_serve, lab, identity, export, prometheus == "real")
     except LabStartError as error:
         _fail(str(error).removeprefix("lab: "))
 
@@ -101,18 +108,34 @@ def _fleet(clusters: int, scenario: str, seed: int, ports: "Ports") -> "Fleet":
     return Fleet(usual(clusters, scenario), seed=seed, ports=ports)
 
 
-async def _serve(lab: "Lab | Fleet", identity: str, export: Path | None) -> None:
+async def _serve(lab: "Lab | Fleet", identity: str, export: Path | None, real: bool = False) -> None:
     """Run the lab until SIGINT or SIGTERM; if its machinery breaks, that error ends the command."""
     import anyio
 
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with lab:
+        async with lab, _real_prometheus(lab, real):
             with _exported(lab.export(identity), export):
                 async with anyio.create_task_group() as group:
                     group.start_soon(lab.failed)
                     async for _ in signals:
                         break
                     group.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _real_prometheus(lab: "Lab | Fleet", real: bool) -> AsyncIterator[None]:
+    """A real Prometheus behind the lab's rooms; filling it takes seconds, in which the lab goes on."""
+    import anyio
+
+    from aiops_lab.fleet import Fleet
+    from aiops_lab.observatory.real_prometheus import in_place_of_own
+
+    if not real or isinstance(lab, Fleet):
+        yield
+        return
+    with ExitStack() as closing:
+        await anyio.to_thread.run_sync(closing.enter_context, in_place_of_own(lab.observatory))
+        yield
 
 
 @contextmanager

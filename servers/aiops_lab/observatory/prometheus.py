@@ -27,7 +27,7 @@ from aiops_lab.observatory.prometheus_asking import (
     read_duration_ms,
     read_time_ms,
 )
-from aiops_lab.observatory.prometheus_status import Status
+from aiops_lab.observatory.prometheus_status import Status, world_samples
 from aiops_lab.promql.matchers import Match, matches_of
 from aiops_lab.promql.parsing import parse
 from aiops_lab.promql.queries import Span, instant_query, range_query
@@ -48,7 +48,7 @@ STATUS = {
     "not_found": 404,
 }
 Answer = Callable[[Asked], Any]
-READERS = ("query", "query_range", "series", "labels", "metadata", "rules", "alerts", "query_exemplars")
+_EMPTY = "at least one non-empty matcher"
 
 
 def prometheus_app(observatory: "Observatory") -> Starlette:
@@ -65,7 +65,7 @@ class PrometheusRoom:
 
     def routes(self) -> list[Route]:
         """Paths below the room."""
-        status = Status(self.observatory, self.storage)
+        status = Status(self.observatory)
         answers: dict[str, Answer] = {
             "query": self.query,
             "query_range": self.query_range,
@@ -94,8 +94,7 @@ class PrometheusRoom:
     @property
     def storage(self) -> SignalStorage:
         """The samples of the present world."""
-        now = self.observatory.now
-        return SignalStorage(self.observatory.telemetry.signals, lambda: now().timestamp())
+        return world_samples(self.observatory)
 
     @property
     def now_ms(self) -> int:
@@ -130,8 +129,9 @@ class PrometheusRoom:
     def query(self, asked: Asked) -> Any:
         """GET or POST /query."""
         at_ms = asked.time_ms("time", self.now_ms, words="Invalid time value for 'time': ")
+        in_time = _in_time(asked)
         try:
-            return instant_query(self.storage, asked.one("query"), at_ms, in_time=_in_time(asked))
+            return instant_query(self.storage, asked.one("query"), at_ms, in_time=in_time)
         except PromqlError as error:
             if error.kind == "bad_data":
                 raise bad("query", str(error)) from error
@@ -188,11 +188,10 @@ def _matches(text: str) -> tuple[Match, ...]:
         tree = parse(text)
         found = matches_of(tree) if type(tree).__name__ == "VectorSelector" else None
     except PromqlError as error:
-        raise bad("match[]", str(error)) from error
+        words = f"match[] must contain {_EMPTY}" if _EMPTY in str(error) else str(error)
+        raise bad("match[]", words) from error
     if found is None:
         raise bad("match[]", "parse error: unexpected expression")
-    if all(match({}) for match in found):
-        raise bad("match[]", "match[] must contain at least one non-empty matcher")
     return found
 
 

@@ -5,7 +5,7 @@ Alerts are the results of their rules' queries over the last hours, so that they
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -36,12 +36,11 @@ class Status:
     """The pages beside queries."""
 
     observatory: "Observatory"
-    begun: SignalStorage  # of the world in which the room was made
 
     @property
     def storage(self) -> SignalStorage:
-        """The samples of the present world: a load brings another."""
-        return replace(self.begun, signals=self.observatory.telemetry.signals)
+        """The samples of the present world: a reset brings another one."""
+        return world_samples(self.observatory)
 
     @property
     def _told(self) -> Rules:
@@ -268,6 +267,12 @@ class Status:
             "statsCollectedRecordsTotal": len(asked),
             "records": rows,
         }
+
+
+def world_samples(observatory: "Observatory") -> SignalStorage:
+    """What the world emits, as far as it is known now."""
+    now = observatory.now
+    return SignalStorage(observatory.telemetry.signals, lambda: now().timestamp())
 
 
 def _is_histogram(metric: str, ending: str, names: set[str]) -> bool:

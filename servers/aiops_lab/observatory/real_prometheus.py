@@ -13,17 +13,22 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
 from aiops_lab.promql.numbers import plain
-from aiops_lab.promql.storage import Storage, is_stale
+from aiops_lab.promql.storage import SignalStorage, Storage, is_stale
 from aiops_lab.promql.values import NAME, Labels, Samples
 from aiops_lab.serving import LabStartError, listen, port_of
+
+if TYPE_CHECKING:
+    from aiops_lab.observatory.app import Observatory
 
 READY_S = 20.0
 BACKFILL_S = 300.0
 STOP_S = 10.0
+HOURS = 24.0
 PROGRAMS = ("prometheus", "promtool")
 
 
@@ -62,6 +67,22 @@ def _escaped(text: str) -> str:
 def window(storage: Storage, since_s: float, until_s: float) -> Iterable[Samples]:
     """Everything a storage knows of a window."""
     return storage.select((), round(since_s * 1000), round(min(until_s, time.time()) * 1000))
+
+
+@contextmanager
+def in_place_of_own(observatory: "Observatory", hours: float = HOURS) -> Iterator[RealPrometheus]:
+    """The last hours of a world's signals in a real Prometheus, which the lab's rooms ask from now on.
+
+    A snapshot: what happens later is not in it. Raises LabStartError as `real_prometheus`.
+    """
+    now_s = observatory.now().timestamp()
+    storage = SignalStorage(observatory.telemetry.signals, lambda: now_s, stale=False)
+    with real_prometheus(open_metrics(window(storage, now_s - 3600 * hours, now_s))) as real:
+        observatory.prometheus = real.url
+        try:
+            yield real
+        finally:
+            observatory.prometheus = ""
 
 
 @contextmanager

@@ -28,11 +28,11 @@ class Pair:
         """Where the answers to a range and an instant query differ; empty where they agree."""
         ranged = {"start": SPAN.start_ms / 1000, "end": SPAN.end_ms / 1000, "step": SPAN.step_ms / 1000}
         there = self._real("query_range", {"query": query, **ranged})
-        found = _compared(there, self._ours(query, ranged=True))
+        found = differing(there, self._ours(query, ranged=True))
         if found:
             return f"range {query}: {found}"
         there = self._real("query", {"query": query, "time": MOMENT_MS / 1000})
-        found = _compared(there, self._ours(query, ranged=False))
+        found = differing(there, self._ours(query, ranged=False))
         return f"instant {query}: {found}" if found else ""
 
     def _real(self, path: str, form: Json) -> Json:
@@ -50,7 +50,8 @@ class Pair:
         return {"status": "success", "data": data}
 
 
-def _compared(real: Json, ours: Json) -> str:
+def differing(real: Json, ours: Json) -> str:
+    """Where two answers of the API differ; empty where they agree."""
     if real["status"] != ours["status"] or real.get("errorType") != ours.get("errorType"):
         return f"real {real.get('error', 'answers')}, ours {ours.get('error', 'answers')}"
     if real["status"] == "error":
