@@ -11,6 +11,7 @@ from aiops_lab.aws.amp import amp_operations
 from aiops_lab.aws.application_signals import application_signals_operations
 from aiops_lab.aws.cloudtrail import cloudtrail_operations, recorded
 from aiops_lab.aws.cloudwatch.alarms import alarm_operations
+from aiops_lab.aws.cloudwatch.anomaly_detectors import detector_operations
 from aiops_lab.aws.cloudwatch.data import data_operations
 from aiops_lab.aws.cloudwatch.histories import history_operations
 from aiops_lab.aws.devopsguru import devopsguru_operations
@@ -50,6 +51,7 @@ def operations(account: Account, directory: Directory) -> Operations:
         **data_operations(account),
         **alarm_operations(account),
         **history_operations(account),
+        **detector_operations(account),
         **xray_operations(account),
         **application_signals_operations(account),
     }
