@@ -9,6 +9,7 @@ loghub shows to be worth more than any tuning. Pure; called by `clients.log_patt
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 WILD = "<*>"
@@ -18,6 +19,7 @@ MOST_CHILDREN = 100
 LONGEST_LINE = 2_000  # characters that are looked at
 MOST_WORDS = 200
 MOST_TEMPLATES = 5_000
+MOST_ALIKE = 60  # candidates of one line: each is compared with
 LEAST_SAMPLES = 3  # a value is called shared when so many lines have it
 MOST_REMEMBERED = 50_000  # masked lines whose template is known without a search
 _UNITS = r"(?:ms|us|µs|ns|sec|min|[smhd]|%|[kKMGT]i?[bB]?|bytes|B)"
@@ -32,6 +34,7 @@ _MASKS = re.compile(
     r"|\b(?=[0-9a-fA-F]*\d)(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{8,}\b"
     rf"|(?<![A-Za-z0-9_.])[-+]?\d+(?:[.,]\d+)*{_UNITS}?(?![A-Za-z0-9_])"
 )
+_CODE = re.compile(r"[A-Z]{3,}(?:_[A-Z]+)*|(?:[\w.$]*\.)?[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+")
 _SPLIT = re.compile(r"[\s=:,]+")
 _KEPT = re.compile(r"([\s=:,]+)")
 _DIGIT = re.compile(r"\d")
@@ -119,7 +122,7 @@ class Miner:
         if best is not None and score >= self.similarity:
             best.takes(split)
             return best
-        if len(self.templates) >= MOST_TEMPLATES:
+        if len(self.templates) >= MOST_TEMPLATES or len(leaf.templates) >= MOST_ALIKE:
             return self._rest()
         made = Template(len(self.templates), split, line)
         self.templates.append(made)
@@ -178,9 +181,22 @@ def told(template: Template, samples: Sequence[str]) -> str:
 
 
 def _similarity(template: Sequence[str], line: Sequence[str]) -> float:
-    """The share of words that are equal; a wild card is equal to none."""
+    """The share of words that are equal; a wild card is equal to none. −1 where two names of code differ:
+    `GET` and `POST`, `NodeHasDiskPressure` and `NodeHasSufficientMemory` are never two values of one thing.
+    """
     if not template:
         return 1.0
-    same = sum(1 for mine, other in zip(template, line, strict=True) if mine == other and mine != WILD)
-    wild = sum(1 for mine in template if mine == WILD)
+    same = wild = 0
+    for mine, other in zip(template, line, strict=True):
+        if mine == WILD:
+            wild += 1
+        elif mine == other:
+            same += 1
+        elif _is_code(mine) and _is_code(other):
+            return -1.0
     return same / len(template) + (1e-6 * wild if same else (1.0 if wild == len(template) else 0.0))
+
+
+@lru_cache(maxsize=20_000)
+def _is_code(word: str) -> bool:
+    return _CODE.fullmatch(word) is not None

@@ -54,7 +54,7 @@ def body_of(query: str, span: Span, limit: int) -> dict[str, Any]:
     asked: dict[str, Any] = _json(query) if query.lstrip().startswith("{") else {"query": _text(query)}
     if unknown := sorted(set(asked) - TOP):
         raise _refused(f"{unknown[0]} is not taken", f"a body has {', '.join(sorted(TOP))}")
-    inner = asked.get("query") or {"match_all": {}}
+    inner = asked.get("query", {"match_all": {}})
     _require_query(inner, 0)
     aggs = asked.get("aggs") or asked.get("aggregations") or {}
     _require_aggregations(aggs, 0)

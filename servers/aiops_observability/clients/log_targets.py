@@ -29,7 +29,7 @@ def groups_of(cluster: str, target: Sequence[str]) -> tuple[str, ...]:
     """The log groups that a target names. Raises QueryInvalidError for `*`, InvalidInputError for no name."""
     found: list[str] = []
     for word in target or DEFAULT:
-        if "*" in word or word.lower() == "all":
+        if "*" in word.removesuffix(":*") or word.lower() == "all":
             raise QueryInvalidError(
                 "target",
                 f"{word[:60]} would read every group, and be paid for each",
