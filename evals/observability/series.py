@@ -187,3 +187,249 @@ class Memory:
     onset: int = 0
     step_s: float = 300.0
     changes: tuple[int, ...] = field(default=())
+
+
+def memory(kind: str, seed: int) -> Memory:
+    """Seven to ten days of memory of one kind of `LEAKING` or `SOUND`."""
+    rng = np.random.default_rng([seed, 7_000 + [*LEAKING, *SOUND].index(kind)])
+    n = int(rng.uniform(7, 10) * 288)
+    load = _load(rng, n)
+    return MEMORY[kind](rng, n, load)
+
+
+def _load(rng: np.random.Generator, n: int) -> Array:
+    at = np.arange(n)
+    swing = 1.0 + rng.uniform(0.1, 0.7) * np.sin(2 * np.pi * (at / 288 + rng.random()))
+    weekend = np.where((at // 288 + int(rng.integers(0, 7))) % 7 >= 5, rng.uniform(0.5, 1.0), 1.0)
+    return np.asarray(rng.uniform(20, 400) * swing * weekend * np.exp(correlated(rng, n, 0.05, 0.7)))
+
+
+def _floor(rng: np.random.Generator, n: int, load: Array) -> Array:
+    """A service's ordinary memory: a level, some of it with the load, noise with memory of its own."""
+    level = rng.uniform(120, 450)
+    share = rng.uniform(0.0, 0.35) * level
+    noise = correlated(rng, n, level * rng.uniform(0.005, 0.03), rng.uniform(0.3, 0.9))
+    return np.asarray(level + share * (load / load.mean() - 1.0) + noise)
+
+
+def _ending(values: Array, rate: float, limit: float) -> float:
+    """Seconds from the end until trend and usual peaks meet the limit."""
+    day = values[-288:] - rate * (np.arange(-287, 1))
+    seen = day[~np.isnan(day)]
+    return float((limit - np.percentile(seen, 98)) / rate * 300.0)
+
+
+def _limit(rng: np.random.Generator, values: Array) -> float:
+    return float(np.nanmax(values) * rng.uniform(1.3, 3.0))
+
+
+def _leak(
+    rng: np.random.Generator, values: Array, load: Array, rate: Array, kind: str, onset: int = 0
+) -> Memory:
+    grown = values + np.cumsum(rate)
+    limit = _limit(rng, grown)
+    mean = float(np.mean(rate[max(onset, rate.size - 576) :]))
+    return Memory(kind, grown, load, (), True, limit, _ending(grown, mean, limit), onset)
+
+
+def _rate(rng: np.random.Generator, values: Array, low: float = 0.15, high: float = 0.9) -> float:
+    """MiB a row: so much of the level in a week."""
+    return float(np.median(values) * rng.uniform(low, high) / 2016)
+
+
+def _steady_leak(rng: np.random.Generator, n: int, load: Array) -> Memory:
+    values = _floor(rng, n, load)
+    return _leak(rng, values, load, np.full(n, _rate(rng, values)), "steady leak")
+
+
+def _by_request(rng: np.random.Generator, n: int, load: Array) -> Memory:
+    values = _floor(rng, n, load)
+    rate = _rate(rng, values) * load / load.mean()
+    found = _leak(rng, values, load, rate, "leak by request")
+    mean = float(np.mean(rate))
+    return Memory(found.kind, found.values, load, (), True, found.limit,
+                  _ending(found.values, mean, found.limit))  # fmt: skip
+
+
+def _since_release(rng: np.random.Generator, n: int, load: Array) -> Memory:
+    """Begins with a release, at least two days before the end."""
+    values, onset = _floor(rng, n, load), int(rng.uniform(0.3, 1 - 576 / n) * n)
+    rate = np.where(np.arange(n) >= onset, _rate(rng, values, 0.4, 1.6), 0.0)
+    moved = values + np.where(np.arange(n) >= onset, rng.uniform(-0.1, 0.1) * values.mean(), 0.0)
+    found = _leak(rng, moved, load, rate, "leak since a release", onset)
+    return Memory(found.kind, found.values, load, (onset,), True, found.limit, found.to_limit_s, onset,
+                  changes=(onset,))  # fmt: skip
+
+
+def _unannounced(rng: np.random.Generator, n: int, load: Array) -> Memory:
+    """Begins without a restart: a flag was turned."""
+    values, onset = _floor(rng, n, load), int(rng.uniform(0.3, 1 - 576 / n) * n)
+    rate = np.where(np.arange(n) >= onset, _rate(rng, values, 0.5, 1.6), 0.0)
+    return _leak(rng, values, load, rate, "leak since a flag", onset)
+
+
+def _killed(rng: np.random.Generator, n: int, load: Array) -> Memory:
+    """Killed at the limit again and again."""
+    values = _floor(rng, n, load)
+    limit = float(values.max() * rng.uniform(1.25, 1.8))
+    life = int(rng.uniform(0.7, 2.5) * 288)
+    rate = (limit - float(np.percentile(values, 98))) / life
+    age, ages, restarts = int(rng.integers(0, life)), [], []
+    for row in range(n):
+        if age >= life:
+            restarts.append(row)
+            age = 0
+        ages.append(age)
+        age += 1
+    grown = values + rate * np.array(ages)
+    line = float(np.percentile((grown - rate * np.array(ages))[-288:], 98)) + rate * ages[-1]
+    left = max(300.0, (limit - line) / rate * 300.0)
+    return Memory(
+        "leak, killed at the limit", np.minimum(grown, limit), load, tuple(restarts), True, limit, left
+    )
+
+
+def _in_batches(rng: np.random.Generator, n: int, load: Array) -> Memory:
+    """Each night's job leaves a little behind, and some scrapes are lost."""
+    values = _floor(rng, n, load)
+    step = _rate(rng, values, 0.3, 1.0) * 288
+    at = int(rng.integers(0, 288))
+    rate = np.where(np.arange(n) % 288 == at, step, 0.0)
+    found = _leak(rng, values, load, rate, "leak by night jobs")
+    told = found.values.copy()
+    for _ in range(3):
+        row = int(rng.integers(0, n - 60))
+        told[row : row + int(rng.integers(5, 50))] = np.nan
+    return Memory(found.kind, told, load, (), True, found.limit, _ending(told, step / 288, found.limit))
+
+
+def _collected(rng: np.random.Generator, n: int, amplitude: float) -> Array:
+    """A collector: climbs by uneven amounts, falls to its floor."""
+    found, row = np.zeros(n), 0
+    while row < n:
+        takes = int(rng.integers(10, 120))
+        rise = np.linspace(0.0, amplitude * rng.uniform(0.7, 1.2), takes)
+        found[row : row + takes] = rise[: n - row]
+        row += takes
+    return found
+
+
+def _under_collector(rng: np.random.Generator, n: int, load: Array) -> Memory:
+    values = _floor(rng, n, load) + _collected(rng, n, rng.uniform(60, 160))
+    return _leak(rng, values, load, np.full(n, _rate(rng, values, 0.25, 0.9)), "leak under a collector")
+
+
+def _sound(
+    kind: str, values: Array, load: Array, rng: np.random.Generator, restarts: tuple[int, ...] = ()
+) -> Memory:
+    return Memory(kind, values, load, restarts, False, _limit(rng, values))
+
+
+def _collector(rng: np.random.Generator, n: int, load: Array) -> Memory:
+    values = _floor(rng, n, load) + _collected(rng, n, rng.uniform(60, 200))
+    return _sound("collector", values, load, rng)
+
+
+def _cache(rng: np.random.Generator, n: int, load: Array) -> Memory:
+    """Fills like keys that come again: fast, then slower (not an exponential), after a start."""
+    start = int(rng.uniform(0.02, 0.3) * n)
+    half = rng.uniform(0.01, 0.04) * n
+    age = np.maximum(np.arange(n) - start, 0.0)
+    full = rng.uniform(80, 300)
+    filled = np.where(np.arange(n) < start, full * 0.95, full * age**1.5 / (age**1.5 + half**1.5))
+    return _sound("cache that fills", _floor(rng, n, load) + filled, load, rng, (start,))
+
+
+def _full_cache(rng: np.random.Generator, n: int, load: Array) -> Memory:
+    """Climbs straight to a cap that the operator set, and stays."""
+    start, takes = int(rng.uniform(0.02, 0.3) * n), int(rng.uniform(0.05, 0.2) * n)
+    filled = np.interp(np.arange(n), [start, start + takes], [0.0, rng.uniform(80, 250)])
+    return _sound("cache with a cap", _floor(rng, n, load) + filled, load, rng, (start,))
+
+
+def _growth(rng: np.random.Generator, n: int, load: Array) -> Memory:
+    more = load * (1.0 + rng.uniform(0.3, 1.2) * np.arange(n) / n)
+    values = _floor(rng, n, load) + rng.uniform(0.3, 0.8) * 200 * (more / load.mean() - 1.0)
+    return _sound("grows with its load", values, more, rng)
+
+
+def _weekly(rng: np.random.Generator, n: int, load: Array) -> Memory:
+    wave = rng.uniform(40, 150) * np.sin(2 * np.pi * (np.arange(n) / 288 + rng.random()))
+    return _sound("daily wave", _floor(rng, n, load) + wave, load, rng)
+
+
+def _releases(rng: np.random.Generator, n: int, load: Array) -> Memory:
+    restarts = tuple(sorted(int(one) for one in rng.uniform(0.03, 0.97, int(rng.integers(2, 10))) * n))
+    values = _floor(rng, n, load)
+    for row in restarts:
+        values[row:] += rng.uniform(-25, 40)
+        values[row:] -= 50 * np.exp(-np.arange(n - row) / rng.uniform(5, 40))
+    return _sound("releases", values, load, rng, restarts)
+
+
+def _wandering(rng: np.random.Generator, n: int, load: Array) -> Memory:
+    level = rng.uniform(150, 400)
+    return _sound("wanders", level + correlated(rng, n, 0.06 * level, rng.uniform(0.95, 0.99)), load, rng)
+
+
+def _nightly(rng: np.random.Generator, n: int, load: Array) -> Memory:
+    start, takes = int(rng.integers(0, 200)), int(rng.integers(12, 84))
+    row = np.arange(n) % 288 - start
+    job = np.where((row >= 0) & (row < takes), rng.uniform(80, 300) * row / takes, 0.0)
+    return _sound("night job", _floor(rng, n, load) + job, load, rng)
+
+
+def _setting(rng: np.random.Generator, n: int, load: Array) -> Memory:
+    """A pool made larger while it runs: one step, no restart."""
+    values = _floor(rng, n, load)
+    values[int(rng.uniform(0.2, 0.9) * n) :] += rng.uniform(0.1, 0.4) * values.mean()
+    return _sound("larger setting", values, load, rng)
+
+
+MemoryKind = Callable[[np.random.Generator, int, Array], Memory]
+LEAKING: dict[str, MemoryKind] = {
+    "steady": _steady_leak, "by request": _by_request, "since release": _since_release,
+    "since flag": _unannounced, "killed": _killed, "in batches": _in_batches,
+    "collector leak": _under_collector,
+}  # fmt: skip
+SOUND: dict[str, MemoryKind] = {
+    "collector": _collector, "cache": _cache, "capped cache": _full_cache, "growth": _growth,
+    "daily": _weekly,
+    "releases": _releases, "wandering": _wandering, "night job": _nightly, "setting": _setting,
+}  # fmt: skip
+MEMORY: dict[str, MemoryKind] = LEAKING | SOUND
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shift:
+    """Five minutes, four days; a level that changes (or not) at `onset`, over `takes` rows."""
+
+    kind: str  # step | ramp | none | spiky | burst
+    values: Array
+    onset: int
+    takes: int
+    step_s: float = 300.0
+
+
+def shift(kind: str, seed: int) -> Shift:
+    """A series with one change of its level on the third or fourth day, or none."""
+    rng = np.random.default_rng([seed, 31])
+    n = 4 * 288
+    level = rng.uniform(10, 500)
+    sigma = level * rng.uniform(0.02, 0.05)
+    wave = level * rng.uniform(0.0, 0.3) * np.sin(2 * np.pi * (np.arange(n) / 288 + rng.random()))
+    values = level + wave + correlated(rng, n, sigma, rng.uniform(0.2, 0.75))
+    onset, takes = int(rng.integers(2 * 288 + 12, n - 48)), 0
+    if kind == "step":
+        values[onset:] += rng.choice([-1.0, 1.0]) * sigma * rng.uniform(4, 10)
+    elif kind == "ramp":
+        takes = int(rng.integers(9, 30))
+        rise = np.clip((np.arange(n) - onset) / takes, 0.0, 1.0)
+        values += rise * sigma * rng.uniform(6, 14)
+    elif kind == "spiky":
+        for row in rng.integers(0, n, 15):
+            values[row : row + int(rng.integers(1, 4))] += sigma * rng.uniform(5, 30)
+    elif kind == "burst":
+        takes = 18
+        values[onset : onset + takes] += sigma * rng.uniform(6, 12)
+    return Shift(kind, values, onset, takes)

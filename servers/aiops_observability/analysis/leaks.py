@@ -76,6 +76,7 @@ class Look:
     slope: Slope
     onset_s: float
     climb_s: float  # of the climb that explains it better, 0: none
+    stepped: bool  # one step explains it better
     growth: float
     ranks_z: float
     load_share: float
@@ -84,7 +85,8 @@ class Look:
     @property
     def leaks(self) -> bool:
         """Whether this look alone says leak."""
-        return self.slope.t > SURE_T and self.climb_s == 0 and self.growth > 0 and self.ranks_z > RANKS_Z
+        alone = self.climb_s == 0 and not self.stepped
+        return alone and self.slope.t > SURE_T and self.growth > 0 and self.ranks_z > RANKS_Z
 
 
 def judge(
@@ -163,6 +165,7 @@ def looked(tracks: Sequence[Track], step_s: float, load: Array | None, began: da
         slope=slope,
         onset_s=float(onsets[best]),
         climb_s=climb,
+        stepped=slope.value > 0 and _stepped(base, slope),
         growth=_growth(sample, slope, column),
         ranks_z=mann_kendall(_hourly(sample, adjusted, inside)) if slope.value > 0 else 0.0,
         load_share=_share(sample, began, "load"),
@@ -222,6 +225,17 @@ def _climb(base: Base, column: Array, slope: Slope) -> float:
     if value[-1] > 0.4 * slope.value and more > 25.0:
         return 0.0
     return float(speeds[best])
+
+
+def _stepped(base: Base, slope: Slope) -> bool:
+    """Whether one step that no restart explains (a larger setting) does better than the line."""
+    at = base.sample.at_s
+    moments = np.quantile(at, np.linspace(0.03, 0.97, 60))
+    x, y = base.rest((at[:, None] >= moments[None, :]).astype(np.float64)), base.rest(base.sample.value)
+    power = np.sum(x * x, axis=0)
+    gain = np.where(power > 1e-9, (x.T @ y) ** 2 / np.maximum(power, 1e-9), 0.0)
+    line = float(slope.remains @ slope.remains)
+    return bool(float(y @ y) - float(gain.max()) < 0.97 * line)
 
 
 def _growth(sample: Sample, slope: Slope, column: Array) -> float:
