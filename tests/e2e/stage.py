@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import anyio.lowlevel
 import pytest
 from fastmcp import Client
 from fastmcp.client.elicitation import ElicitResult
@@ -27,6 +28,7 @@ from aiops_eks.server import make
 from aiops_lab.kube.requests import LoggedRequest
 from aiops_lab.run import Lab
 from aiops_lab.scenarios.names import Names, cast
+from aiops_shared.kube.pacing import RealPace
 from aiops_shared.settings import (
     CallerSettings,
     KubeSettings,
@@ -153,6 +155,12 @@ class Stage:
         return found
 
 
+async def _at_once(pace: RealPace, seconds: float) -> None:
+    """The wait before another try, without the waiting."""
+    del pace, seconds
+    await anyio.lowlevel.checkpoint()
+
+
 async def asked(client: Client[Any], tool: str, arguments: Obj) -> Answer:
     """Call one tool of any client."""
     result = await client.call_tool(tool, arguments, raise_on_error=False)
@@ -211,7 +219,11 @@ async def whole(
     identity: str = "lab-admin",
     **settings: Any,
 ) -> AsyncIterator[Stage]:
-    """Everything, in this process. The lab's clock stands unless the server waits on it."""
+    """Everything, in this process. The lab's clock stands unless the server waits on it.
+
+    What is tried again is tried at once: how long the wait would be, tests/shared/kube hold.
+    """
+    monkeypatch.setattr(RealPace, "wait", _at_once)
     async with running_lab(scenario, seed) as lab:
         lab_environment(lab, monkeypatch, identity)
         wanted, person = settings_on(lab, folder, **settings), Person()
