@@ -105,7 +105,7 @@ class Past:
         backend = await self.metrics.open(cluster, self.source)
         answer = await backend.range(QUERY, Grid.over(window.since, window.now, step_s))
         found = [
-            ({k: v for k, v in one.labels.items() if k not in _ADDED}, tuple(_episodes(one)))
+            (texts(one.labels, take=lambda name: name not in _ADDED), tuple(_episodes(one)))
             for one in answer.series
         ]
         says = f"{len(found)} alerts fired, seen every {step_s} s"
