@@ -82,10 +82,10 @@ async def test_two_weeks_of_use_give_the_percentiles_that_requests_are_made_of(
         for seed in SEEDS:
             stage.play("unlimited-workload", seed)
             told = bare(stage.who)
-            cpu = await of_pods(stage, "cpu", told.workload, since="-14d", step="10m")
+            cpu = await of_pods(stage, "cpu", told.workload, since="-14d", step="5m")
             assert cpu["p95"] == pytest.approx(told.cpu_p95, rel=0.03)
             assert cpu["p99"] == pytest.approx(told.cpu_p99, rel=0.03)
-            memory = await of_pods(stage, "memory", told.workload, since="-14d", step="10m")
+            memory = await of_pods(stage, "memory", told.workload, since="-14d", step="5m")
             assert memory["p99"] == pytest.approx(told.memory_p99, rel=0.03)
             assert memory["missing %"] < 1
             limits = await asked(
@@ -94,7 +94,7 @@ async def test_two_weeks_of_use_give_the_percentiles_that_requests_are_made_of(
             assert "No value" in limits["summary"]
             stage.play("oversized-workload", seed)
             large = oversized(stage.who)
-            used = await of_pods(stage, "cpu", large.workload, since="-7d", step="10m")
+            used = await of_pods(stage, "cpu", large.workload, since="-7d", step="5m")
             assert used["p99"] == pytest.approx(large.cpu_p99, rel=0.03)
             assert (await of_pods(stage, "cpu_request", large.workload))["last"] is None
             assert (await of_pods(stage, "memory_request", large.workload))["mean"] == pytest.approx(

@@ -80,11 +80,11 @@ def folded(quantiles: tuple[tuple[float, float], ...]) -> Values:
 
 
 def bare(names: Names) -> Used:
-    """F12: a workload without requests and limits; seed 0 is the page's."""
+    """F12: a workload without requests and limits; seed 0 is the page's. Furniture takes the first names."""
     if names.seed == 0:
         return Used("web", 0.210, 0.260, 380 * MI, 3)
     rng, scale = Random(f"bare/{names.seed}"), Random(f"bare/scale/{names.seed}").uniform(0.5, 3)
-    return Used(names.others[1], 0.210 * scale, 0.260 * scale, rng.uniform(200, 900) * MI, rng.randint(2, 4))
+    return Used(names.others[-1], 0.210 * scale, 0.260 * scale, rng.uniform(200, 900) * MI, rng.randint(2, 4))
 
 
 def oversized(names: Names) -> Used:
@@ -93,7 +93,7 @@ def oversized(names: Names) -> Used:
         return Used("report", 0.140, 0.150, 500 * MI, 2)
     rng = Random(f"oversized/{names.seed}")
     peak = rng.uniform(0.1, 0.3)
-    return Used(names.others[2], 0.93 * peak, peak, rng.uniform(300, 800) * MI, rng.randint(2, 3))
+    return Used(names.others[-2], 0.93 * peak, peak, rng.uniform(300, 800) * MI, rng.randint(2, 3))
 
 
 def fleet(names: Names) -> Fleet:
