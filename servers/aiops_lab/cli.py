@@ -70,7 +70,7 @@ def up(  # noqa: PLR0913 - one parameter for each option of the command
         int, typer.Option(min=1, max=20, help="How many; several come with an operator's table.")
     ] = 1,
     prometheus: Annotated[
-        str, typer.Option(help="own: the lab's PromQL; real: a Prometheus on PATH holds the last 24 h.")
+        str, typer.Option(help="own: the lab's PromQL; real: a Prometheus on PATH holds the last 6 h.")
     ] = "own",
 ) -> None:
     """Start a lab and keep it running until Ctrl-C.

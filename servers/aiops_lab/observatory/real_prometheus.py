@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 READY_S = 20.0
 BACKFILL_S = 300.0
 STOP_S = 10.0
-HOURS = 24.0
+HOURS = 6.0
 PROGRAMS = ("prometheus", "promtool")
 
 

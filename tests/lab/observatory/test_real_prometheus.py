@@ -7,7 +7,9 @@ from typing import Any
 import anyio
 import pytest
 import pytest_asyncio
+from typer.testing import CliRunner
 
+from aiops_lab.cli import app
 from aiops_lab.observatory.real_prometheus import in_place_of_own, missing_programs
 from tests.lab.observatory.conftest import Room
 from tests.lab.promql.comparing import differing
@@ -83,3 +85,16 @@ async def test_what_exists_is_the_same_in_both(room: Room, real: str) -> None:
     for path in ("label/__name__/values", "label/node/values", "labels"):
         there, here = await both(room, real, path, window)
         assert there == here
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--prometheus", "mine"), "--prometheus mine: own or real"),
+        (("--prometheus", "real", "--clusters", "2"), "--prometheus real: for one cluster only"),
+    ],
+)
+async def test_a_prometheus_that_cannot_serve_is_refused(arguments: tuple[str, ...], said: str) -> None:
+    result = CliRunner().invoke(app, ["up", *arguments])
+    assert result.exit_code == 1
+    assert said in result.stderr
