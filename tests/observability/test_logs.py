@@ -79,7 +79,7 @@ async def the_most_frequent_error(stage: Stage) -> None:
 async def the_worst_hour(stage: Stage) -> None:
     day = told(stage).day
     answer = await stage.got("analyze_logs", mode="error_rate", since="-24h", detail="full")
-    worst = max(records(answer["buckets"]), key=lambda row: row["rate_pct"])
+    worst = max(records(answer["rows"]), key=lambda row: row["rate_pct"])
     assert worst["from"] == f"{datetime.fromtimestamp(day.worst_hour_s, UTC):%m-%dT%H:%M}"
     assert (worst["requests"], worst["failures"]) == (day.worst_requests, day.worst_failures)
     why = records(answer["worst"])[0]
@@ -118,7 +118,7 @@ async def before_and_after_the_release(stage: Stage) -> None:
         until=iso(release.at_s + 2 * DAY_S),
         at=iso(release.at_s),
     )
-    rows = records(answer["compared"])
+    rows = records(answer["rows"])
     whole = rows[0]
     assert (whole["before"], whole["failed"]) == release.before
     assert (whole["after"], whole["failed_after"]) == release.after
@@ -166,7 +166,7 @@ async def test_who_writes_the_bytes_is_told_and_a_terabyte_is_not_read(
                 stage.play("log-volume", seed)
             right = volume(seed)
             answer = await stage.got("analyze_logs", mode="volume", since="-30d")
-            top = records(answer["volume"])[0]
+            top = records(answer["rows"])[0]
             assert (top["service"], top["level"]) == (right.service, "debug")
             share = 100 * right.debug_gb / right.total_gb
             assert top["share_pct"] == pytest.approx(share, rel=0.05)
@@ -328,7 +328,7 @@ async def test_every_fault_of_a_backend_is_a_part_of_the_answer_or_a_clear_refus
         lab.fail_aws("logs", "StartQuery", code="InternalServerError", params={"limit": 2_000})
         rates = await stage.got("analyze_logs", mode="error_rate", since="-24h")
         assert "not read" in rates["warnings"][0]
-        assert records(rates["buckets"])
+        assert records(rates["rows"])
         lab.aws_faults.clear()
 
         # OpenSearch

@@ -73,14 +73,14 @@ async def compared(store: LogStore, ask: LogAnalysisAsk, span: Span, now: dateti
     return LogAnalysis(
         summary=_said(first, second, whole, names),
         read=f"every line counted by the backend, {before.said} against {after.said}; {whole.method}",
-        compared=Table(columns=COLUMNS, rows=tuple(rows)),
+        rows=Table(columns=COLUMNS, rows=tuple(rows)),
         patterns=_pattern_table(grown, full=ask.full),
         actions=advice([kind for kind in grown if kind.count > kind.before * 1.2][:3]),
         scanned_bytes=store.spent.scanned_bytes,
         evidence=tuple(store.spent.evidence),
         warnings=tuple(store.spent.warnings),
         truncated=len(names) > SHOWN[ask.full],
-        untrusted=("compared", "patterns"),
+        untrusted=("rows", "patterns"),
     )
 
 

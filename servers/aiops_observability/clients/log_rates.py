@@ -92,7 +92,7 @@ async def error_rate(store: LogStore, ask: LogAnalysisAsk, span: Span) -> LogAna
     return LogAnalysis(
         summary=_said(worst, median, step_s, kinds),
         read=f"{counts}: every line counted by the backend" if not counted.warnings else counts,
-        buckets=Table(
+        rows=Table(
             columns=("from", "requests", "failures", "rate_pct"),
             rows=tuple(
                 (f"{moment_of(one.at_s):%m-%dT%H:%M}", one.requests, one.failures, round(100 * one.rate, 2))

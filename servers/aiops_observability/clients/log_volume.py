@@ -57,14 +57,14 @@ async def volume(store: CloudWatchLogs, ask: LogAnalysisAsk, span: Span) -> LogA
         summary=_said(store, span, estimate.bytes, monthly, shares),
         read=f"bytes: CloudWatch IncomingBytes over {span.said}; shares: {len(slices)} samples, together"
         f" {read_s / 60:.0f} min of it ({size(store.spent.scanned_bytes)} scanned)",
-        volume=Table(columns=("service", "level", "share_pct", "bytes", "a_month"), rows=rows),
+        rows=Table(columns=("service", "level", "share_pct", "bytes", "a_month"), rows=rows),
         actions=_actions(shares, monthly),
         scanned_bytes=store.spent.scanned_bytes,
         evidence=tuple(store.spent.evidence[:2]),
         warnings=tuple(store.spent.warnings),
         hint="" if whole else "The samples hold no line; widen since..until.",
         truncated=len(shares) > len(rows),
-        untrusted=("volume",),
+        untrusted=("rows",),
     )
 
 

@@ -53,14 +53,10 @@ class LogRows(Answer):
 class LogAnalysis(Answer):
     """You get what logs say together."""
 
-    read: Annotated[str, Field(description="What was counted, by whom, and what was sampled")] = ""
+    read: str = ""  # what was counted, by whom, and what was sampled
     patterns: Table = Table(columns=(), rows=())
-    buckets: Table = Table(columns=(), rows=())
+    rows: Annotated[Table, Field(description="By bucket, endpoint or writer")] = Table(columns=(), rows=())
     chart: str = ""
-    worst: Annotated[Table, Field(description="The worst bucket, or the incidents")] = Table(
-        columns=(), rows=()
-    )
-    compared: Table = Table(columns=(), rows=())
-    volume: Table = Table(columns=(), rows=())
+    worst: Annotated[Table, Field(description="Worst bucket or incidents")] = Table(columns=(), rows=())
     actions: tuple[str, ...] = ()
     scanned_bytes: int = 0

@@ -20,7 +20,7 @@ from aiops_observability.ports import LogAnalyses, LogQueries
 from aiops_shared.errors import InvalidInputError
 from aiops_shared.params import READS, Cluster, Detail, Limit, Since, SinceHour, Until, to_list
 
-MOST_TARGETS, LONGEST_TARGET = 20, 512
+MOST_TARGETS, LONGEST_TARGET, LONGEST_NAME = 20, 512, 120
 
 
 def _targets(words: list[str]) -> list[str]:
@@ -29,6 +29,12 @@ def _targets(words: list[str]) -> list[str]:
     ):
         raise InvalidInputError("target", f"takes up to {MOST_TARGETS} printable names")
     return words
+
+
+def _service(value: str) -> str:
+    if len(value) > LONGEST_NAME or not value.isprintable():
+        raise InvalidInputError("service", f"takes a name of at most {LONGEST_NAME} characters")
+    return value
 
 
 Target = Annotated[
@@ -40,7 +46,12 @@ Target = Annotated[
         " namespace/kind/name"
     ),
 ]
-Service = Annotated[str, Field(max_length=120, description="Only this service's lines")]
+# As Target; what it takes stands at query_logs.
+SameTarget = Annotated[
+    list[str], BeforeValidator(to_list), AfterValidator(_targets), Field(description="As in query_logs")
+]
+Service = Annotated[str, AfterValidator(_service)]
+Moment = Annotated[Since, Field(description="compare: splits the window")]
 
 
 @dataclass(frozen=True)
@@ -73,20 +84,18 @@ class LogTools:
 
     async def analyze_logs(
         self,
-        mode: Annotated[
-            Mode, Field(description="compare: before/after `at`; impact: customers, incidents; volume: bytes")
-        ] = "patterns",
+        mode: Mode = "patterns",
         source: AnalysisSource = "cloudwatch",
-        target: Target = [],  # noqa: B006  # fastmcp copies defaults; a schema wants a list
+        target: SameTarget = [],  # noqa: B006  # fastmcp copies defaults; a schema wants a list
         service: Service = "",
         since: SinceHour = "-1h",
         until: Until = None,
-        at: Since = None,
+        at: Moment = None,
         cluster: Cluster = None,
         detail: Detail = "summary",
     ) -> LogAnalysis:
-        """Say what many log lines mean: kinds of errors and new ones, error rate and its worst hour, who was
-        hit and in which incidents, before against after, who writes the bytes.
+        """Count and explain log lines: error patterns and new ones, error rate and worst hour, impact
+        (customers, incidents), before against after `at`, volume (who writes the bytes).
         """
         ask = LogAnalysisAsk(
             mode, source, tuple(target), service, cluster, since, until, at, full=detail == "full"
