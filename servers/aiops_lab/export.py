@@ -34,6 +34,9 @@ def telemetry_environment(url: str) -> dict[str, str]:
         "AIOPS_METRICS_AMP_WORKSPACE": AMP_WORKSPACE,
         "AIOPS_LOGS_OPENSEARCH_URL": f"{url}/opensearch",
         "AIOPS_ALERTS_ALERTMANAGER_URL": f"{url}/alertmanager",
+        "AIOPS_TRACES_SOURCE": "xray",
+        "AIOPS_TRACES_JAEGER_URL": f"{url}/jaeger",
+        "AIOPS_TRACES_TEMPO_URL": f"{url}/tempo",
     }
 
 

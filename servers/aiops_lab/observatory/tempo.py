@@ -59,7 +59,7 @@ def tempo_app(observatory: "Observatory") -> Starlette:
 
     async def trace(request: Request) -> Response:
         wanted = request.path_params["trace_id"].zfill(32)
-        found = next((one for one in past() if one.trace_id == wanted), None)
+        found = observatory.telemetry.traces.find(wanted, observatory.now().timestamp())
         return JSONResponse({"batches": rendered(found)}) if found else PlainTextResponse("not found", 404)
 
     async def values(request: Request) -> Response:

@@ -47,6 +47,7 @@ class Traces:
 
     kept: list[Trace] = field(default_factory=list)
     promised: list[Callable[[], Iterable[Trace]]] = field(default_factory=list)
+    _by_id: dict[str, Trace] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def add(self, traces: Iterable[Trace]) -> None:
@@ -59,8 +60,20 @@ class Traces:
 
     def between(self, since_s: float, until_s: float) -> list[Trace]:
         """Those that began in a span, both ends included."""
+        self._keep_promises()
+        return [one for one in self.kept if since_s <= one.start_s <= until_s]
+
+    def find(self, trace_id: str, until_s: float) -> Trace | None:
+        """The trace of an id, when it has begun by then."""
+        self._keep_promises()
+        with self._lock:
+            if len(self._by_id) != len(self.kept):
+                self._by_id = {one.trace_id: one for one in self.kept}
+        found = self._by_id.get(trace_id)
+        return found if found is not None and found.start_s <= until_s else None
+
+    def _keep_promises(self) -> None:
         with self._lock:
             promised, self.promised = self.promised, []
             if promised:
                 self.add(trace for make in promised for trace in make())
-        return [one for one in self.kept if since_s <= one.start_s <= until_s]

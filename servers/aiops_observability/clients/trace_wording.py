@@ -116,7 +116,19 @@ def _sentence(ask: TraceAsk, read: Read, story: Story, top: Step | None) -> str:
             else ""
         )
         return head + tail + where
-    return f"{head} Outlier {story.shown.by}={outlier.row.group}: {_difference(outlier)}.{_rest(top, story)}"
+    named = f"{story.shown.by}={outlier.row.group}{_only(story)}"
+    return f"{head} Outlier {named}: {_difference(outlier)}.{_rest(top, story)}"
+
+
+def _only(story: Story) -> str:
+    """The one endpoint (or version …) of several that carries the difference."""
+    for by in dict.fromkeys(one.by for one in story.narrower):
+        every = [one for one in story.narrower if one.by == by]
+        guilty = [one for one in every if one.differs]
+        if len(guilty) == 1 and len(every) > 1:
+            one = guilty[0]
+            return f", only {by} {one.group} (p95 {_ms(one.usual_p95_s)} -> {_ms(one.p95_s)})"
+    return ""
 
 
 def _difference(outlier: Outlier) -> str:
@@ -136,10 +148,6 @@ def _difference(outlier: Outlier) -> str:
 
 def _rest(top: Step | None, story: Story) -> str:
     found = f" {_where(top)}." if top else ""
-    guilty = [one for one in story.narrower if one.differs]
-    if len(guilty) == 1 and len([one for one in story.narrower if one.by == guilty[0].by]) > 1:
-        one = guilty[0]
-        found += f" Only {one.by} {one.group}: p95 {_ms(one.usual_p95_s)} -> {_ms(one.p95_s)}."
     if story.measured:
         first = story.measured[0]
         found += f" {first.name} p50 {first.p50:g} against {first.usual_p50:g}."
