@@ -5,9 +5,9 @@ default to, and how a bad filter is refused. Reads `telemetry.alerts`; what is o
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import orjson
 from starlette.applications import Starlette
@@ -15,20 +15,32 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from aiops_lab.telemetry import Telemetry
 from aiops_lab.telemetry.alerts import RESOLVE_TIMEOUT_S, Alerts, Matcher, StoredAlert, StoredSilence
-
-if TYPE_CHECKING:
-    from aiops_lab.observatory.app import Observatory
 
 GROUP_BY = ("alertname", "namespace")
 _MATCHER = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*(?:"((?:[^"\\]|\\.)*)"|([^",{}]*))\s*')
+
+
+class Watched(Protocol):
+    """The observatory, as far as this room needs it."""
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """What the present world emits."""
+        ...
+
+    @property
+    def now(self) -> Callable[[], datetime]:
+        """The lab's clock."""
+        ...
 
 
 class _FilterError(ValueError):
     """A filter or flag that is none."""
 
 
-def alertmanager_app(observatory: "Observatory") -> Starlette:
+def alertmanager_app(observatory: Watched) -> Starlette:
     """The application of the room."""
     room = _Room(observatory)
     return Starlette(
@@ -43,7 +55,7 @@ def alertmanager_app(observatory: "Observatory") -> Starlette:
 
 
 class _Room:
-    def __init__(self, observatory: "Observatory") -> None:
+    def __init__(self, observatory: Watched) -> None:
         self._observatory = observatory
 
     @property

@@ -91,11 +91,9 @@ class AlarmAsk(Frozen):
 class AlarmList(Answer):
     """The alarms, and what they are together."""
 
-    total: Annotated[int, Field(description="Alarms, with history firings, that fit the question")] = 0
-    states: Annotated[
-        dict[str, int], Field(default_factory=dict, description="All alarms of the sources, by state")
-    ]
-    classes: Annotated[dict[str, int], Field(default_factory=dict, description="Of the total, by class")]
-    groups: Annotated[Table | None, Field(description="Actionable first; nothing is muted")] = None
-    causes: Annotated[tuple[str, ...], Field(description="By group: what its members share")] = ()
-    alarms: Annotated[Table | None, Field(description="Worst first")] = None
+    total: Annotated[int, Field(description="Alarms, or firings")] = 0
+    states: dict[str, int] = Field(default_factory=dict)
+    classes: dict[str, int] = Field(default_factory=dict)
+    groups: Annotated[Table | None, Field(description="Actionable first")] = None
+    causes: Annotated[tuple[str, ...], Field(description="What members share")] = ()
+    alarms: Table | None = None

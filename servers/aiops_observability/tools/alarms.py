@@ -54,8 +54,8 @@ class AlarmTools:
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> AlarmList:
-        """List alarms of CloudWatch, Alertmanager and GuardDuty with threshold, value and since, grouped into
-        incidents with what they share; flapping, duplicate and stale ones are named. `history`: past firings.
+        """List alarms of CloudWatch, Alertmanager and GuardDuty, grouped into incidents with what they share;
+        names flapping, duplicate and stale ones. `history`: past firings.
         """
         ask = AlarmAsk(
             cluster=cluster,

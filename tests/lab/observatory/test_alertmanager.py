@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import httpx
 
 from aiops_lab.observatory.alertmanager import alertmanager_app
-from aiops_lab.observatory.app import Observatory
 from aiops_lab.telemetry import Telemetry
 from aiops_lab.telemetry.alerts import Inhibition, Matcher, StoredAlert, StoredSilence, emit
 
@@ -16,7 +15,7 @@ T0_S = T0.timestamp()
 
 
 @dataclass
-class Watched:
+class World:
     """The observatory, as far as the room needs it."""
 
     telemetry: Telemetry = field(default_factory=lambda: Telemetry(t0_s=T0_S))
@@ -25,8 +24,8 @@ class Watched:
         return T0
 
 
-def told() -> Watched:
-    world = Watched()
+def told() -> World:
+    world = World()
     emit(
         world.telemetry,
         StoredAlert({"alertname": "NodeDown", "node": "n1", "severity": "critical"}, ((T0_S - 600, None),)),
@@ -46,7 +45,7 @@ def told() -> Watched:
 
 
 async def asked(path: str, **params: Any) -> httpx.Response:
-    app = alertmanager_app(cast("Observatory", told()))
+    app = alertmanager_app(told())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://lab") as client:
         return await client.get(path, params=params)
 
