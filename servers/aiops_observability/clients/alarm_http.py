@@ -25,7 +25,7 @@ from aiops_shared.http.breaker import Breaker
 from aiops_shared.http.client import Tls, is_loopback, make_client
 from aiops_shared.http.snippets import snippet
 
-MOST_BYTES = 64 * 1024 * 1024
+MOST_BYTES = 32 * 1024 * 1024  # about 50,000 alerts
 MOST_ERROR_BYTES = 64 * 1024
 
 
