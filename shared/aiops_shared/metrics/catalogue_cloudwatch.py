@@ -9,7 +9,8 @@ by the target group that the AWS Load Balancer Controller names after it: k8s-<8
 from collections.abc import Callable, Mapping
 
 from aiops_shared.errors import QueryInvalidError
-from aiops_shared.metrics.cloudwatch_language import quoted
+from aiops_shared.metrics.cloudwatch_language import DEFAULT_STAT as MEAN
+from aiops_shared.metrics.cloudwatch_language import LAST, quoted
 from aiops_shared.metrics.ports import Asked, Target
 from aiops_shared.metrics.questions import targeted
 
@@ -40,7 +41,7 @@ def asks(question: str, target: Target, cluster: str) -> Asked:
     return Asked(make(cluster, asked), known.unit, 0 if question in _LEVELS else RATE_STEP_S)
 
 
-def _selector(space: str, metric: str, dimensions: Mapping[str, str], stat: str = "Average") -> str:
+def _selector(space: str, metric: str, dimensions: Mapping[str, str], stat: str = LAST) -> str:
     told = ",".join(f"{name}={quoted(value)}" for name, value in dimensions.items())
     return f"{space}/{metric}{{{told}}} {stat}"
 
@@ -57,29 +58,28 @@ def _pods(cluster: str, target: Target) -> dict[str, str]:
     }
 
 
-def _pod(metric: str, scale: str = "", stat: str = "Average") -> Make:
+def _pod(metric: str, scale: str = "", stat: str = LAST) -> Make:
     return lambda cluster, target: _selector(INSIGHTS, metric, _pods(cluster, target), stat) + scale
 
 
 def _pod_share(over: str, under: str) -> Make:
-    return lambda cluster, target: f"{_pod(over)(cluster, target)} / {_pod(under)(cluster, target)}"
+    parts = (_pod(over, stat=MEAN), _pod(under, stat=MEAN))
+    return lambda cluster, target: " / ".join(part(cluster, target) for part in parts)
 
 
-def _node(metric: str, scale: str = "") -> Make:
+def _node(metric: str, scale: str = "", stat: str = LAST) -> Make:
     def build(cluster: str, target: Target) -> str:
         name = target.name if target.kind == "Node" and target.name else "*"
         dimensions = {"ClusterName": cluster, "InstanceId": "*", "NodeName": name}
-        return _selector(INSIGHTS, metric, dimensions) + scale
+        return _selector(INSIGHTS, metric, dimensions, stat) + scale
 
     return build
 
 
-def _cluster(metric: str) -> Callable[[str], str]:
-    return lambda cluster: _selector(INSIGHTS, metric, {"ClusterName": cluster})
-
-
-def _cluster_share(over: str, under: str) -> Make:
-    return lambda cluster, _: f"{_cluster(over)(cluster)} / {_cluster(under)(cluster)}"
+def _cluster_share(over: str, under: str, stat: str = LAST) -> Make:
+    return lambda cluster, _: " / ".join(
+        _selector(INSIGHTS, metric, {"ClusterName": cluster}, stat) for metric in (over, under)
+    )
 
 
 def _short(name: str) -> str:
@@ -129,19 +129,19 @@ _QUERIES: Mapping[str, Make] = {
     "memory_of_limit": _pod("pod_memory_utilization_over_pod_limit", " / 100"),
     "memory_limit": _pod("pod_memory_limit"),
     "memory_request": _pod("pod_memory_request"),
-    "cpu": _pod("pod_cpu_usage_total", " / 1000"),
+    "cpu": _pod("pod_cpu_usage_total", " / 1000", MEAN),
     "cpu_of_request": _pod_share("pod_cpu_usage_total", "pod_cpu_request"),
     "cpu_request": _pod("pod_cpu_request", " / 1000"),
-    "restarts": _pod("pod_number_of_container_restarts", stat="Maximum"),
+    "restarts": _pod("pod_number_of_container_restarts"),
     "requests_total": _requests,
     "errors": _errors,
     "latency_p50": _latency("p50"),
     "latency_p95": _latency("p95"),
     "latency_p99": _latency("p99"),
-    "node_cpu": _node("node_cpu_utilization", " / 100"),
+    "node_cpu": _node("node_cpu_utilization", " / 100", MEAN),
     "node_memory": _node("node_memory_utilization", " / 100"),
     "node_disk_used": _node("node_filesystem_utilization", " / 100"),
-    "cluster_cpu": _cluster_share("node_cpu_usage_total", "node_cpu_limit"),
+    "cluster_cpu": _cluster_share("node_cpu_usage_total", "node_cpu_limit", MEAN),
     "cluster_memory": _cluster_share("node_memory_working_set", "node_memory_limit"),
     "retransmissions": _flow("RETRANSMISSIONS"),
     "flow_timeouts": _flow("TIMEOUTS"),

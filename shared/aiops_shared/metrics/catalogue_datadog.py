@@ -6,6 +6,7 @@ servers: a service is the tag `service`, a route is `resource_name`; a workload'
 service of its name.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -31,6 +32,7 @@ LABELS = {
     "dbinstanceidentifier": "database",
 }
 Make = Callable[[str, Target], str]
+_SELECTOR_END = re.compile(r"(\{[^{}]*\}(?: by \{[^{}]*\})?)")
 
 
 def asks(question: str, target: Target, cluster: str) -> Asked:
@@ -47,7 +49,10 @@ def asks(question: str, target: Target, cluster: str) -> Asked:
             "Datadog has no data for it",
             f"ask source=prometheus or cloudwatch; Datadog answers {', '.join(sorted(_QUERIES))}",
         )
-    return Asked(make(cluster, asked), known.unit, 0 if question in _LEVELS else RATE_STEP_S)
+    query = make(cluster, asked)
+    if question in _LEVELS:
+        return Asked(_SELECTOR_END.sub(r"\1.rollup(last)", query), known.unit)
+    return Asked(query, known.unit, RATE_STEP_S)
 
 
 def _tag(name: str, value: str) -> str:
@@ -167,13 +172,18 @@ _QUERIES: Mapping[str, Make] = {
     "restarts": _pod("kubernetes.containers.restarts"),
     "requests": partial(_requests, by="resource_name"),
     "requests_total": partial(_requests, by=""),
+    "requests_by_zone": partial(_requests, by="availability-zone"),
+    "requests_by_version": partial(_requests, by="version"),
     "errors": partial(_errors, by=""),
     "errors_by_route": partial(_errors, by="resource_name"),
     "errors_by_zone": partial(_errors, by="availability-zone"),
+    "errors_by_version": partial(_errors, by="version"),
     "latency_p50": partial(_latency, fold="p50"),
     "latency_p95": partial(_latency, fold="p95"),
     "latency_p99": partial(_latency, fold="p99"),
     "latency_by_zone": partial(_latency, fold="p50", by="availability-zone"),
+    "latency_by_route": partial(_latency, fold="p99", by="resource_name"),
+    "latency_by_version": partial(_latency, fold="p99", by="version"),
     "node_cpu": _of(_node("system.cpu.idle"), "1 - ", " / 100"),
     "node_memory": _of(_node("system.mem.pct_usable"), "1 - "),
     "node_disk_available": _of(_node("system.disk.free", "min"), after=" * 1024"),

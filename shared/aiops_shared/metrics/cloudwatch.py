@@ -32,6 +32,7 @@ from aiops_shared.metrics.cloudwatch_data import (
     read_one,
 )
 from aiops_shared.metrics.cloudwatch_language import (
+    LAST,
     LEVELS,
     Node,
     Selector,
@@ -52,6 +53,7 @@ RETENTION = ((MINUTE_S, 15), (300, 63), (3600, 455))  # seconds of a period, day
 INSIGHTS_DAYS = 14  # what Metrics Insights and ListMetrics look back
 SEARCH_FINDS = 100  # "Search expression quotas"
 MOST_SEARCHED = 2_000
+MOST_FINE_POINTS = 200_000
 # Where a cluster's metrics are; the rest of the account is searched after them.
 NAMESPACES = (
     "ContainerInsights", "ContainerInsights/Prometheus", "AWS/ApplicationELB", "AWS/NetworkELB", "AWS/EKS",
@@ -90,7 +92,7 @@ class CloudWatchMetrics:
 
     async def estimate(self, query: str, window: Window) -> Cost:
         """What `range` would read: series, datapoints, and metrics that AWS bills."""
-        kept, _ = await self._kept(window)
+        kept, _, _ = await self._kept(window)
         return (await self._planned(query, kept)).cost
 
     async def range(self, query: str, window: Window) -> MetricAnswer:
@@ -99,11 +101,11 @@ class CloudWatchMetrics:
         Raises QueryInvalidError for a query that does not parse or would read too much, ThrottledError,
         AccessDeniedError and the like when CloudWatch answers nothing at all.
         """
-        window, remarks = await self._kept(window)
+        window, finest_s, remarks = await self._kept(window)
         plan = await self._planned(query, window)
         self._refuse_dear(plan.cost, window)
         if plan.tree is not None and plan.tree.local:
-            rows, read = await self._computed(plan.tree, plan.found, window)
+            rows, read = await self._computed(plan.tree, plan.found, window, finest_s)
         else:
             rows, read = await self._evaluated(query, plan, window)
         series = tuple(Series(labels, window, values) for labels, values in rows)
@@ -143,8 +145,8 @@ class CloudWatchMetrics:
 
     # what it costs
 
-    async def _kept(self, window: Window) -> tuple[Window, list[str]]:
-        """The window in periods that CloudWatch still keeps, and what is said of a change.
+    async def _kept(self, window: Window) -> tuple[Window, int, list[str]]:
+        """The window in periods that CloudWatch still keeps, the finest of them, and what is said.
 
         Raises InvalidInputError for one older than everything.
         """
@@ -156,12 +158,11 @@ class CloudWatchMetrics:
             )
         step = max(finest, -(-window.step_s // MINUTE_S) * MINUTE_S)
         if step == window.step_s:
-            return window, []
+            return window, finest, []
         said = f"CloudWatch keeps only periods of {finest} s that long" if step == finest > MINUTE_S else ""
         said = said or "CloudWatch's periods are whole minutes"
-        return Window.over(window.since, window.until, step), [
-            f"{said}: step {window.step_s} s became {step} s"
-        ]
+        remark = f"{said}: step {window.step_s} s became {step} s"
+        return Window.over(window.since, window.until, step), finest, [remark]
 
     async def _planned(self, query: str, window: Window) -> _Plan:
         if is_sql(query):
@@ -243,29 +244,32 @@ class CloudWatchMetrics:
     async def _dimensions(self, selector: Selector) -> list[dict[str, str]]:
         return await listed(self._eks, selector) if selector.open else [dict(selector.dimensions)]
 
-    async def _computed(self, tree: Node, found: Found, window: Window) -> tuple[list[Row], Read]:
-        span, shift_s = _span(tree, window)
+    async def _computed(
+        self, tree: Node, found: Found, window: Window, finest_s: int
+    ) -> tuple[list[Row], Read]:
         wanted = [(selector, one) for selector, each in found.items() for one in each]
-        queries = [
-            metric_query(f"q{index}", selector, one, window.step_s)
-            for index, (selector, one) in enumerate(wanted)
-        ]
-        read = await read_batches(self._eks, queries, span) if queries else Read()
-        by_id = read.by_id()
-        rows: dict[Selector, list[tuple[Labels, Values]]] = {selector: [] for selector in found}
-        for index, (selector, one) in enumerate(wanted):
-            result = by_id.get(f"q{index}")
-            if result is not None and result.values:
-                labels = labels_of(selector, one)
-                rows[selector].append((labels, _on_grid(result, window, shift_s)))
-        tables = {selector: Rows(tuple(each)) for selector, each in rows.items()}
+        fine = _fine(window, finest_s, sum(1 for selector, _ in wanted if selector.stat == LAST))
+        read, rows = Read(), dict[Selector, list[tuple[Labels, Values]]]()
+        for asked in (_Asked(tree, window), fine):
+            some = [(index, *one) for index, one in enumerate(wanted) if (one[0].stat == LAST) is asked.last]
+            queries = [metric_query(f"q{index}", one, of, asked.span.period_s) for index, one, of in some]
+            part = await read_batches(self._eks, queries, asked.span) if queries else Read()
+            by_id = part.by_id()
+            for index, selector, of in some:
+                result = by_id.get(f"q{index}")
+                if result is not None and result.values:
+                    row = (labels_of(selector, of), asked.on_grid(result, window))
+                    rows.setdefault(selector, []).append(row)
+            read.results += part.results
+            read.warnings += part.warnings
+        tables = {selector: Rows(tuple(rows.get(selector, ()))) for selector in found}
         done = computed(tree, tables, window.step_s)
         return named(done.rows), read
 
     # CloudWatch's own languages
 
     async def _evaluated(self, query: str, plan: _Plan, window: Window) -> tuple[list[Row], Read]:
-        span, shift_s = _span(plan.tree, window)
+        asked = _Asked(plan.tree, window)
         queries: list[Query]
         if plan.tree is None:
             queries = [{"Id": "answer", "Expression": query, "Period": window.step_s}]
@@ -277,12 +281,10 @@ class CloudWatchMetrics:
                 f"needs {len(queries)} metrics in one expression; {MOST_QUERIES} is the most",
                 "fewer",
             )
-        read = await read_one(self._eks, queries, span)
+        read = await read_one(self._eks, queries, asked.span)
         band = plan.tree is not None and plan.tree.word == "ANOMALY_DETECTION_BAND"
         rows = [
-            (label_of(one.label, plan.sql), _on_grid(one, window, shift_s))
-            for one in read.results
-            if one.values
+            (label_of(one.label, plan.sql), asked.on_grid(one, window)) for one in read.results if one.values
         ]
         return (_bounds(rows) if band else rows), read
 
@@ -298,17 +300,34 @@ def _joins(
     return True
 
 
-def _span(tree: Node | None, window: Window) -> tuple[Span, int]:
-    """What to ask for, and how far a period's stamp is moved: to its end, but for gauges of a minute."""
-    levels = tree is not None and all(one.stat in LEVELS for one in selectors(tree)) and bool(selectors(tree))
-    shift_s = 0 if levels and window.step_s == MINUTE_S else window.step_s
-    moved = timedelta(seconds=shift_s)
-    last = timedelta(seconds=window.step_s)
-    return Span(window.since - moved, window.until - moved + last, window.step_s), shift_s
+class _Asked:
+    """What to ask for, and how its points come onto the grid: stamped with their period's end, but for
+    values of a moment and gauges of a minute.
+    """
+
+    def __init__(self, tree: Node | None, window: Window, finest_s: int = 0) -> None:
+        self.last = bool(finest_s)
+        period_s = finest_s or window.step_s
+        found = selectors(tree) if tree is not None else ()
+        level = self.last or (bool(found) and all(one.stat in LEVELS for one in found))
+        self.shift_s = 0 if level and period_s == MINUTE_S else period_s
+        moved = timedelta(seconds=self.shift_s)
+        self.span = Span(window.since - moved, window.until - moved + timedelta(seconds=period_s), period_s)
+
+    def on_grid(self, result: Result, window: Window) -> Values:
+        """The points of a series on the window's grid."""
+        times = np.asarray(result.times_s, dtype=np.float64) + self.shift_s
+        values = np.asarray(result.values, dtype=np.float64)
+        if self.last:
+            on = (times - window.since.timestamp()) % window.step_s == 0
+            times, values = times[on], values[on]
+        return gridded(window, times, values)
 
 
-def _on_grid(result: Result, window: Window, shift_s: int) -> Values:
-    return gridded(window, [at + shift_s for at in result.times_s], result.values)
+def _fine(window: Window, finest_s: int, count: int) -> _Asked:
+    """How values of a moment are read: in the finest period, unless that were very many points."""
+    fits = count * window.span_s / finest_s <= MOST_FINE_POINTS and window.step_s % finest_s == 0
+    return _Asked(None, window, finest_s if fits else window.step_s)
 
 
 def _math(tree: Node, found: Found, period_s: int) -> list[Query]:

@@ -14,7 +14,7 @@ from aiops_shared.aws.eks_cluster import EksCluster
 from aiops_shared.aws.listing import required
 from aiops_shared.errors import AiopsError, QueryInvalidError, UpstreamError
 from aiops_shared.kube.gathering import gather_outcomes
-from aiops_shared.metrics.cloudwatch_language import Selector
+from aiops_shared.metrics.cloudwatch_language import DEFAULT_STAT, LAST, Selector
 
 MOST_QUERIES, MOST_POINTS = 500, 100_800
 MOST_LISTED = 5_000
@@ -69,7 +69,11 @@ def metric_query(query_id: str, selector: Selector, dimensions: Mapping[str, str
         metric["Dimensions"] = told
     return {
         "Id": query_id,
-        "MetricStat": {"Metric": metric, "Period": period_s, "Stat": selector.stat},
+        "MetricStat": {
+            "Metric": metric,
+            "Period": period_s,
+            "Stat": DEFAULT_STAT if selector.stat == LAST else selector.stat,
+        },
         "ReturnData": True,
     }
 

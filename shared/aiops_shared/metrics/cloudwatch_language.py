@@ -5,9 +5,9 @@
     FILL(AWS/ApplicationELB/HTTPCode_ELB_5XX_Count{LoadBalancer="app/x/1"} Sum, 0) / AWS/…/RequestCount{…} Sum
     ANOMALY_DETECTION_BAND(AWS/RDS/CPUUtilization{DBInstanceIdentifier="orders"}, 2)
 
-A metric is `Namespace/Metric{Dimension="value",…} statistic` (Average when left out). Its dimensions are
-exactly those named, as in CloudWatch; a value may hold `*`, and each metric that matches is a series then.
-Called by `cloudwatch`; parses only, asks nobody.
+A metric is `Namespace/Metric{Dimension="value",…} statistic` (Average when left out; `Last` is the value of
+the moment, however long the step). Its dimensions are exactly those named, as in CloudWatch; a value may hold
+`*`, and each metric that matches is a series then. Called by `cloudwatch`; parses only, asks nobody.
 """
 
 import re
@@ -22,7 +22,7 @@ MOST_DEPTH = 40
 _SELECTOR = re.compile(r'\s*(?:"([^"{}]{1,255})"|([A-Za-z][\w.#:/-]{0,254}))\s*\{([^{}]*)\}')
 _DIMENSION = re.compile(r'\s*([^\s=,{}"]{1,255})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|(\*))\s*(?:,|$)')
 _STAT = re.compile(
-    r"\s*(Average|Sum|Minimum|Maximum|SampleCount|IQM|(?:p|tm|wm|tc|ts)\d{1,3}(?:\.\d{1,10})?"
+    r"\s*(Average|Last|Sum|Minimum|Maximum|SampleCount|IQM|(?:p|tm|wm|tc|ts)\d{1,3}(?:\.\d{1,10})?"
     r"|(?:TM|WM|TC|TS|PR)\([\d.%:]*\))"
 )
 _NUMBER = re.compile(r"\s*((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
@@ -35,7 +35,10 @@ _HINT = 'as Namespace/Metric{Dimension="value"} Average; search= finds metrics'
 LOCAL = frozenset({"SUM", "AVG", "MIN", "MAX"})
 ARITHMETIC = frozenset({"+", "-", "*", "/"})
 DEFAULT_STAT = "Average"
-LEVELS = frozenset({"Average", "Minimum", "Maximum", "IQM"})  # statistics that read a gauge as it stands
+LAST = "Last"  # the value of the moment: Average of the finest period that is kept
+LEVELS = frozenset(
+    {"Average", LAST, "Minimum", "Maximum", "IQM"}
+)  # statistics that read a gauge as it stands
 
 
 @dataclass(frozen=True, slots=True)

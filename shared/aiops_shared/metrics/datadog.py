@@ -34,6 +34,7 @@ _SELECTOR = re.compile(
     r"\b(avg|sum|min|max|count|p\d{2}(?:\.\d{1,2})?):([A-Za-z_][\w.]*)(\{[^{}]*\})(\s*by\s*\{[^{}]*\})?"
     r"((?:\.[a-z_]+\([^()]*\))*)"
 )
+_LAST = ".rollup(last)"  # the value of the moment: the finest bucket there
 _COUNTED = re.compile(r"\.as_(?:count|rate)\(\)")
 
 
@@ -43,6 +44,29 @@ class _Piece:
 
     since_s: int
     until_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A query as it is sent, and the buckets that it asks for."""
+
+    text: str
+    window: Window
+    bucket_s: int
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def shift_s(self) -> int:
+        """How far a bucket's stamp is moved: to its end, but for gauges of a minute."""
+        level = not _COUNTED.search(self.text) and not re.search(r"\bp\d{2}(?:\.\d+)?:", self.text)
+        return 0 if level and self.bucket_s == MINUTE_S else self.bucket_s
+
+    def pieces(self) -> list[_Piece]:
+        """The window in parts that one answer can hold."""
+        first = int(self.window.since.timestamp()) - self.shift_s
+        last = int(self.window.until.timestamp()) - self.shift_s + self.bucket_s
+        size = MOST_POINTS * self.bucket_s
+        return [_Piece(since, min(since + size, last)) for since in range(first, last, size)]
 
 
 class DatadogMetrics:
@@ -68,9 +92,9 @@ class DatadogMetrics:
 
     async def estimate(self, query: str, window: Window) -> Cost:
         """Points of one series and requests; how many series there are Datadog says in its answer only."""
-        text, window, _ = self._planned(query, window)
-        pieces = _pieces(window, _shift_s(text, window))
-        return Cost(series=len(_SELECTOR.findall(text)), samples=window.points, requests=len(pieces))
+        plan = self._planned(query, window)
+        series = len(_SELECTOR.findall(plan.text))
+        return Cost(series=series, samples=plan.window.points, requests=len(plan.pieces()))
 
     async def range(self, query: str, window: Window) -> MetricAnswer:
         """The series of a Datadog query over a window.
@@ -78,19 +102,19 @@ class DatadogMetrics:
         Raises QueryInvalidError for one that is no Datadog query or would need too many requests,
         ThrottledError, AccessDeniedError and the like when nothing at all was answered.
         """
-        text, window, remarks = self._planned(query, window)
+        plan = self._planned(query, window)
+        window, remarks = plan.window, list(plan.remarks)
         age_days = ((await self._clock.now()) - window.since).total_seconds() / DAY_S
         if age_days > KEPT_DAYS:
             raise QueryInvalidError("since", f"Datadog keeps {KEPT_DAYS} days", "a later since")
-        shift_s = _shift_s(text, window)
-        pieces = _pieces(window, shift_s)
+        pieces = plan.pieces()
         if window.points > MAX_POINTS or len(pieces) > MOST_PIECES:
             raise QueryInvalidError(
                 "query",
                 f"would take {len(pieces)} requests of {MOST_POINTS:,} points; {MOST_PIECES} are the most",
                 "a longer step or a shorter window",
             )
-        outcomes = await gather_outcomes(lambda one: self._read(text, one), pieces, at_once=AT_ONCE)
+        outcomes = await gather_outcomes(lambda one: self._read(plan.text, one), pieces, at_once=AT_ONCE)
         failed = [one for one in outcomes if isinstance(one, AiopsError)]
         if len(failed) == len(outcomes):
             raise failed[0]
@@ -98,9 +122,9 @@ class DatadogMetrics:
         found = [one for piece in outcomes if isinstance(piece, list) for one in piece]
         remarks += _coarser(found, window)
         return MetricAnswer(
-            series=_series(found, window, shift_s),
+            series=_series(found, plan),
             source=THING,
-            query=text,
+            query=plan.text,
             warnings=tuple(dict.fromkeys(remarks)),
             samples=sum(len(one.get("pointlist") or []) for one in found),
         )
@@ -115,8 +139,8 @@ class DatadogMetrics:
         known = [str(one) for one in names]
         return tuple(MetricName(name=name, score=score) for name, score in ranked(words, known, limit))
 
-    def _planned(self, query: str, window: Window) -> tuple[str, Window, list[str]]:
-        """The query with its rollups, the window in whole minutes, and what is said of a change."""
+    def _planned(self, query: str, window: Window) -> _Plan:
+        """The query with its rollups. Raises QueryInvalidError for what names no metric."""
         if len(query) > MOST_CHARACTERS or not _SELECTOR.search(query):
             raise QueryInvalidError(
                 "query",
@@ -128,8 +152,10 @@ class DatadogMetrics:
         if step != window.step_s:
             remarks.append(f"Datadog's buckets are whole minutes: step {window.step_s} s became {step} s")
             window = Window.over(window.since, window.until, step)
-        text = _SELECTOR.sub(lambda found: _rolled(found, step), query.replace(INTERVAL, str(step)))
-        return text, window, remarks
+        fine = MINUTE_S if _LAST in query and window.span_s <= MOST_PIECES * MOST_POINTS * MINUTE_S else step
+        text = query.replace(INTERVAL, str(step)).replace(_LAST, f".rollup(avg, {fine})")
+        text = _SELECTOR.sub(lambda found: _rolled(found, step), text)
+        return _Plan(text, window, fine if _LAST in query else step, tuple(remarks))
 
     async def _read(self, query: str, piece: _Piece) -> list[dict[str, Any]]:
         answer = await self._api.get(
@@ -150,33 +176,25 @@ def _rolled(found: re.Match[str], step: int) -> str:
     return f"{found[0]}.rollup({method}, {step})"
 
 
-def _shift_s(query: str, window: Window) -> int:
-    """How far a bucket's stamp is moved: to its end, but for gauges of a minute."""
-    level = not _COUNTED.search(query) and not re.search(r"\bp\d{2}(?:\.\d+)?:", query)
-    return 0 if level and window.step_s == MINUTE_S else window.step_s
-
-
-def _pieces(window: Window, shift_s: int) -> list[_Piece]:
-    first = int(window.since.timestamp()) - shift_s
-    last = int(window.until.timestamp()) - shift_s + window.step_s
-    size = MOST_POINTS * window.step_s
-    return [_Piece(since, min(since + size, last)) for since in range(first, last, size)]
-
-
 def _coarser(rows: list[dict[str, Any]], window: Window) -> list[str]:
     """A remark where Datadog answered in longer buckets than it was asked for."""
     longest = max((int(one.get("interval") or 0) for one in rows), default=0)
     return [f"Datadog answered in buckets of {longest} s"] if longest > window.step_s else []
 
 
-def _series(rows: list[dict[str, Any]], window: Window, shift_s: int) -> tuple[Series, ...]:
+def _series(rows: list[dict[str, Any]], plan: _Plan) -> tuple[Series, ...]:
     """The pieces of each series, put together on the grid."""
+    window = plan.window
     found: dict[tuple[tuple[str, str], ...], Values] = {}
     for one in rows:
         labels = tuple(sorted(_labels(one).items()))
         values = found.setdefault(labels, np.full(window.points, np.nan))
         times, read = _points(one)
-        here = gridded(window, times + shift_s, read)
+        times = times + plan.shift_s
+        if plan.bucket_s < window.step_s:
+            on = (times - window.since.timestamp()) % window.step_s == 0
+            times, read = times[on], read[on]
+        here = gridded(window, times, read)
         found[labels] = np.where(np.isnan(here), values, here)
     return tuple(Series(dict(labels), window, values) for labels, values in found.items())
 

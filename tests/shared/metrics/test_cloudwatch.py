@@ -44,6 +44,8 @@ async def test_a_gauge_of_one_minute_is_of_its_moment_and_a_longer_period_of_the
     assert longer.missing == 0
     # minutes t-300 … t-60 of the five minutes that end at t
     assert np.allclose(longer.values, longer.window.times_s() - T0_S - 180)
+    last = (await stage.driver.range('Shop/Load{Pod="a"} Last', window(1, 300))).series[0]
+    assert np.array_equal(last.values, last.window.times_s() - T0_S)  # of the moment, whatever the step
     most = (await stage.driver.range('Shop/Load{Pod="a"} Maximum', window(1, 300))).series[0]
     assert np.allclose(most.values, most.window.times_s() - T0_S - 60)
 

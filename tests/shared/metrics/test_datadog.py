@@ -97,7 +97,10 @@ async def test_a_named_question_gives_every_pod_of_a_workload_on_the_grid(stage:
     assert sorted(one.labels["pod"] for one in found.series) == ["web-1-a", "web-1-b"]
     assert np.array_equal(found.series[0].values, found.series[0].window.times_s() - T0_S)
     longer = (await stage.driver.range(asked.query, window(1, 300))).series[0]
-    assert np.allclose(longer.values, longer.window.times_s() - T0_S - 180)
+    assert np.array_equal(longer.values, longer.window.times_s() - T0_S)  # of the moment, whatever the step
+    mean = "avg:kubernetes.memory.working_set{pod_name:web-1-a}"
+    averaged = (await stage.driver.range(mean, window(1, 300))).series[0]
+    assert np.allclose(averaged.values, averaged.window.times_s() - T0_S - 180)  # of the step that ends there
     assert found.warnings == ()
 
 
