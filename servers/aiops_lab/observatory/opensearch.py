@@ -5,10 +5,10 @@
 a type that is not played is refused as OpenSearch refuses an unknown one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import orjson
 from starlette.applications import Starlette
@@ -17,15 +17,27 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from aiops_lab.observatory.opensearch_words import TIME, Doc, Refused, aggregated, bad, compiled, order
+from aiops_lab.telemetry import Telemetry
 from aiops_lab.telemetry.log_groups import LogGroup, LogRecord
-
-if TYPE_CHECKING:
-    from aiops_lab.observatory.app import Observatory
 
 MOST_HITS = 10_000
 
 
-def opensearch_app(observatory: "Observatory") -> Starlette:
+class Watched(Protocol):
+    """The observatory, as far as this room needs it."""
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """What the present world emits."""
+        ...
+
+    @property
+    def now(self) -> Callable[[], datetime]:
+        """The lab's clock."""
+        ...
+
+
+def opensearch_app(observatory: Watched) -> Starlette:
     """The API."""
     room = _Room(observatory)
     return Starlette(
@@ -52,7 +64,7 @@ def index_of(group: str) -> str:
 
 
 class _Room:
-    def __init__(self, observatory: "Observatory") -> None:
+    def __init__(self, observatory: Watched) -> None:
         self._observatory = observatory
 
     def _groups(self) -> dict[str, LogGroup]:
