@@ -160,3 +160,42 @@ async def test_every_view_fits_its_budget_and_marks_foreign_text(stage: Stage) -
         assert tokens(answer.text) <= 1500, (asked, tokens(answer.text))
         if "series" in answer.data:
             assert {"series", "points"} <= set(answer.data["untrusted"])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.fault("R9")
+async def test_when_every_backend_fails_the_first_failure_is_told_with_the_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with watched(monkeypatch, tmp_path) as stage:
+        stage.lab.observatory.fail("prometheus", status=503)
+        stage.lab.fail_aws("amp", "DescribeWorkspace", code="ThrottlingException", status=429)
+        stage.lab.fail_aws("cloudwatch", "ListMetrics", code="InternalServiceFault", status=500)
+        stage.lab.fail_aws("cloudwatch", "GetMetricData", code="InternalServiceFault", status=500)
+        answer = await stage.ask("query_metrics", **MEMORY)
+        assert answer.code == "upstream_error"
+        assert "Prometheus: HTTP 503" in answer.error
+        assert "ThrottlingException" in answer.error
+        nowhere = await stage.ask("query_metrics", cluster="no-such-cluster", **MEMORY)
+        assert nowhere.code == "cluster_not_found"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.row("S69")
+async def test_what_only_cloudwatch_knows_is_answered_without_a_warning(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with watched(monkeypatch, tmp_path, "subnet-ip-exhaustion") as stage:
+        flows = await stage.ask("query_metrics", what="retransmissions")
+        assert not flows.error, flows.error
+        assert flows.data["source"].startswith("CloudWatch")
+        assert "warnings" not in flows.data
+        assert flows.data["series"]["rows"][1][0].startswith("subnet-")
+        zones = await stage.ask("query_metrics", what="latency_by_zone", namespace="production")
+        assert "analyze_traces" in zones.data["hint"]
+        assert (await stage.ask("query_metrics", what="db_connections")).data["total"] >= 1
+        assert (
+            await stage.ask("query_metrics", what="retransmissions", source="prometheus")
+        ).code == "query_invalid"

@@ -14,6 +14,8 @@ PROMQL = frozenset({"prometheus", "amp"})
 
 async def why_empty(backend: MetricsBackend, answer: MetricAnswer, ask: MetricAsk) -> str:
     """One or two sentences with what to ask next."""
+    if ask.what.endswith("_by_zone"):
+        return "Request metrics carry no label `zone` here; analyze_traces(group_by=az) tells zones apart."
     names = _names(answer.query) if backend.name in PROMQL else ()
     try:
         for name in names:

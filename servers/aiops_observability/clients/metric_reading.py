@@ -6,7 +6,7 @@ alone.
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -28,8 +28,8 @@ from aiops_observability.models.metrics import MetricAsk, MetricReport
 from aiops_observability.ports import Metrics
 from aiops_shared.app.fitting import size_bytes
 from aiops_shared.clock import Clock
-from aiops_shared.errors import AiopsError, InvalidInputError
-from aiops_shared.metrics.ports import MetricsBackend, Target
+from aiops_shared.errors import AiopsError, ClusterNotFoundError, InvalidInputError, QueryInvalidError
+from aiops_shared.metrics.ports import Asked, MetricsBackend, Target
 from aiops_shared.metrics.promql_cost import nice_step
 from aiops_shared.metrics.questions import QUESTIONS, targeted
 from aiops_shared.metrics.series import MetricAnswer, Window
@@ -61,47 +61,85 @@ class MetricReader:
         now = await self.clock.now()
         until = since_to_datetime(ask.until, now) if ask.until else now
         window = window_of(since_to_datetime(ask.since, now), until, ask.step_s)
-        said: list[str] = []
-        first_error: AiopsError | None = None
-        empty: tuple[MetricsBackend, MetricAnswer] | None = None
-        async for backend in self._backends(ask, said):
-            try:
-                answer = await _asked(backend, ask, window)
-            except AiopsError as error:
-                first_error = first_error or error
-                if not ask.what or ask.source != "auto":
-                    raise
-                said.append(f"{backend.name} gave nothing: {error.wire()}")
-                continue
-            if any(one.seen for one in answer.series):
-                return _report(ask, answer, said)
-            empty = empty or (backend, answer)
-            said.append(f"{answer.source} has no value")
-        if empty is not None:
-            hint = await why_empty(*empty, ask)
-            return _nothing(ask, empty[1], said, hint)
-        raise _with_others(first_error, said)
+        tried = _Tried()
+        async for found in self._backends(ask):
+            answer = await _heard(found, ask, window, tried)
+            if answer is not None:
+                return _report(ask, answer, tried.said)
+        if tried.empty is not None:
+            hint = await why_empty(*tried.empty, ask)
+            return _nothing(ask, tried.empty[1], tried.said, hint)
+        raise _with_others(tried.error, tried.said)
 
-    async def _backends(self, ask: MetricAsk, said: list[str]) -> AsyncIterator[MetricsBackend]:
-        """The backend meant; for a named question of any source, the others after it."""
-        first = await self.metrics.open(ask.cluster, ask.source)
+    async def _backends(self, ask: MetricAsk) -> AsyncIterator[MetricsBackend | AiopsError]:
+        """The backend meant, or why it cannot be asked; for a named question of any source the others too."""
+        first = await self._opened(ask, ask.source)
         yield first
         if ask.source != "auto" or not ask.what:
             return
+        seen = "" if isinstance(first, AiopsError) else first.name
         for name in self.metrics.configured():
-            if name == first.name:
-                continue
-            try:
-                yield await self.metrics.open(ask.cluster, name)
-            except AiopsError as error:
-                said.append(f"{name} cannot be asked: {error.wire()}")
+            if name != seen:
+                yield await self._opened(ask, name)
+
+    async def _opened(self, ask: MetricAsk, source: str) -> MetricsBackend | AiopsError:
+        try:
+            return await self.metrics.open(ask.cluster, source)
+        except ClusterNotFoundError:
+            raise
+        except AiopsError as error:
+            return error
+
+
+@dataclass
+class _Tried:
+    """What came of the backends asked so far."""
+
+    said: list[str] = field(default_factory=list)
+    error: AiopsError | None = None
+    empty: tuple[MetricsBackend, MetricAnswer] | None = None
+
+    def failed(self, ask: MetricAsk, name: str, error: AiopsError) -> None:
+        """Note a failure. Raises it where no other backend may answer."""
+        if not ask.what or ask.source != "auto":
+            raise error
+        self.error = self.error or error
+        said = f"{name} gave nothing: {error.wire()}"
+        if not any(error.wire() in one for one in self.said):
+            self.said.append(said)
+
+
+async def _heard(
+    backend: MetricsBackend | AiopsError, ask: MetricAsk, window: Window, tried: _Tried
+) -> MetricAnswer | None:
+    """The answer of one backend, if it has any value; what went wrong is noted."""
+    if isinstance(backend, AiopsError):
+        tried.failed(ask, backend.thing, backend)
+        return None
+    try:
+        asked = _in_words_of(backend, ask)
+    except QueryInvalidError as error:  # another backend's question: no fault to tell of
+        if ask.source != "auto":
+            raise
+        tried.error = tried.error or error
+        return None
+    try:
+        answer = await _answered(backend, asked, window)
+    except AiopsError as error:
+        tried.failed(ask, backend.name, error)
+        return None
+    if any(one.seen for one in answer.series):
+        return answer
+    tried.empty = tried.empty or (backend, answer)
+    tried.said.append(f"{answer.source} has no value")
+    return None
 
 
 def _with_others(error: AiopsError | None, said: list[str]) -> AiopsError:
     """The first failure; its hint names the backends that were asked after it."""
     if error is None:
         return InvalidInputError("source", "no backend was asked")
-    others = "; ".join(said[1:])
+    others = "; ".join(one for one in said if error.wire() not in one)
     return type(error)(error.thing, error.reason, f"{error.hint}; {others}" if others else error.hint)
 
 
@@ -127,10 +165,13 @@ def window_of(since: datetime, until: datetime, step_s: int) -> Window:
     return Window.over(since, until, step)
 
 
-async def _asked(backend: MetricsBackend, ask: MetricAsk, window: Window) -> MetricAnswer:
+def _in_words_of(backend: MetricsBackend, ask: MetricAsk) -> Asked:
     if not ask.what:
-        return await backend.range(ask.query, window)
-    asked = backend.asks(ask.what, Target(ask.namespace, ask.kind, ask.name))
+        return Asked(ask.query)
+    return backend.asks(ask.what, Target(ask.namespace, ask.kind, ask.name))
+
+
+async def _answered(backend: MetricsBackend, asked: Asked, window: Window) -> MetricAnswer:
     if asked.step_s > window.step_s:
         window = Window.over(window.since, window.until, asked.step_s)
     answer = await backend.range(asked.query, window)

@@ -3,7 +3,7 @@
 Servers wire a `MetricsDirectory`; drivers and what they import load with the first question (decision D31).
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from aiops_shared.clock import Clock
@@ -36,9 +36,7 @@ class MetricsDirectory:
     async def aclose(self) -> None:
         """Close every connection."""
         for backend in self._open.values():
-            close: Callable[[], object] | None = getattr(backend, "aclose", None)
-            if close is not None:
-                await close()  # type: ignore[misc]  # drivers over HTTP have one, those over boto3 do not
+            await _closed(backend)
         self._open.clear()
 
     def configured(self) -> tuple[BackendName, ...]:
@@ -76,7 +74,9 @@ class MetricsDirectory:
     async def _backend(self, cluster: str | None, name: BackendName) -> MetricsBackend:
         key = (cluster or "", name)
         if key not in self._open:
-            self._open[key] = await self._make(cluster, name)
+            made = await self._make(cluster, name)
+            if self._open.setdefault(key, made) is not made:  # another call was quicker
+                await _closed(made)
         return self._open[key]
 
     async def _make(self, cluster: str | None, name: BackendName) -> MetricsBackend:
@@ -147,3 +147,9 @@ class MetricsDirectory:
             return None
         said = await self._named(cluster)
         return (name, said) if name else None
+
+
+async def _closed(backend: MetricsBackend) -> None:
+    close: Callable[[], Awaitable[None]] | None = getattr(backend, "aclose", None)
+    if close is not None:  # drivers over HTTP have one, those over boto3 do not
+        await close()
