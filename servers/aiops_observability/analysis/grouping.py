@@ -111,6 +111,7 @@ class _Forest:
         self._called = topology.called
         self._at = [one.at_s for one in firings]
         self._of_place = self._index(lambda one: one.place)
+        self._times = {place: [self._at[at] for at in shelf] for place, shelf in self._of_place.items()}
         self._of_key = self._index(lambda one: one.key)
         self._of_space = self._index(lambda one: self._space(one.place))
         self._reach: dict[str, dict[str, int]] = {}
@@ -158,7 +159,7 @@ class _Forest:
         """The place's machine; the other way round, a machine explains nothing of another."""
         one = self._firings[at]
         for machine in self._topology.machines.get(one.place, ()):
-            for there in self._near(self._of_place.get(machine), one.at_s):
+            for there in self._near(machine, one.at_s):
                 passed_s = one.at_s - self._at[there]
                 if -MACHINE_EARLY_S <= passed_s <= NEIGHBOUR_S and there != at:
                     yield ON_MACHINE * exp(-abs(passed_s) / PLACE_FADES_S), there
@@ -184,20 +185,27 @@ class _Forest:
         """Alerts of a place whose trouble would show here about now, most telling for `hops` lags ago."""
         one = self._firings[at]
         expected_s = one.at_s - LAG_S * hops
-        for there in self._near(self._of_place.get(place), expected_s):
+        for there in self._near(place, expected_s):
             passed_s = one.at_s - self._at[there]
             if -EARLY_S <= passed_s <= NEIGHBOUR_S:
                 yield weight * exp(-abs(passed_s - LAG_S * hops) / FADES_S), there
 
     def _reached(self, place: str) -> dict[str, int]:
+        """The places with alerts, or on machines with alerts, that a place calls."""
         if place not in self._reach:
-            self._reach[place] = self._topology.reach(place)
+            self._reach[place] = {
+                name: hops for name, hops in self._topology.reach(place).items() if self._is_told(name)
+            }
         return self._reach[place]
 
-    def _near(self, shelf: Sequence[int] | None, at_s: float) -> Iterator[int]:
-        """The alerts of a shelf around a moment: the last before it and the first after."""
-        if shelf:
-            after = bisect_left(shelf, at_s, key=lambda at: self._at[at])
+    def _is_told(self, place: str) -> bool:
+        machines = self._topology.machines.get(place, ())
+        return place in self._of_place or any(one in self._of_place for one in machines)
+
+    def _near(self, place: str, at_s: float) -> Iterator[int]:
+        """The alerts of a place around a moment: the last before it and the first after."""
+        if shelf := self._of_place.get(place):
+            after = bisect_left(self._times[place], at_s)
             yield from shelf[max(0, after - 1) : after + 1]
 
 

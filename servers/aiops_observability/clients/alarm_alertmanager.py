@@ -25,7 +25,7 @@ from aiops_observability.clients.alarm_source import (
 from aiops_observability.models.alarms import Alarm, Episode, Source
 from aiops_shared.errors import AiopsError
 from aiops_shared.kube.gathering import gather_outcomes
-from aiops_shared.results import Evidence
+from aiops_shared.results import SEVERITIES, Evidence
 
 # Labels of kube-state-metrics, cAdvisor, node exporter and common rules.
 NAMES = {
@@ -103,9 +103,11 @@ class AlertmanagerAlerts:
         if isinstance(rules, AiopsError):
             warnings.append(f"Prometheus: thresholds and values of its alerts are missing: {rules}")
         if len(active.alerts) > MOST_ALARMS:
-            warnings.append(f"Alertmanager: {MOST_ALARMS} of {len(active.alerts)} alerts were read")
+            warnings.append(
+                f"Alertmanager: {MOST_ALARMS} of {len(active.alerts)} alerts were read, the worst"
+            )
         alarms = []
-        for row in active.alerts[:MOST_ALARMS]:
+        for row in _worst(active.alerts):
             labels = texts(row.get("labels"))
             alarm = self._alarm(labels, row, window, muted=_muted(row, active.silences))
             rule = known.get(same_alert(labels))
@@ -180,6 +182,17 @@ async def _active(door: AlertDoor) -> _Active:
 
 def _objects(value: Any) -> list[Mapping[str, Any]]:
     return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+
+
+def _worst(rows: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """As many as are read; when there are more, the worst by their severity label."""
+    if len(rows) <= MOST_ALARMS:
+        return rows
+
+    def badness(row: Mapping[str, Any]) -> int:
+        return SEVERITIES.index(severity_of(texts(row.get("labels")).get("severity", "")))
+
+    return sorted(rows, key=badness)[:MOST_ALARMS]
 
 
 def _muted(row: Mapping[str, Any], silences: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:

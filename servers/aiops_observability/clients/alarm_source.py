@@ -10,7 +10,7 @@ from aiops_observability.models.alarms import Alarm, Source, Where
 from aiops_shared.errors import AccessDeniedError
 from aiops_shared.results import Evidence, Severity
 
-MOST_ALARMS = 20_000  # of one source; more are counted and not grouped
+MOST_ALARMS = 5_000  # of one source, the worst; more are counted and not grouped
 TEXT_CHARACTERS = 200
 _POD_OF_REPLICASET = re.compile(
     r"-[a-f0-9]{6,10}-[a-z0-9]{5}$|-[bcdfghjklmnpqrstvwxz2456789]{8,10}-[a-z0-9]{5}$"
