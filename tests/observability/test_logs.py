@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from aiops_lab.aws.logs import Queries
@@ -350,3 +351,83 @@ async def test_every_fault_of_a_backend_is_a_part_of_the_answer_or_a_clear_refus
         assert refused.code == "refused"
         assert "AIOPS_SENSITIVE_READS" in refused.error
         assert not any(one.service == "logs" for one in stage.lab.aws_requests())
+
+
+@pytest.mark.timeout(120)
+async def test_what_is_new_is_told_from_what_the_window_before_had(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with watched(monkeypatch, tmp_path, "log-insights", 2) as stage:
+        release, services = told(stage).release, told(stage).services
+        answer = await stage.got(
+            "analyze_logs",
+            service=services.checkout,
+            since=iso(release.at_s),
+            until=iso(release.at_s + 2 * DAY_S),
+        )
+        rows = records(answer["patterns"])
+        (new,) = [row for row in rows if row["before"] == "new"]
+        assert f"{release.timeout_ms}ms" in new["pattern"]
+        assert len(rows) == 2
+        assert "1 kinds are new" in answer["summary"]
+
+
+@pytest.mark.timeout(120)
+async def test_a_query_that_its_caller_leaves_is_stopped(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with watched(monkeypatch, tmp_path, "log-insights", 1) as stage:
+        stage.lab.account.area(Queries).polls = 10_000
+        started = anyio.Event()
+
+        async def ask() -> None:
+            await stage.ask("query_logs", query="fields @message", since="-24h")
+
+        async with anyio.create_task_group() as leaving:
+            leaving.start_soon(ask)
+            for _ in range(200):
+                if any(one.operation == "GetQueryResults" for one in stage.lab.aws_requests()):
+                    started.set()
+                    break
+                await anyio.sleep(0.05)
+            leaving.cancel_scope.cancel()
+        assert started.is_set()
+        for _ in range(100):
+            if any(one.operation == "StopQuery" for one in stage.lab.aws_requests()):
+                break
+            await anyio.sleep(0.05)
+        assert [one.status for one in stage.lab.aws_requests() if one.operation == "StopQuery"] == [200]
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.row("C12")
+async def test_pods_and_the_control_plane_are_sources_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with watched(monkeypatch, tmp_path, "pod-crashloop", 0) as stage:
+        target = f"production/deployment/{stage.who.api}"
+        answer = await stage.got("query_logs", query="required", source="pods", target=target, since="-1h")
+        assert answer["untrusted"] == ["rows"]
+        assert all(stage.who.api in row["pod"] for row in records(answer["rows"]))
+        answer = await stage.got("analyze_logs", source="pods", target=target, since="-1h")
+        rows = records(answer["patterns"])
+        assert rows[0]["level"] == "fatal"
+        assert stage.who.setting in rows[0]["pattern"]
+        for wrong, code in (
+            ("production/deployment/nothing", "not_found"),
+            ("production", "invalid_input"),
+            ("", "invalid_input"),
+        ):
+            refused = await stage.ask("query_logs", query="x", source="pods", target=wrong)
+            assert refused.code == code, refused.text
+        answer = await stage.got(
+            "query_logs",
+            query='filter verb = "delete" and objectRef.resource = "configmaps" | fields user.username',
+            target="control_plane",
+            since="-2h",
+        )
+        assert stage.who.cleaner in json.dumps(answer["rows"])
+        missing = await stage.ask("query_logs", query="fields @message", since="-1h")
+        assert missing.code == "not_found"
+        assert "/aws/eks/my-cluster/cluster" in missing.error
+        assert "amazon-cloudwatch-observability" in missing.error

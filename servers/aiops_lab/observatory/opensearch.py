@@ -99,7 +99,7 @@ class _Room:
     async def count(self, request: Request) -> Response:
         """How many documents a query finds."""
         body = await _body(request)
-        test = compiled(body.get("query") or {"match_all": {}})
+        test = compiled(body.get("query", {"match_all": {}}))
         return JSONResponse({"count": sum(1 for _, _, doc in self._docs(request) if test(doc))})
 
     async def search(self, request: Request) -> Response:
@@ -107,7 +107,7 @@ class _Room:
         body = await _body(request)
         if unknown := set(body) - {"query", "aggs", "size", "sort", "track_total_hits", "timeout", "_source"}:
             raise bad(f"Unknown key for a VALUE [{sorted(unknown)[0]}].")
-        test = compiled(body.get("query") or {"match_all": {}})
+        test = compiled(body.get("query", {"match_all": {}}))
         found = [(at_s, index, doc) for at_s, index, doc in self._docs(request) if test(doc)]
         key, down = order(body.get("sort") or [{TIME: "desc"}])
         found.sort(key=lambda each: key(each[2]), reverse=down)
