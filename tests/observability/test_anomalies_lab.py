@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from aiops_lab.aws.devopsguru import DevOpsGuru, GuruInsight, GuruMetric
 from aiops_lab.scenarios.memory_trends import HOUR_S, Truth, released, truth
 from aiops_lab.scenarios.profiles import leaker
 from aiops_lab.telemetry import Telemetry
@@ -108,3 +109,36 @@ async def test_a_leak_that_restarts_hide_is_a_leak(stage: Stage, seed: int) -> N
     assert answer["growth"]["code"] == "MEMORY_LEAK", answer
     assert answer["growth"]["grade"] == "confirmed"
     assert answer["growth"]["rate_bytes_per_h"] / 2**20 == pytest.approx(truth(seed).per_hour_mi, rel=0.15)
+
+
+@pytest.mark.row("S68")
+@pytest.mark.row("B11")
+async def test_devops_guru_is_one_voice_and_its_silence_is_a_line(stage: Stage) -> None:
+    stage.play("memory-daily", 0)
+    name, now_s = leaker(stage.who), stage.lab.account.area(Telemetry).t0_s
+    pods = (("ClusterName", "my-cluster"), ("Namespace", "production"), ("PodName", name))
+    others = (("ClusterName", "my-cluster"), ("Namespace", "staging"))
+    stage.lab.account.area(DevOpsGuru).insights = [
+        GuruInsight("A" * 32, "Memory pressure", "Memory went from 92 to 98 %; evictions.", now_s - 1800,
+                    (GuruMetric("ContainerInsights", "pod_memory_utilization", pods),)),
+        GuruInsight("B" * 32, "Elsewhere", "Not this namespace.", now_s - 1800,
+                    (GuruMetric("ContainerInsights", "pod_cpu_utilization", others),)),
+    ]  # fmt: skip
+    heard = [line for line in (await of_memory(stage))["voices"] if line.startswith("DevOps Guru")]
+    assert len(heard) == 1
+    assert "Memory went from 92 to 98 %" in heard[0]
+    stage.lab.fail_aws("devops-guru", "ListInsights", code="ThrottlingException", status=400)
+    answer = await of_memory(stage)
+    assert "DevOps Guru not heard: throttled" in answer["voices"]
+    assert answer["memory_class"] == "seasonal"
+
+
+@pytest.mark.fault("R9")
+async def test_a_backend_that_fails_is_said_and_not_answered_for(stage: Stage) -> None:
+    stage.play("memory-daily", 0)
+    stage.lab.observatory.fail("prometheus", status=503)
+    answer = await stage.ask(
+        "detect_anomalies", namespace="production", kind="Deployment", name=leaker(stage.who)
+    )
+    assert answer.code in {"upstream_error", "unreachable"}, answer.text
+    stage.lab.observatory.heal()

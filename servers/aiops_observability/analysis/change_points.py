@@ -12,6 +12,7 @@ import numpy as np
 from aiops_observability.analysis.robust import Array, Rows, filled, middle, spread
 
 BAR = 1.5  # of the sup of a Brownian bridge; 1.36 would be one in twenty
+EDGE_BAR = 3.5  # the same, weighted so that changes near an end count as those in the middle do
 LEAST_SIZE = 1.2  # in spreads of the noise
 DAY_S = 86_400.0
 MOST = 12
@@ -90,10 +91,11 @@ def _split(
         return
     ranks = np.argsort(np.argsort(rest[first:last], kind="stable"), kind="stable") + 0.5
     sums = np.cumsum(ranks / size - 0.5) * np.sqrt(12.0)
-    inner = np.abs(sums[least:-least])
-    place = int(np.argmax(inner)) + least
-    score = float(inner.max()) / np.sqrt(size) / memory
-    if score < BAR:
+    inner = np.abs(sums[least:-least]) / np.sqrt(size) / memory
+    share = np.arange(least + 1, size - least + 1) / size
+    scores = np.maximum(inner / BAR, inner / np.sqrt(share * (1.0 - share)) / EDGE_BAR)
+    place, score = int(np.argmax(scores)) + least, float(scores.max())
+    if score < 1.0:
         return
     here = first + place + 1
     before, after = rest[max(first, here - 12 * least) : here], rest[here : min(last, here + 12 * least)]
@@ -165,3 +167,9 @@ def _best_ramp(part: Array, begins: Rows, ends: Rows) -> tuple[int, int, float, 
     gain = (x @ y) ** 2 / power
     best = int(np.argmax(gain))
     return int(first[best]), int(last[best]), float((x[best] @ y) / power[best]), float(gain[best])
+
+
+def begun(onset: int, size: float, points: tuple[ChangePoint, ...], reach: int) -> int:
+    """The onset of a lasting change as a change point of its sign near it knows it; else as it is."""
+    near = [one for one in points if one.size * size > 0 and abs(one.onset - onset) <= reach]
+    return min(near, key=lambda one: abs(one.onset - onset)).onset if near else onset

@@ -15,15 +15,16 @@ TAIL = 0.97
 ALARMING = 4.5  # rarer than that: not learnt from
 MOST_ALARMING = 0.08
 LEAST_PAST = 20
-LN10 = float(np.log(10.0))
+TOGETHER = 2.0  # points that exceed come in such groups
 DAY_S = 86_400.0
 
 
 def surprise(scores: Array, warm: int, least: float = 0.02, taught: int = LEAST_PAST) -> Array:
     """Minus log10 p of each score under an exponential tail fitted to the scores before it; 0 while warm.
 
-    What was an alarm itself teaches nothing, unless so much was that it is the series' way. `least`: the
-    smallest mean excess that is believed; `taught`: from how many scores on.
+    With few excesses known the tail is uncertain, and so much fatter (what an exponential of unknown mean
+    predicts is a Lomax). What was an alarm itself teaches nothing, unless so much was that it is the series'
+    way. `least`: the smallest mean excess that is believed; `taught`: from how many scores on.
     """
     found = np.zeros(scores.size)
     width = max(16, (scores.size - warm) // BLOCKS)
@@ -36,7 +37,9 @@ def surprise(scores: Array, warm: int, least: float = 0.02, taught: int = LEAST_
         typical = float(np.median(over)) / np.log(2.0) if over.size else 0.0
         mean = max(typical, float(np.mean(np.minimum(over, 8 * typical))) if over.size else 0.0, least)
         here = scores[first : first + width]
-        tail = np.maximum(here - start, 0.0) / (mean * LN10) - np.log10(1.0 - TAIL)
+        known = max(3.0, over.size / TOGETHER)
+        beyond = np.maximum(here - start, 0.0) / mean
+        tail = known * np.log10(1.0 + beyond / known) - np.log10(1.0 - TAIL)
         found[first : first + width] = np.where(here > start, tail, 0.0)
     return found
 

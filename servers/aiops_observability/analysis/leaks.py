@@ -274,7 +274,7 @@ def _share(sample: Sample, began: datetime | None, what: str) -> float:
 
 def _kind(look: Look, tracks: Sequence[Track], step_s: float, began: datetime | None) -> str:
     """What it is when it is no leak."""
-    if look.climb_s:
+    if look.climb_s and look.growth > 0:
         return "warmup"
     moved = spread(look.sample.value) > 0.03 * float(np.median(look.sample.value))
     if moved and look.load_share > 0.6:

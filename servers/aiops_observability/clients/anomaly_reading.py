@@ -5,10 +5,11 @@ Called by the anomaly tool through `ports.Anomalies`. A signal that fails is a w
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from aiops_observability.analysis.anomalies import Anomaly, Scan, scanned
+from aiops_observability.analysis.change_points import ChangePoint, begun, change_points
 from aiops_observability.clients.anomaly_changes import KnownChange, before, known_changes
 from aiops_observability.clients.anomaly_memory import (
     MemoryVerdict,
@@ -114,9 +115,24 @@ def _judged(signal: Signal, found: Gathered, memory: MemoryVerdict | None) -> Ju
     if signal.name == "memory" and memory and memory.verdict.kind == "load_driven":
         values = unloaded(signal, found.load)
     scan = scanned(values, float(signal.window.step_s))
-    kept = [one for one in scan.anomalies if not _grown(signal, one, memory)]
+    points = change_points(values, float(signal.window.step_s)) if _lasting(scan) else ()
+    told = [_begun(signal, one, points) for one in scan.anomalies]
+    kept = [one for one in told if not _grown(signal, one, memory)]
     plain = [one for one in kept if not _restarted(signal, one, memory)]
     return Judged(signal, scan, tuple(plain), len(kept) - len(plain))
+
+
+def _lasting(scan: Scan) -> bool:
+    return any(one.kind in {"level_shift", "trend"} for one in scan.anomalies)
+
+
+def _begun(signal: Signal, one: Anomaly, points: tuple[ChangePoint, ...]) -> Anomaly:
+    """A lasting change with the onset that the whole series shows; an alert cannot know it."""
+    if one.kind not in {"level_shift", "trend"}:
+        return one
+    reach = max(3, round(7200.0 / signal.window.step_s))
+    first = begun(one.first, one.seen - one.expected, points, reach)
+    return replace(one, first=first, last=max(first, one.last))
 
 
 def _grown(signal: Signal, one: Anomaly, memory: MemoryVerdict | None) -> bool:
