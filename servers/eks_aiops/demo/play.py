@@ -1,4 +1,4 @@
-"""The story: an assistant's three questions (pods, logs, limits), a missing ConfigMap, the trail they leave.
+"""The story: three questions (pods, logs, limits), a missing ConfigMap, what the metrics say, the trail.
 
 Each act asks the real server over stdio and then looks at the simulator from outside.
 """
@@ -17,6 +17,7 @@ from aiops_shared.settings import inherited
 from eks_aiops.demo.clients import Answer, Ask, Person, connected
 from eks_aiops.demo.lab_process import lab
 from eks_aiops.demo.report import Report
+from eks_aiops.demo.watching import watch
 from eks_aiops.demo.witness import Witness
 
 _POLLS = 60
@@ -238,6 +239,7 @@ async def play(*, seed: int = 0, verbose: bool = False, heard: list[tuple[str, s
                     stage = Stage(report, ask, witness, person, [] if heard is None else heard)
                     await raise_limits(stage)
                     await missing_config(stage, seed)
+                await watch(report, base, witness, log, seed, [] if heard is None else heard)
                 await _trail(report, base)
             finally:
                 await witness.close()
