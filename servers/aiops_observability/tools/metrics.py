@@ -38,8 +38,7 @@ _SHORT = AfterValidator(_short)
 Step = Annotated[
     int,
     BeforeValidator(_seconds),
-    WithJsonSchema({"type": "string"}),
-    Field(description="As 5m"),
+    WithJsonSchema({"type": "string", "description": "As 5m"}),
 ]
 
 
@@ -61,7 +60,7 @@ class MetricTools:
         step: Step = 0,
         search: Annotated[str | None, _SHORT, Field(description="Words of a name")] = None,
         show: Annotated[Show, Field(description="labels: of query's metric")] = "",
-        by_hour_of_week: bool = False,
+        by_hour_of_week: Annotated[bool, Field(description="Medians, UTC")] = False,
         source: Source = "auto",
         cluster: Cluster = None,
         detail: Detail = "summary",
