@@ -5,24 +5,22 @@ come first, at most `limit`. A parameter that is not simulated is refused.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from aiops_lab.observatory.ports import HasTelemetry
 from aiops_lab.telemetry.spans import Span, Trace
-
-if TYPE_CHECKING:
-    from aiops_lab.observatory.app import Observatory
 
 US = 1_000_000
 _KNOWN = {"service", "start", "end", "limit", "lookback", "operation", "tags", "minDuration", "maxDuration"}
 _REFUSED = {"tags", "minDuration", "maxDuration"}
 
 
-def jaeger_app(observatory: "Observatory") -> Starlette:
+def jaeger_app(observatory: HasTelemetry) -> Starlette:
     """The room."""
 
     def past() -> list[Trace]:

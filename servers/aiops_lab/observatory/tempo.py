@@ -9,17 +9,15 @@ TraceQL one spanset with conditions joined by `&&` is evaluated: resource and sp
 import base64
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from aiops_lab.observatory.ports import HasTelemetry
 from aiops_lab.telemetry.spans import Span, Trace
-
-if TYPE_CHECKING:
-    from aiops_lab.observatory.app import Observatory
 
 NS = 1_000_000_000
 Test = Callable[[Span], bool]
@@ -33,7 +31,7 @@ class _UnknownQueryError(Exception):
     """Nothing this room can evaluate."""
 
 
-def tempo_app(observatory: "Observatory") -> Starlette:
+def tempo_app(observatory: HasTelemetry) -> Starlette:
     """The room."""
 
     def past() -> list[Trace]:

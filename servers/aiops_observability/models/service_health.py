@@ -1,9 +1,7 @@
 """What the health tool is asked and what it answers."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from aiops_shared.results import Answer, Table
 
@@ -23,16 +21,21 @@ class HealthAsk:
 
 
 class ServiceHealth(Answer):
-    """A service, who it depends on, and what is left of its error budget."""
+    """A service, who it depends on, and what is left of its error budget.
+
+    `source` is the map's, `sli` is of the window; `budget_minutes`: full outage that the objective allows
+    in 30 days; `budget_left`: a share, below 0 overspent; a burn rate fires when both windows are at its
+    threshold; `slos` are Application Signals' own.
+    """
 
     service: str
-    source: Annotated[str, Field(description="Of the map")] = ""
+    source: str = ""
     status: Status = "unknown"
     nodes: Table | None = None
     edges: Table | None = None
-    sli: Annotated[Table | None, Field(description="In the window")] = None
-    slo_percent: Annotated[float, Field(description="The objective of the burn rates")] = 99.9
-    budget_minutes: Annotated[float, Field(description="Full outage that it allows in 30 days")] = 43.2
-    budget_left: Annotated[float | None, Field(description="Share; below 0: overspent")] = None
-    burn_rates: Annotated[Table | None, Field(description="Both windows at the threshold: it fires")] = None
-    slos: Annotated[Table | None, Field(description="Application Signals' own")] = None
+    sli: Table | None = None
+    slo_percent: float = 99.9
+    budget_minutes: float = 43.2
+    budget_left: float | None = None
+    burn_rates: Table | None = None
+    slos: Table | None = None

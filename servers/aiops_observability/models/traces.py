@@ -1,9 +1,7 @@
 """What the trace tool is asked and what it answers."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from aiops_shared.results import Answer, Table
 
@@ -27,28 +25,29 @@ class TraceAsk:
 
 
 class TraceAnalysis(Answer):
-    """Which requests of a service are worse, and where their time goes."""
+    """Which requests of a service are worse, and where their time goes.
+
+    `outlier` is worse than the rest (empty: none is), `edge` explains most of it, `concentrated` looks
+    inside it. `p` and `p_value` are Holm-corrected and one-sided; `ratio` is against the rest, of faults,
+    else of median latency; `effect` is Cliff's delta of latency; `explained` a share of the difference.
+    """
 
     service: str
     group_by: str
     source: str = ""
-    traces: Annotated[int, Field(description="Traces read")] = 0
+    traces: int = 0
     requests: int = 0
     faults: int = 0
-    groups: Annotated[Table | None, Field(description="p: Holm-corrected, one-sided")] = None
-    outlier: Annotated[str, Field(description="The group that is worse than the rest; empty: none is")] = ""
+    groups: Table | None = None
+    outlier: str = ""
     differs_in: tuple[str, ...] = ()
-    ratio: Annotated[float | None, Field(description="Against the rest: faults, else median latency")] = None
-    effect: Annotated[float | None, Field(description="Cliff's delta of latency, -1..1")] = None
+    ratio: float | None = None
+    effect: float | None = None
     p_value: float | None = None
-    edge: Annotated[str, Field(description="The part that explains most of it")] = ""
-    pattern: Annotated[str, Field(description="What it looks like")] = ""
-    critical_path: Annotated[
-        Table | None, Field(description="Self time by part; explained: share of the difference")
-    ] = None
-    concentrated: Annotated[
-        Table | None, Field(description="Inside the outlier, against the same elsewhere")
-    ] = None
-    attributes: Annotated[Table | None, Field(description="Measurements of the spans that differ")] = None
-    normal: Annotated[tuple[str, ...], Field(description="Tested and found normal")] = ()
-    exemplars: Annotated[tuple[str, ...], Field(description="Trace ids")] = ()
+    edge: str = ""
+    pattern: str = ""
+    critical_path: Table | None = None
+    concentrated: Table | None = None
+    attributes: Table | None = None
+    normal: tuple[str, ...] = ()
+    exemplars: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from aiops_shared.params import READS, Cluster, SinceHour
 
 Slo = Annotated[
     float,
-    Field(ge=0, lt=100, description="Percent of good requests, as 99.9; absent: the service's own"),
+    Field(ge=0, lt=100, description="Percent, as 99.9; absent: its own"),
 ]
 
 

@@ -1,17 +1,26 @@
 """The trace tool: which requests are worse, and where their time goes."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastmcp.tools.function_tool import FunctionTool
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from aiops_observability.models.traces import SERVICE_FORM, GroupBy, TraceAnalysis, TraceAsk, TraceSource
 from aiops_observability.ports import Traces
-from aiops_shared.params import READS, Cluster, Limit, SinceHour, Until
+from aiops_shared.errors import InvalidInputError
+from aiops_shared.params import READS, Cluster, Limit, SinceHour, Until, shown
 
-ServiceName = Annotated[str, Field(pattern=SERVICE_FORM, description="Service, as in its traces")]
+
+def _service(value: str) -> str:
+    if not re.fullmatch(SERVICE_FORM, value):
+        raise InvalidInputError("service", f"{shown(value)} is no service", "one name, as in its traces")
+    return value
+
+
+ServiceName = Annotated[str, AfterValidator(_service), Field(description="As in its traces")]
 
 
 @dataclass(frozen=True)
@@ -23,7 +32,7 @@ class TraceTools:
     async def analyze_traces(
         self,
         service: ServiceName,
-        group_by: Annotated[GroupBy, Field(description="auto: the way that differs most")] = "auto",
+        group_by: GroupBy = "auto",
         endpoint: Annotated[str, Field(max_length=200, description="Only this route")] = "",
         since: SinceHour = "-1h",
         until: Until = None,
@@ -31,8 +40,8 @@ class TraceTools:
         cluster: Cluster = None,
         limit: Limit = 300,
     ) -> TraceAnalysis:
-        """Compare a service's traced requests by zone, version, node, endpoint or edge: the outlier group
-        with ratio and p-value, the critical path, exemplar traces, what is normal. X-Ray, Jaeger or Tempo.
+        """Compare a service's traced requests by group: the outlier with ratio and p-value, critical path,
+        exemplar traces, what is normal.
         """
         ask = TraceAsk(service, group_by, endpoint, since, until or "", source, cluster, limit)
         return await self.traces().analyze(ask)
