@@ -45,7 +45,7 @@ from aiops_eks.tools.node_plans import NodeDesk, NodePlanTools
 from aiops_eks.tools.plans import PlanTools
 from aiops_eks.tools.profile_desk import ProfileDesk
 from aiops_eks.tools.resources import ResourceTools
-from aiops_shared.app import build, log_to_stderr, trace_to
+from aiops_shared.app import build, export_telemetry, log_to_stderr
 from aiops_shared.app.ending import end_on_signals
 from aiops_shared.app.recording import Recorder
 from aiops_shared.app.resources import serve_plans
@@ -278,5 +278,5 @@ def serve() -> None:
     settings = Settings()
     log_to_stderr(settings.log_level)
     end_on_signals()
-    trace_to(settings, "eks")
+    export_telemetry(settings, "eks")
     make(settings).run(show_banner=False)

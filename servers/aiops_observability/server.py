@@ -35,7 +35,7 @@ from aiops_observability.tools.metrics import MetricTools
 from aiops_observability.tools.services import ServiceTools
 from aiops_observability.tools.telemetry import TelemetryTools
 from aiops_observability.tools.traces import TraceTools
-from aiops_shared.app import build, log_to_stderr, trace_to
+from aiops_shared.app import build, export_telemetry, log_to_stderr
 from aiops_shared.app.ending import end_on_signals
 from aiops_shared.app.recording import Recorder
 from aiops_shared.auth.callers import caller_from
@@ -217,5 +217,5 @@ def serve() -> None:
     settings = Settings()
     log_to_stderr(settings.log_level)
     end_on_signals()
-    trace_to(settings, "observability")
+    export_telemetry(settings, "observability")
     make(settings).run(show_banner=False)

@@ -223,11 +223,13 @@ class CallerSettings(BaseSettings):
 
 
 class OtelSettings(BaseSettings):
-    """Where spans go; the field's own variable names."""
+    """Where spans and metrics go; the field's own variable names."""
 
     model_config = _group("OTEL_EXPORTER_OTLP_")
 
-    endpoint: str = Field(default="", description="OTLP/HTTP endpoint; empty: no spans are exported.")
+    endpoint: str = Field(
+        default="", description="OTLP/HTTP endpoint for spans and metrics; empty: none are exported."
+    )
 
 
 class Settings(BaseSettings):

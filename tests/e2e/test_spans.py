@@ -1,4 +1,4 @@
-"""OpenTelemetry: with an endpoint set the server exports spans of its calls; without one it does not try."""
+"""OpenTelemetry: with an endpoint set a server exports spans and counts of its calls; without it does not."""
 
 import sys
 from collections.abc import Iterator
@@ -48,7 +48,9 @@ def collector() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
 
 
 @pytest.mark.parametrize("wanted", [True, False])
-async def test_spans_are_exported_only_where_an_endpoint_is_set(wanted: bool, tmp_path: Path) -> None:
+async def test_spans_and_counts_are_exported_only_where_an_endpoint_is_set(
+    wanted: bool, tmp_path: Path
+) -> None:
     with collector() as (url, got):
         environment = {**inherited("PATH", "HOME"), "AIOPS_STATE_DIR": str(tmp_path)}
         if wanted:
@@ -60,8 +62,13 @@ async def test_spans_are_exported_only_where_an_endpoint_is_set(wanted: bool, tm
             await client.call_tool("get_action", {"action_id": "act_" + "x" * 20}, raise_on_error=False)
     assert bool(got) is wanted
     if wanted:
-        assert {path for path, _ in got} == {"/v1/traces"}
-        body = b"".join(body for _, body in got)
+        assert {path for path, _ in got} == {"/v1/traces", "/v1/metrics"}
+        body = b"".join(body for path, body in got if path == "/v1/traces")
         assert b"tools/call get_action" in body
         assert b"aiops.result_bytes" in body or b"gen_ai.tool.name" in body
         assert b"eks-aiops-eks" in body
+        counted = b"".join(body for path, body in got if path == "/v1/metrics")
+        for name in (b"aiops.tool.calls", b"aiops.tool.duration", b"eks-aiops-eks", b"get_action"):
+            assert name in counted
+        assert b"action_not_found" in counted, "the outcome is the error's code"
+        assert b"act_" not in counted, "an argument is no label"

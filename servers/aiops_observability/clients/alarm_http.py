@@ -79,6 +79,7 @@ class AlertDoor:
             self._client = make_client(
                 self._url.rstrip("/") + "/",
                 timeout_s=self._timeout_s,
+                upstream=self.thing.lower(),
                 tls=Tls(ca_file=str(self._ca_file or "")),
                 plain_http=is_loopback(host) or self._token_file is None,
             )

@@ -168,7 +168,9 @@ class OpenSearch:
         if self._client is None:
             url = self._settings.opensearch_url.rstrip("/") + "/"
             loopback = is_loopback(urlsplit(url).hostname or "")
-            self._client = make_client(url, timeout_s=WITHIN_S, plain_http=loopback)
+            self._client = make_client(
+                url, timeout_s=WITHIN_S, upstream="opensearch", plain_http=loopback
+            )
         return self._client
 
     async def _refused(self, status: int, body: bytes, thing: str, index: str) -> AiopsError:

@@ -1,18 +1,21 @@
 """Build a server: one function, used by all four.
 
-Error boundary, listing by configuration, refusal by name, output budget, redaction, logs, spans. Nothing
-heavier than FastMCP is imported at start (decision D31).
+Error boundary, listing by configuration, refusal by name, output budget, redaction, logs, spans and counts.
+Nothing heavier than FastMCP is imported at start (decision D31).
 """
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
+import anyio
 import fastmcp
 from fastmcp import FastMCP
 from fastmcp.exceptions import NotFoundError as UnknownError
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import Tool, ToolResult
+from fastmcp.tools.base import InputRequiredToolResult
 from fastmcp.tools.function_tool import FunctionTool
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolRequestParams
@@ -20,11 +23,12 @@ from mcp_types.jsonrpc import INVALID_PARAMS
 
 from aiops_shared.app.boundary import BoundTool, internal, refusal
 from aiops_shared.app.logs import log_to_stderr
-from aiops_shared.app.telemetry import trace_to
+from aiops_shared.app.telemetry import export_telemetry
 from aiops_shared.errors import ActionRefusedError, AiopsError, NotConfiguredError, ReadOnlyError
+from aiops_shared.results.counting import OK, count_call
 from aiops_shared.settings import Settings
 
-__all__ = ["BoundTool", "CallLog", "build", "log_to_stderr", "trace_to"]
+__all__ = ["BoundTool", "CallLog", "build", "export_telemetry", "log_to_stderr"]
 
 INSTRUCTIONS = (
     " Every answer has `summary`, data, `evidence`, `warnings`, `truncated`/`next_cursor`; `untrusted` names"
@@ -43,6 +47,42 @@ class CallLog(Protocol):
     async def called(self, tool: str, arguments: dict[str, Any], result: ToolResult) -> None:
         """A call that ran."""
         ...
+
+
+_CODE = re.compile(r"\[([a-z_]{1,40})\]")
+
+
+def outcome(result: ToolResult) -> str:
+    """How a call ended, in a word of ours: `ok`, `input_required`, or the code that leads an error's text."""
+    if isinstance(result, InputRequiredToolResult):
+        return "input_required"
+    if not result.is_error:
+        return OK
+    code = _CODE.match(getattr(result.content[0], "text", "") if result.content else "")
+    return code[1] if code else "error"
+
+
+class Counting(Middleware):
+    """Counts every call by tool and outcome; what a caller made up is no label."""
+
+    def __init__(self, server: str, known: frozenset[str]) -> None:
+        self._server = server
+        self._known = known
+
+    async def on_call_tool(
+        self,
+        context: MiddlewareContext[CallToolRequestParams],
+        call_next: CallNext[CallToolRequestParams, ToolResult],
+    ) -> ToolResult:
+        """Run, count."""
+        name = context.message.name if context.message.name in self._known else "unknown"
+        began, ended = anyio.current_time(), "protocol_error"
+        try:
+            result = await call_next(context)
+            ended = outcome(result)
+            return result
+        finally:
+            count_call(self._server, name, ended, anyio.current_time() - began)
 
 
 class Door(Middleware):
@@ -128,7 +168,7 @@ def build(
         cache_ttl=60,
         cache_scope="private",
         lifespan=lifespan,
-        middleware=[Door(names, forbidden, calls)],
+        middleware=[Counting(name, names), Door(names, forbidden, calls)],
     )
     for tool in bound:
         if tool.name not in forbidden:

@@ -7,6 +7,7 @@ budget. A bug never shows its text to a client; the log has it, redacted, under 
 
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -28,6 +29,7 @@ from aiops_shared.app.pictures import collecting
 from aiops_shared.app.schemas import lean, shallow
 from aiops_shared.errors import AiopsError, InvalidInputError, UpstreamTimeoutError
 from aiops_shared.guardrails.redacting import escape_untrusted, redact, redact_tree
+from aiops_shared.results.counting import count_redactions
 
 CALL_DEADLINE_S = 50.0  # Kiro and Q cut a call at 60 s
 DEFAULT_TOKENS = 1_500
@@ -150,7 +152,9 @@ class BoundTool(FunctionTool):
         tokens = LONG_TOKENS if self.name in self.LONG else DEFAULT_TOKENS
         budget = HARD_CAP_BYTES if _asked_for_more(arguments) else tokens * BYTES_PER_TOKEN
         required = (self.output_schema or {}).get("required", ())
-        answer = fit(without_empties(escape_tree(redact_tree(data)), required), budget)
+        counts: Counter[str] = Counter()
+        answer = fit(without_empties(escape_tree(redact_tree(data, counts)), required), budget)
+        count_redactions(counts)
         text = orjson.dumps(answer).decode()
         trace.get_current_span().set_attribute("aiops.result_bytes", len(text))
         return ToolResult(content=[TextContent(type="text", text=text), *pictures], structured_content=answer)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 
 from aiops_shared.aws.target import AwsTarget, require_region
-from aiops_shared.errors import NotConfiguredError, UpstreamError, UpstreamTimeoutError
+from aiops_shared.errors import AiopsError, NotConfiguredError, UpstreamError, UpstreamTimeoutError
+from aiops_shared.results.counting import count_upstream
 from aiops_shared.settings import AwsSettings
 
 if TYPE_CHECKING:
@@ -134,7 +135,17 @@ class AwsClients:
         def act() -> Any:
             return getattr(self.client(service, target), operation)(**parameters)
 
-        return await self.run(f"AWS {service} in {target}", act)
+        return await self._counted(target, service, act)
+
+    async def _counted(self, target: AwsTarget, service: str, act: Callable[[], Result]) -> Result:
+        """`run`, told to the suite's own metrics: tries of the SDK and pages count as one."""
+        try:
+            found = await self.run(f"AWS {service} in {target}", act)
+        except AiopsError as error:
+            count_upstream(f"aws/{service}", error.code)
+            raise
+        count_upstream(f"aws/{service}")
+        return found
 
     async def every(
         self,
@@ -158,7 +169,7 @@ class AwsClients:
                     return AwsItems(tuple(found[:at_most]), truncated=True)
             return AwsItems(tuple(found))
 
-        return await self.run(f"AWS {service} in {target}", act)
+        return await self._counted(target, service, act)
 
     async def default_region(self) -> str:
         """The region of the default chain. Raises NotConfiguredError when there is none."""

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from aiops_shared.errors import NotConfiguredError
+from aiops_shared.results.counting import OK, count_upstream
 
 CONNECT_S = 5.0
 MAX_CONNECTIONS = 32
@@ -56,22 +57,41 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
     return context
 
 
+class CountedClient(httpx.AsyncClient):
+    """An httpx client whose requests count in the suite's own metrics, under the kind of its upstream."""
+
+    upstream = "http"
+
+    async def send(self, request: httpx.Request, **how: Any) -> httpx.Response:
+        """Send; the count knows the status or the way it failed, and nothing else."""
+        try:
+            response = await super().send(request, **how)
+        except httpx.TransportError as error:
+            slow = isinstance(error, httpx.TimeoutException)
+            count_upstream(self.upstream, "timeout" if slow else "unreachable")
+            raise
+        count_upstream(self.upstream, OK if response.status_code < 400 else str(response.status_code))
+        return response
+
+
 def make_client(
     base_url: str,
     *,
     timeout_s: float,
+    upstream: str = "http",
     tls: Tls | None = None,
     plain_http: bool = False,
     on_request: RequestHook | None = None,
 ) -> httpx.AsyncClient:
     """A client for one server.
 
-    `timeout_s` bounds every phase; the caller bounds the whole. Raises NotConfiguredError for an address
+    `timeout_s` bounds every phase; the caller bounds the whole. `upstream`: what kind of thing it asks, for
+    the suite's own metrics. Raises NotConfiguredError for an address
     that is not https, unless `plain_http` says that it is meant (a lab or a test on loopback).
     """
     url = _address(base_url, plain_http=plain_http)
     hooks: dict[str, list[Callable[..., Any]]] = {"request": [on_request]} if on_request else {}
-    return httpx.AsyncClient(
+    client = CountedClient(
         base_url=url,
         verify=tls_context(tls or Tls()) if url.scheme == "https" else False,
         timeout=httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s), pool=timeout_s),
@@ -80,6 +100,8 @@ def make_client(
         trust_env=not is_loopback(url.host),
         event_hooks=hooks,
     )
+    client.upstream = upstream
+    return client
 
 
 def _address(base_url: str, *, plain_http: bool) -> httpx.URL:

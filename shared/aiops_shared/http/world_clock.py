@@ -55,7 +55,7 @@ class RemoteClock(SystemClock):
         from aiops_shared.http.client import make_client
 
         if self._client is None:
-            self._client = make_client(self._url, timeout_s=TIMEOUT_S, plain_http=True)
+            self._client = make_client(self._url, timeout_s=TIMEOUT_S, upstream="clock", plain_http=True)
         try:
             with deadline(self._url, TIMEOUT_S):
                 async with self._client.stream(method, self._url + path, json=body) as response:

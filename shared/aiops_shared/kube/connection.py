@@ -185,6 +185,7 @@ class Connection:
             found = self._clients[access.channel] = make_client(
                 access.server,
                 timeout_s=self._timeout_s,
+                upstream="kubernetes",
                 tls=Tls(access.ca_file, access.ca_data, access.cert_file, access.key_file),
                 plain_http=access.plain_http,
                 on_request=refuse_unpermitted,

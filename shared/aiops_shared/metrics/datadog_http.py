@@ -39,7 +39,9 @@ class DatadogApi:
 
     def __init__(self, url: str, key_file: Path | None, timeout_s: float) -> None:
         host = httpx.URL(url).host
-        self._client = make_client(url.rstrip("/") + "/", timeout_s=timeout_s, plain_http=is_loopback(host))
+        self._client = make_client(
+            url.rstrip("/") + "/", timeout_s=timeout_s, upstream="datadog", plain_http=is_loopback(host)
+        )
         self._key_file, self._timeout_s = key_file, timeout_s
         self._breaker = Breaker()
 

@@ -71,6 +71,7 @@ class PrometheusApi:
         self._client = make_client(
             place.url.rstrip("/") + "/",
             timeout_s=place.timeout_s,
+            upstream="prometheus",
             tls=Tls(ca_file=str(place.ca_file)) if place.ca_file else None,
             plain_http=is_loopback(host),
         )
