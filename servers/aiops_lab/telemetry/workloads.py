@@ -11,135 +11,40 @@ function of Unix seconds; unless told otherwise it gets lognormal noise of sigma
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from math import exp, isinf
+from math import exp
 
 import numpy as np
 
 from aiops_lab.telemetry.distributions import lognormal_share
-from aiops_lab.telemetry.signals import Array, Signal, Signals, Values, counted, noise
+from aiops_lab.telemetry.facts import (
+    DAY_S,
+    GI,
+    MI,
+    SIGMA,
+    NodeFacts,
+    PodFacts,
+    Profile,
+    Quantity,
+    RouteFacts,
+    bound_of,
+    counts_since,
+    function,
+    label_of,
+    noisy,
+    stepped,
+)
+from aiops_lab.telemetry.signals import Array, Signal, Signals, Values, counted
+from aiops_lab.telemetry.surroundings import emit_autoscaler, emit_cni, emit_dns, emit_karpenter
 
-MI, GI = 2.0**20, 2.0**30
-DAY_S = 86_400.0
-SIGMA = 0.04
-Quantity = float | Values
+__all__ = [
+    "DAY_S", "GI", "MI", "SIGMA", "NodeFacts", "PodFacts", "Profile", "Quantity", "RouteFacts",
+    "emit_autoscaler", "emit_cni", "emit_dns", "emit_karpenter", "emit_node", "emit_pod", "emit_requests",
+    "node_state", "noisy", "pod_state", "sizes", "stepped",
+]  # fmt: skip
+
 LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-DNS_BUCKETS_S = tuple(0.00025 * 2**power for power in range(16))  # plugin/metrics/vars of CoreDNS
 PHASES = ("Pending", "Running", "Succeeded", "Failed", "Unknown")
 CONDITIONS = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
-
-
-@dataclass(frozen=True, slots=True)
-class PodFacts:
-    """One container of one pod, as kube-state-metrics knows it; memory in bytes, cpu in cores."""
-
-    namespace: str
-    pod: str
-    container: str = "app"
-    node: str = ""
-    owner_kind: str = "ReplicaSet"
-    owner_name: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)  # of the pod: app, version, ...
-    memory_limit_bytes: float | None = None
-    memory_request_bytes: float | None = None
-    cpu_limit_cores: float | None = None
-    cpu_request_cores: float | None = None
-    image: str = ""
-    since_s: float = -np.inf
-    until_s: float = np.inf
-
-    @property
-    def place(self) -> dict[str, str]:
-        """The labels that all its series have."""
-        found = {"namespace": self.namespace, "pod": self.pod, "container": self.container, "node": self.node}
-        return {name: value for name, value in found.items() if value}
-
-    def signal(self, metric: str, values: Quantity, kind: str = "gauge", **more: str) -> Signal:
-        """One of its series."""
-        return Signal(metric, self.place | more, _function(values), kind, self.since_s, self.until_s)
-
-    def pod_signal(self, metric: str, values: Quantity, **more: str) -> Signal:
-        """One series of the pod as a whole."""
-        labels = {name: value for name, value in self.place.items() if name != "container"}
-        return Signal(metric, labels | more, _function(values), "gauge", self.since_s, self.until_s)
-
-
-@dataclass(frozen=True, slots=True)
-class RouteFacts:
-    """Requests of one route of one service; counters count since `since_s` (Unix seconds, finite)."""
-
-    service: str
-    route: str
-    namespace: str
-    since_s: float
-    until_s: float = np.inf
-    labels: Mapping[str, str] = field(default_factory=dict)  # more of them: version, pod, zone
-
-    @property
-    def place(self) -> dict[str, str]:
-        """The labels that all its series have."""
-        return {"namespace": self.namespace, "service": self.service, "route": self.route, **self.labels}
-
-
-@dataclass(frozen=True, slots=True)
-class NodeFacts:
-    """One node; memory and disk in bytes. Its cpu counters count since `since_s`."""
-
-    node: str
-    zone: str
-    since_s: float
-    instance_type: str = "m5.xlarge"
-    address: str = ""
-    cores: int = 4
-    memory_bytes: float = 15_896_992 * 1024.0
-    disk_bytes: float = 83_873_772 * 1024.0
-    labels: Mapping[str, str] = field(default_factory=dict)  # of the node object
-    until_s: float = np.inf
-
-    @property
-    def place(self) -> dict[str, str]:
-        """The labels that node exporter's series have."""
-        return {"node": self.node, "instance": f"{self.address or self.node}:9100"}
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What the pods of an app of the world use from the start, told instead of their program's curves.
-
-    Functions of Unix seconds, memory in bytes, cpu in cores; each pod adds noise of its own. Kubernetes'
-    metrics API reads it too: `stage.telemetry.profiles.append(Profile("production", "api", memory=...))`.
-    """
-
-    namespace: str
-    app: str  # the pods' label `app`
-    memory: Quantity | None = None
-    cpu: Quantity | None = None
-    container: str = ""  # empty: every container
-    sigma: float = SIGMA
-
-    def fits(self, namespace: str, app: str, container: str) -> bool:
-        """Whether it tells of this container."""
-        return (self.namespace, self.app) == (namespace, app) and self.container in ("", container)
-
-
-def noisy(key: str, quantity: Quantity, sigma: float = SIGMA) -> Values:
-    """A quantity with lognormal noise that hangs on `key`; a constant or function stays itself at sigma 0."""
-    exact = _function(quantity)
-    if sigma <= 0:
-        return exact
-    return lambda times_s: exact(times_s) * np.exp(noise(key, times_s, sigma))
-
-
-def stepped(steps: list[tuple[float, float]]) -> Values:
-    """A quantity that changes at moments: [(since Unix second, value), ...] in order; nothing before."""
-
-    def values(times_s: Array) -> Array:
-        told = list(steps)  # may grow while the world runs
-        moments = np.array([since for since, _ in told], dtype=np.float64)
-        levels = np.array([np.nan, *(level for _, level in told)], dtype=np.float64)
-        return np.asarray(levels[np.searchsorted(moments, times_s, side="right")])
-
-    return values
 
 
 def emit_pod(
@@ -161,7 +66,7 @@ def emit_pod(
     burnt = noisy(f"cpu/{key}", cpu, sigma)
     signals.add(
         pod.signal("container_memory_working_set_bytes", used),
-        pod.signal("container_cpu_usage_seconds_total", counted(burnt, _start(pod.since_s)), "counter"),
+        pod.signal("container_cpu_usage_seconds_total", counted(burnt, counts_since(pod.since_s)), "counter"),
         pod.signal("kube_pod_container_status_restarts_total", restarts, "counter"),
         *pod_state(pod, phase),
     )
@@ -169,7 +74,7 @@ def emit_pod(
 
 def pod_state(pod: PodFacts, phase: str = "Running") -> list[Signal]:
     """What kube-state-metrics says of a pod that does not change: owner, labels, limits, phase."""
-    labels = {f"label_{_label(name)}": value for name, value in pod.labels.items()}
+    labels = {f"label_{label_of(name)}": value for name, value in pod.labels.items()}
     owner = {"owner_kind": pod.owner_kind, "owner_name": pod.owner_name, "owner_is_controller": "true"}
     info = {"created_by_kind": pod.owner_kind, "created_by_name": pod.owner_name}
     return [
@@ -211,7 +116,7 @@ def emit_requests(
     `latency_s` with `spread` as its sigma. Call it once for each status."""
     place = route.place | {"status": status}
     key = "/".join(sorted(place.values()))
-    arriving, median = noisy(f"requests/{key}", rate, sigma), _function(latency_s)
+    arriving, median = noisy(f"requests/{key}", rate, sigma), function(latency_s)
 
     def counter(metric: str, share: Values, **more: str) -> Signal:
         values = counted(lambda times_s: arriving(times_s) * share(times_s), route.since_s)
@@ -220,13 +125,13 @@ def emit_requests(
     def within(bound_s: float) -> Values:
         return lambda times_s: lognormal_share(bound_s, median(times_s), spread)
 
-    everything = _function(1.0)
+    everything = function(1.0)
     histogram = "http_request_duration_seconds"
     signals.add(
         counter("http_requests_total", everything),
         counter(f"{histogram}_count", everything),
         counter(f"{histogram}_sum", lambda times_s: median(times_s) * exp(spread**2 / 2)),
-        *(counter(f"{histogram}_bucket", within(bound), le=_bound(bound)) for bound in LATENCY_BUCKETS_S),
+        *(counter(f"{histogram}_bucket", within(bound), le=bound_of(bound)) for bound in LATENCY_BUCKETS_S),
         counter(f"{histogram}_bucket", everything, le="+Inf"),
     )
 
@@ -246,7 +151,7 @@ def emit_node(
     `conditions`: name -> 1 or 0 over time; Ready holds and the pressures do not, unless told.
     """
     used = noisy(f"node-memory/{node.node}", memory, sigma)
-    full, busy = _function(disk_used), noisy(f"node-cpu/{node.node}", cpu, sigma)
+    full, busy = function(disk_used), noisy(f"node-cpu/{node.node}", cpu, sigma)
     root = {"mountpoint": "/", "device": "/dev/nvme0n1p1", "fstype": "xfs"}
     signals.add(
         _of(node, "node_memory_MemTotal_bytes", node.memory_bytes),
@@ -284,12 +189,12 @@ def _processor(node: NodeFacts, busy: Values) -> list[Signal]:
 
 def node_state(node: NodeFacts, conditions: Mapping[str, Quantity]) -> list[Signal]:
     """What kube-state-metrics says of a node: conditions (each as three series), labels, capacity."""
-    told = {name: _function(1.0 if name == "Ready" else 0.0) for name in CONDITIONS}
-    told |= {name: _function(value) for name, value in conditions.items()}
+    told = {name: function(1.0 if name == "Ready" else 0.0) for name in CONDITIONS}
+    told |= {name: function(value) for name, value in conditions.items()}
     labels = {
         "topology_kubernetes_io_zone": node.zone,
         "node_kubernetes_io_instance_type": node.instance_type,
-        **{_label(name): value for name, value in node.labels.items()},
+        **{label_of(name): value for name, value in node.labels.items()},
     }
     sizes_of = (("cpu", "core", float(node.cores)), ("memory", "byte", node.memory_bytes))
     return [
@@ -319,118 +224,13 @@ def _said(holds: Values, status: str) -> Values:
     return values
 
 
-def emit_cni(
-    signals: Signals,
-    node: NodeFacts,
-    *,
-    assigned: Quantity,
-    total: Quantity,
-    enis: Quantity = 2.0,
-    errors_per_s: Quantity = 0.0,
-) -> None:
-    """The VPC CNI of a node: addresses given to pods, addresses held, interfaces, and its failed calls."""
-    labels = {"node": node.node}
-    gauges = (
-        ("awscni_assigned_ip_addresses", assigned),
-        ("awscni_total_ip_addresses", total),
-        ("awscni_eni_allocated", enis),
-    )
-    failed = counted(_function(errors_per_s), node.since_s)
-    signals.add(
-        *(
-            Signal(name, labels, _function(value), "gauge", node.since_s, node.until_s)
-            for name, value in gauges
-        ),
-        Signal("awscni_ipamd_error_count", labels, failed, "counter", node.since_s, node.until_s),
-    )
-
-
-def emit_dns(
-    signals: Signals,
-    pod: PodFacts,
-    *,
-    rate: Quantity = 40.0,
-    latency_s: Quantity = 0.0008,
-    spread: float = 0.6,
-    sigma: float = SIGMA,
-) -> None:
-    """CoreDNS in one pod: answers per second and their duration."""
-    arriving = noisy(f"dns/{pod.pod}", rate, sigma)
-    median, since_s = _function(latency_s), _start(pod.since_s)
-    histogram, labels = "coredns_dns_request_duration_seconds", {**pod.place, "server": "dns://:53"}
-
-    def counter(metric: str, share: Values, **more: str) -> Signal:
-        values = counted(lambda times_s: arriving(times_s) * share(times_s), since_s)
-        return Signal(metric, labels | more, values, "counter", pod.since_s, pod.until_s)
-
-    def within(bound_s: float) -> Values:
-        return lambda times_s: lognormal_share(bound_s, median(times_s), spread)
-
-    everything = _function(1.0)
-    signals.add(
-        counter(f"{histogram}_count", everything),
-        counter(f"{histogram}_sum", lambda times_s: median(times_s) * exp(spread**2 / 2)),
-        *(counter(f"{histogram}_bucket", within(bound), le=_bound(bound)) for bound in DNS_BUCKETS_S),
-        counter(f"{histogram}_bucket", everything, le="+Inf"),
-    )
-
-
-def emit_autoscaler(
-    signals: Signals, namespace: str, name: str, *, least: Quantity, most: Quantity, current: Quantity,
-    desired: Quantity | None = None,
-) -> None:  # fmt: skip
-    """One HorizontalPodAutoscaler, in replicas."""
-    labels = {"namespace": namespace, "horizontalpodautoscaler": name}
-    gauges = {
-        "spec_min_replicas": least,
-        "spec_max_replicas": most,
-        "status_current_replicas": current,
-        "status_desired_replicas": current if desired is None else desired,
-    }
-    signals.add(
-        *(Signal(f"kube_horizontalpodautoscaler_{what}", labels, _function(n)) for what, n in gauges.items())
-    )
-
-
-def emit_karpenter(signals: Signals, *, created: Quantity, nodepool: str = "default") -> None:
-    """How many nodes Karpenter made so far."""
-    labels = {"nodepool": nodepool, "reason": "provisioned"}
-    signals.add(Signal("karpenter_nodes_created_total", labels, _function(created), "counter"))
-
-
-def _function(quantity: Quantity) -> Values:
-    if callable(quantity):
-        return quantity
-    constant = float(quantity)
-    return lambda times_s: np.full(np.shape(times_s), constant)
-
-
 def _capped(values: Values, most: float | None) -> Values:
     return values if most is None else lambda times_s: np.minimum(values(times_s), most)
 
 
-def _start(since_s: float) -> float:
-    """Since when a counter counts, for a pod that was always there."""
-    if not isinf(since_s):
-        return since_s
-    return _ALWAYS_S
-
-
-_ALWAYS_S = 1_700_006_400.0  # a Wednesday at midnight in 2023: before any story
-
-
-def _label(name: str) -> str:
-    """A Kubernetes label as kube-state-metrics writes it."""
-    return "".join(each if each.isalnum() else "_" for each in name)
-
-
-def _bound(bound_s: float) -> str:
-    return f"{bound_s:g}"
-
-
 def _of(node: NodeFacts, metric: str, values: Quantity, **more: str) -> Signal:
-    return Signal(metric, node.place | more, _function(values), "gauge", node.since_s, node.until_s)
+    return Signal(metric, node.place | more, function(values), "gauge", node.since_s, node.until_s)
 
 
 def _kube(node: NodeFacts, metric: str, values: Quantity, **more: str) -> Signal:
-    return Signal(metric, {"node": node.node} | more, _function(values), "gauge", node.since_s, node.until_s)
+    return Signal(metric, {"node": node.node} | more, function(values), "gauge", node.since_s, node.until_s)
