@@ -12,6 +12,7 @@ from aiops_lab.aws.application_signals import application_signals_operations
 from aiops_lab.aws.cloudtrail import cloudtrail_operations, recorded
 from aiops_lab.aws.cloudwatch.alarms import alarm_operations
 from aiops_lab.aws.cloudwatch.anomaly_detectors import detector_operations
+from aiops_lab.aws.cloudwatch.contributors import contributor_operations
 from aiops_lab.aws.cloudwatch.data import data_operations
 from aiops_lab.aws.cloudwatch.histories import history_operations
 from aiops_lab.aws.devopsguru import devopsguru_operations
@@ -52,6 +53,7 @@ def operations(account: Account, directory: Directory) -> Operations:
         **alarm_operations(account),
         **history_operations(account),
         **detector_operations(account),
+        **contributor_operations(account),
         **xray_operations(account),
         **application_signals_operations(account),
     }

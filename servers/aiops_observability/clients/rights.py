@@ -42,6 +42,8 @@ AWS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
     ("cloudwatch:DescribeAnomalyDetectors", Role.READ, ("detect_anomalies",)),
     ("cloudwatch:GetMetricData", Role.READ, ("analyze_logs", "query_logs", *MEASURED)),
     ("cloudwatch:ListMetrics", Role.READ, MEASURED),
+    ("cloudwatch:GetInsightRuleReport", Role.READ, MEASURED),
+    ("cloudwatch:DescribeInsightRules", Role.READ, MEASURED),
     ("devops-guru:DescribeInsight", Role.READ, ("detect_anomalies",)),
     ("devops-guru:ListAnomaliesForInsight", Role.READ, ("detect_anomalies",)),
     ("devops-guru:ListInsights", Role.READ, ("detect_anomalies",)),

@@ -9,7 +9,7 @@ backend, but for gauges of one minute, whose value is of their moment.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -19,6 +19,7 @@ from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, InvalidInputError, QueryInvalidError
 from aiops_shared.kube.gathering import gather_outcomes
 from aiops_shared.metrics import catalogue_cloudwatch
+from aiops_shared.metrics.cloudwatch_contributors import contributors, is_contributors
 from aiops_shared.metrics.cloudwatch_data import (
     MOST_QUERIES,
     Query,
@@ -92,6 +93,8 @@ class CloudWatchMetrics:
 
     async def estimate(self, query: str, window: Window) -> Cost:
         """What `range` would read: series, datapoints, and metrics that AWS bills."""
+        if is_contributors(query):
+            return Cost()  # a report of what a rule has counted anyway
         kept, _, _ = await self._kept(window)
         return (await self._planned(query, kept)).cost
 
@@ -102,6 +105,9 @@ class CloudWatchMetrics:
         AccessDeniedError and the like when CloudWatch answers nothing at all.
         """
         window, finest_s, remarks = await self._kept(window)
+        if is_contributors(query):
+            answer = await contributors(self._eks, query, window)
+            return replace(answer, warnings=(*remarks, *answer.warnings))
         plan = await self._planned(query, window)
         self._refuse_dear(plan.cost, window)
         if plan.tree is not None and plan.tree.local:

@@ -1,5 +1,6 @@
 """CloudWatch's metrics in the lab with real botocore clients: one contract for each operation that reads."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from aiops_lab.telemetry import Telemetry
+from aiops_lab.telemetry.log_groups import LogRecord
 from aiops_lab.telemetry.signals import Array, Signal
 from aiops_lab.telemetry.workloads import (
     GI,
@@ -304,3 +306,41 @@ def test_anomaly_detectors_are_kept_and_what_they_exclude_is_not_learned_from(aw
         cloudwatch.delete_anomaly_detector(SingleMetricAnomalyDetector=of)
     with pytest.raises(ClientError, match="either a single metric or metric math"):
         cloudwatch.put_anomaly_detector(**of, SingleMetricAnomalyDetector=of)
+
+
+def test_contributor_insights_counts_who_writes(aws: RunningAws) -> None:
+    cloudwatch = aws.client("cloudwatch")
+    rule: dict[str, Any] = {
+        "Schema": {"Name": "CloudWatchLogRule", "Version": 1},
+        "LogGroupNames": ["/shop/api"],
+        "LogFormat": "JSON",
+        "Contribution": {
+            "Keys": ["$.who"],
+            "ValueOf": "$.bytes",
+            "Filters": [{"Match": "$.who", "NotIn": ["c"]}],
+        },
+        "AggregateOn": "Sum",
+    }
+    cloudwatch.put_insight_rule(RuleName="talkers", RuleDefinition=json.dumps(rule))
+    (kept,) = cloudwatch.describe_insight_rules()["InsightRules"]
+    assert (kept["Name"], json.loads(kept["Definition"])["AggregateOn"]) == ("talkers", "Sum")
+    said = (("a", 10), ("b", 5), ("a", 20), ("c", 99))
+    lines = [LogRecord(T0_S - 100, "s", json.dumps({"who": who, "bytes": size})) for who, size in said]
+    aws.account.area(Telemetry).logs.group("/shop/api").write(lines)
+    report = cloudwatch.get_insight_rule_report(
+        RuleName="talkers", Period=300, Metrics=["UniqueContributors"], **HOUR
+    )
+    assert [(one["Keys"], one["ApproximateAggregateValue"]) for one in report["Contributors"]] == [
+        (["a"], 30),
+        (["b"], 5),
+    ]
+    assert (report["AggregateValue"], report["ApproximateUniqueCount"]) == (35, 2)
+    assert report["MetricDatapoints"][0]["UniqueContributors"] == 2
+    with pytest.raises(ClientError, match="does not exist"):
+        cloudwatch.get_insight_rule_report(RuleName="none", Period=300, **HOUR)
+    with pytest.raises(ClientError, match="JSON logs"):
+        cloudwatch.put_insight_rule(RuleName="x", RuleDefinition=json.dumps(rule | {"LogFormat": "CLF"}))
+    assert (
+        cloudwatch.delete_insight_rules(RuleNames=["talkers", "none"])["Failures"][0]["FailureResource"]
+        == "none"
+    )

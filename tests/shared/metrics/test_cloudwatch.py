@@ -1,15 +1,19 @@
 """The CloudWatch driver on the lab's CloudWatch: grid, statistics, arithmetic, price, and what fails."""
 
+import json
 from collections.abc import AsyncIterator, Callable
 
 import numpy as np
 import pytest
 
+from aiops_lab.aws.cloudwatch.contributors import Rules
 from aiops_lab.aws.cloudwatch.data import Ill
+from aiops_lab.telemetry.log_groups import LogRecord
 from aiops_lab.telemetry.signals import Array, Signal, counted
 from aiops_shared.errors import (
     AccessDeniedError,
     InvalidInputError,
+    NotFoundError,
     QueryInvalidError,
     ThrottledError,
     UnauthenticatedError,
@@ -285,3 +289,33 @@ async def test_a_query_that_does_not_parse_is_refused_before_aws_is_asked(
     with pytest.raises(QueryInvalidError):
         await stage.driver.range(query, window())
     assert not stage.overlay.requests
+
+
+@pytest.mark.row("S84")
+async def test_the_top_contributors_of_a_rule_are_series(stage: CloudWatchStage) -> None:
+    rule = {
+        "Schema": {"Name": "CloudWatchLogRule", "Version": 1},
+        "LogGroupNames": ["/shop/*"],
+        "LogFormat": "JSON",
+        "Contribution": {"Keys": ["$.who"], "Filters": [{"Match": "$.status", "GreaterThan": 499}]},
+        "AggregateOn": "Count",
+    }
+    stage.account.area(Rules).by_name["failing-callers"] = (rule, "ENABLED")
+    lines = [
+        LogRecord(T0_S - 60 * minute - 1, "s", json.dumps({"who": who, "status": status}))
+        for minute in range(30)
+        for who, status, often in (("a", 500, 3), ("b", 503, 1), ("c", 200, 9))
+        for _ in range(often)
+    ]
+    stage.telemetry.logs.group("/shop/api").write([*lines, LogRecord(T0_S - 9, "s", "no JSON")])
+    found = await stage.driver.range("CONTRIBUTORS('failing-callers')", window(0.5, 300))
+    told = {one.labels["who"]: float(np.nansum(one.values)) for one in found.series}
+    assert list(told) == ["a", "b"]
+    assert told["a"] == 3 * told["b"]
+    assert found.series[0].values[-1] == 15  # the five minutes that end now
+    (top,) = (await stage.driver.range("CONTRIBUTORS('failing-callers', 1)", window(0.5, 300))).series
+    assert top.labels == {"who": "a"}
+    with pytest.raises(NotFoundError, match="nearest: failing-callers"):
+        await stage.driver.range("CONTRIBUTORS('failing-caller')", window())
+    with pytest.raises(QueryInvalidError, match="CONTRIBUTORS"):
+        await stage.driver.range("CONTRIBUTORS(x)", window())
