@@ -146,3 +146,31 @@ async def test_memory_by_version_shows_the_release_that_grows(
             assert by_version[before]["p95"] == pytest.approx(420 * MI, rel=0.05)
             assert by_version[after]["last"] > 850 * MI
             assert by_version[after]["slope/h"] == pytest.approx(280 * MI, rel=0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+@pytest.mark.row("S8")
+async def test_the_same_question_has_the_same_answer_on_each_backend(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with watched(monkeypatch, tmp_path) as stage:
+        for question in (
+            {"what": "memory", "namespace": HOME},
+            {"what": "cpu", "namespace": HOME},
+            {"what": "memory_request", "namespace": HOME},
+            {"what": "node_cpu"},
+            {"what": "node_memory"},
+            {"what": "node_disk_used"},
+            {"what": "cluster_cpu"},
+            {"what": "cluster_memory"},
+        ):
+            told = {
+                source: await asked(stage, source=source, step="5m", **question)
+                for source in ("prometheus", "amp", "cloudwatch")
+            }
+            assert len({found["total"] for found in told.values()}) == 1, question
+            first, *others = (rows(found)[0] for found in told.values())
+            for other in others:
+                for number in ("mean", "p95", "max"):
+                    assert other[number] == pytest.approx(first[number], rel=0.02), (question, number)
