@@ -36,6 +36,7 @@ RANKS_Z = 3.0
 LOOK_BACK_H = (6, 12, 18, 24)
 URGENT_S = 48 * HOUR_S
 CHANGE_S = 1800.0
+SLIGHT = 0.03  # of the level: less growth in the window is nobody's trouble
 CHANGED_S = 3 * HOUR_S  # of slope, before a change just ahead of it counts
 
 
@@ -243,7 +244,7 @@ def _growth(sample: Sample, slope: Slope, column: Array) -> float:
     grown = slope.value * float(column.max())
     noise = spread(slope.remains / np.sqrt(sample.weight))
     level = float(np.median(sample.value))
-    return grown if grown > max(2.0 * noise, 0.015 * level) else 0.0
+    return grown if grown > max(2.0 * noise, SLIGHT * level) else 0.0
 
 
 def _hourly(sample: Sample, values: Array, inside: Flags) -> Array:

@@ -11,6 +11,7 @@ from aiops_shared.errors import InvalidInputError
 from aiops_shared.params import shown, since_to_datetime
 
 BEFORE = timedelta(minutes=30)
+MOST = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class KnownChange:
 
 def known_changes(texts: tuple[str, ...], now: datetime) -> tuple[KnownChange, ...]:
     """`2026-11-22T06:00:00Z deploy v2` or `-6h deploy v2`. Raises InvalidInputError for any other form."""
+    if len(texts) > MOST:
+        raise InvalidInputError("changes", f"takes at most {MOST}", "give those of the last hours")
     found = []
     for text in texts:
         when, _, says = text.strip().partition(" ")

@@ -44,14 +44,20 @@ class MemoryGrowth(Frozen):
 
 
 class AnomalyReport(Answer):
-    """What is abnormal, since when, and what was found normal."""
+    """What is abnormal, since when, and what was found normal.
 
-    sentences: Annotated[tuple[str, ...], Field(description="each anomaly in a sentence")] = ()
+    `sentences`: each anomaly in one. `memory_class`: leak, warmup, load_driven, seasonal, steady, thin.
+    `related`: given changes just before an onset, nearest first. `tested`: each signal with points, missing
+    share and verdict. `voices`: what other detectors say. `would_change`: what would change this answer.
+    (Descriptions of fields would be paid for in every listing.)
+    """
+
+    sentences: tuple[str, ...] = ()
     anomalies: Table
     growth: MemoryGrowth | None = None
-    memory_class: Annotated[str, Field(description="leak, warmup, load_driven, seasonal, steady, thin")] = ""
-    related: Annotated[Table | None, Field(description="changes just before an onset, nearest first")] = None
-    tested: Annotated[Table, Field(description="each signal: points, missing, verdict")]
-    voices: Annotated[tuple[str, ...], Field(description="what other detectors say")] = ()
+    memory_class: str = ""
+    related: Table | None = None
+    tested: Table
+    voices: tuple[str, ...] = ()
     baseline: str = ""
-    would_change: Annotated[str, Field(description="what would change this answer")] = ""
+    would_change: str = ""

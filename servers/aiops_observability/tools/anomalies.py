@@ -14,7 +14,7 @@ from aiops_shared.params import READS, AnyKind, AnyName, AnyNamespace, Cluster, 
 Changes = Annotated[
     list[str],
     BeforeValidator(to_list),
-    Field(max_length=50, description="Known changes, as '2026-11-22T06:00:00Z deploy v2'"),
+    Field(description="Known changes: '-6h deploy v2'"),
 ]
 
 
@@ -26,8 +26,8 @@ class AnomalyTools:
 
     async def detect_anomalies(
         self,
-        query: Annotated[str, Field(max_length=4000, description="In the source's language; or `what`")] = "",
-        what: Annotated[str, Field(max_length=40, description="Named question; none: whole workload")] = "",
+        query: Annotated[str, Field(max_length=4000, description="In the source's language")] = "",
+        what: Annotated[str, Field(description="Or a named question; neither: a workload")] = "",
         namespace: AnyNamespace = None,
         kind: AnyKind = None,
         name: AnyName = None,
@@ -38,8 +38,8 @@ class AnomalyTools:
         cluster: Cluster = None,
         detail: Detail = "summary",
     ) -> AnomalyReport:
-        """Find spikes, level shifts, trends, unrest and gaps with onset and rarity, in a metric or a whole
-        workload; memory leaks with time to limit. Says what was tested and found normal.
+        """Find spikes, shifts, trends, unrest and gaps in a metric or workload: onset, rarity; leaks with time
+        to limit. Says what was normal.
         """
         ask = AnomalyAsk(
             cluster=cluster,
