@@ -210,6 +210,7 @@ async def test_one_query_in_the_words_of_its_backend(monkeypatch: pytest.MonkeyP
         ):
             answer = await stage.got("query_logs", query=query, source=source, since="-24h")
             assert records(answer["rows"]) == [{"n": day.errors}], source
+        await the_window_is_exact(stage)
         pattern = '{ $.level = "ERROR" && $.status = 502 }'
         answer = await stage.got("query_logs", query=pattern, source="filter", since="-24h", limit=5)
         assert len(records(answer["rows"])) == 5
@@ -237,6 +238,23 @@ async def test_one_query_in_the_words_of_its_backend(monkeypatch: pytest.MonkeyP
             (row["errors"], row["customers"]) for row in records(answer["patterns"])
         }
         await wrong_words(stage)
+
+
+async def the_window_is_exact(stage: Stage) -> None:
+    """Both ends go to the API as they are; CloudWatch includes the second at which the window ends."""
+    logs = stage.lab.observatory.telemetry.logs.group(application_group("my-cluster"))
+    hour_s = told(stage).day.worst_hour_s
+    inside = logs.between(hour_s + 61, hour_s + 121.999)
+    answer = await stage.got(
+        "query_logs",
+        query="stats count(*) as n, min(@timestamp) as first, max(@timestamp) as last",
+        since=iso(hour_s + 61),
+        until=iso(hour_s + 121),
+    )
+    (row,) = records(answer["rows"])
+    assert row["n"] == len(inside) > 0
+    assert row["first"].startswith(f"{datetime.fromtimestamp(inside[0].at_s, UTC):%Y-%m-%d %H:%M:%S}")
+    assert row["last"].startswith(f"{datetime.fromtimestamp(inside[-1].at_s, UTC):%Y-%m-%d %H:%M:%S}")
 
 
 async def wrong_words(stage: Stage) -> None:
@@ -283,7 +301,7 @@ async def test_every_fault_of_a_backend_is_a_part_of_the_answer_or_a_clear_refus
         ask = {"query": "stats count(*) as n", "since": "-24h"}
 
         # CloudWatch's figures are away: the estimate comes from stored bytes, and says so
-        lab.fail_aws("cloudwatch", "GetMetricData", code="InternalServerError")
+        lab.fail_aws("cloudwatch", "GetMetricData", code="AccessDeniedException")
         answer = await stage.got("query_logs", **ask)
         assert "estimated from stored bytes" in answer["warnings"][0]
         lab.aws_faults.clear()
@@ -294,6 +312,7 @@ async def test_every_fault_of_a_backend_is_a_part_of_the_answer_or_a_clear_refus
         assert (refused.code, "logs:StartQuery" in refused.error) == ("access_denied", True)
         lab.aws_faults.clear()
 
+        monkeypatch.setattr("aiops_observability.clients.log_insights.FIRST_WAIT_S", 0.05)
         # as many queries run as may: waited out once, then said
         lab.account.area(Queries).at_once = 0
         refused = await stage.ask("query_logs", **ask)

@@ -21,7 +21,7 @@ MOST_PODS = 10
 MOST_PODS_LISTED = 200
 LINES_EACH = 5_000
 BYTES_EACH = 2_000_000
-KINDS = ("deployment", "statefulset", "daemonset", "replicaset", "job")
+KINDS = ("deployment", "statefulset", "daemonset")
 
 
 async def pod_lines(kube: KubeApi, target: Sequence[str], span: Span) -> Lines:

@@ -50,7 +50,7 @@ Target = Annotated[
 SameTarget = Annotated[
     list[str], BeforeValidator(to_list), AfterValidator(_targets), Field(description="As in query_logs")
 ]
-Service = Annotated[str, AfterValidator(_service)]
+Service = Annotated[str, AfterValidator(_service), Field(description="Only its lines")]
 Moment = Annotated[Since, Field(description="compare: splits the window")]
 
 
