@@ -9,9 +9,8 @@ from pathlib import Path
 import yaml
 
 from aiops_lab.aws.account import REGION
+from aiops_lab.aws.amp import AMP_WORKSPACE
 from aiops_lab.aws.principals import AccessKey
-
-AMP_WORKSPACE = "ws-11111111-2222-4333-8444-555555555555"
 
 
 def aws_environment(key: AccessKey, endpoint: str) -> dict[str, str]:

@@ -19,13 +19,13 @@ from aiops_lab.aws.amp import AmpState
 from aiops_lab.aws.errors import AwsError
 from aiops_lab.aws.policies import require
 from aiops_lab.aws.signing import HttpMessage, read_signature, verify
+from aiops_lab.observatory.ports import HasWorld
 from aiops_lab.observatory.prometheus import PrometheusRoom
 from aiops_lab.observatory.prometheus_asking import MOST_BODY_BYTES
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from aiops_lab.observatory.app import Observatory
 
 SERVICE = "aps"
 SERVED = ("query", "query_range", "series", "labels", "metadata", "rules", "alerts")
@@ -42,7 +42,7 @@ ACTIONS: Mapping[str, str] = {
 }
 
 
-def amp_app(observatory: "Observatory") -> Starlette:
+def amp_app(observatory: HasWorld) -> Starlette:
     """The application of the room."""
     api = Starlette(routes=list(PrometheusRoom(observatory, SERVED).routes()))
     return Starlette(routes=[Mount("/workspaces/{workspace}", Signed(observatory, api))])
@@ -51,7 +51,7 @@ def amp_app(observatory: "Observatory") -> Starlette:
 class Signed:
     """ASGI: lets requests through that a principal of the lab signed for this service and may make."""
 
-    def __init__(self, observatory: "Observatory", app: "ASGIApp") -> None:
+    def __init__(self, observatory: HasWorld, app: "ASGIApp") -> None:
         self._observatory, self._app = observatory, app
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:

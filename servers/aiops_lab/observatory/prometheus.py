@@ -9,7 +9,7 @@ asked instead.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 import httpx
@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from aiops_lab.observatory.ports import HasWorld
 from aiops_lab.observatory.prometheus_asking import (
     MOST_POINTS,
     Asked,
@@ -34,9 +35,6 @@ from aiops_lab.promql.queries import Span, instant_query, range_query
 from aiops_lab.promql.storage import SignalStorage
 from aiops_lab.promql.values import NAME, Labels, PromqlError
 
-if TYPE_CHECKING:
-    from aiops_lab.observatory.app import Observatory
-
 DAY_MS = 86_400_000
 LONGEST_S = 120.0  # query.timeout
 STATUS = {
@@ -51,7 +49,7 @@ Answer = Callable[[Asked], Any]
 _EMPTY = "at least one non-empty matcher"
 
 
-def prometheus_app(observatory: "Observatory") -> Starlette:
+def prometheus_app(observatory: HasWorld) -> Starlette:
     """The application of the room."""
     return Starlette(routes=PrometheusRoom(observatory).routes())
 
@@ -60,7 +58,7 @@ def prometheus_app(observatory: "Observatory") -> Starlette:
 class PrometheusRoom:
     """The API's endpoints. `only`: those that exist, all if empty (AMP has no status pages)."""
 
-    observatory: "Observatory"
+    observatory: HasWorld
     only: tuple[str, ...] = ()
 
     def routes(self) -> list[Route]:

@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import promql_parser as parser
 
+from aiops_lab.observatory.ports import HasWorld
 from aiops_lab.observatory.prometheus_asking import Asked, bad
 from aiops_lab.promql.matchers import matches_of
 from aiops_lab.promql.numbers import shortest
@@ -21,9 +22,6 @@ from aiops_lab.promql.storage import SignalStorage
 from aiops_lab.promql.values import NAME, PromqlError
 from aiops_lab.telemetry.meanings import HELP
 from aiops_lab.telemetry.rules import MetricRule, Rules
-
-if TYPE_CHECKING:
-    from aiops_lab.observatory.app import Observatory
 
 SEEN_MS = 6 * 3_600_000  # how far back an alert's beginning is looked for
 STEP_MS = 60_000
@@ -35,7 +33,7 @@ _ENDINGS = ("_bucket", "_count", "_sum")
 class Status:
     """The pages beside queries."""
 
-    observatory: "Observatory"
+    observatory: HasWorld
 
     @property
     def storage(self) -> SignalStorage:
@@ -269,7 +267,7 @@ class Status:
         }
 
 
-def world_samples(observatory: "Observatory") -> SignalStorage:
+def world_samples(observatory: HasWorld) -> SignalStorage:
     """What the world emits, as far as it is known now."""
     now = observatory.now
     return SignalStorage(observatory.telemetry.signals, lambda: now().timestamp())

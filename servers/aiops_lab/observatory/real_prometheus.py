@@ -13,17 +13,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
+from aiops_lab.observatory.ports import HasWorld
 from aiops_lab.promql.numbers import plain
 from aiops_lab.promql.storage import SignalStorage, Storage, is_stale
 from aiops_lab.promql.values import NAME, Labels, Samples
 from aiops_lab.serving import LabStartError, listen, port_of
-
-if TYPE_CHECKING:
-    from aiops_lab.observatory.app import Observatory
 
 READY_S = 20.0
 BACKFILL_S = 300.0
@@ -70,7 +67,7 @@ def window(storage: Storage, since_s: float, until_s: float) -> Iterable[Samples
 
 
 @contextmanager
-def in_place_of_own(observatory: "Observatory", hours: float = HOURS) -> Iterator[RealPrometheus]:
+def in_place_of_own(observatory: HasWorld, hours: float = HOURS) -> Iterator[RealPrometheus]:
     """The last hours of a world's signals in a real Prometheus, which the lab's rooms ask from now on.
 
     A snapshot: what happens later is not in it. Raises LabStartError as `real_prometheus`.

@@ -11,8 +11,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from botocore.session import Session
 
-from aiops_lab.aws.amp import AmpState, Workspace
-from aiops_lab.export import AMP_WORKSPACE
+from aiops_lab.aws.amp import AMP_WORKSPACE, AmpState, Workspace
 from aiops_lab.run import Lab
 from aiops_lab.telemetry.rules import MetricRule
 from tests.lab.observatory.conftest import Room
