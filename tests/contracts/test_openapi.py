@@ -102,4 +102,4 @@ def test_the_command_prints_one_group_and_names_the_groups_there_are() -> None:
     assert set(json.loads(done.output)["paths"]) == {"/execute_plan", "/undo_action"}
     wrong = CliRunner().invoke(app, ["tools", "--openapi", "everything"])
     assert wrong.exit_code == 2
-    assert "there are read, read-2, write" in wrong.output
+    assert "there are read, read-2, read-3, write" in wrong.output

@@ -54,6 +54,9 @@ WORDS = {
     *("version", "configuration", "resolve_conflicts", "role", "preserve"),  # of add-ons
     *("via", "repository", "place"),  # of commits; a place is a file inside a repository of the table
     "autoscale",
+    *("query", "what", "search", "show", "step", "by_hour_of_week", "source", "target"),  # of telemetry
+    *("state", "group", "history", "changes", "horizon", "capacity_per_pod", "chart", "a", "b", "by"),
+    *("current", "compare", "service", "group_by", "endpoint", "slo", "mode", "at"),
 }
 NEVER_WORDS = {
     "account_id",
@@ -224,6 +227,7 @@ def _said(alias: Any) -> str:
 SAID_OTHERWISE = {
     ("plan_manifest", "namespace"): "only for delete and evict",
     ("plan_workload_change", "kind"): "a closed set of four kinds",
+    ("compare_windows", "kind"): "a closed set of kinds that serve requests",
 }
 
 

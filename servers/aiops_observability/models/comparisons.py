@@ -25,7 +25,7 @@ class CompareAsk(Frozen):
 class WindowComparison(Answer):
     """What differs between two windows."""
 
-    verdict: Annotated[str, Field(description="of b against a: worse, better, same, unclear")]
-    windows: Annotated[str, Field(description="a, b and the step")]
-    differences: Annotated[Table, Field(description="what stands out first")]
+    verdict: Annotated[str, Field(description="b is worse, better, same, unclear")]
+    windows: str
+    differences: Table
     traffic_ratio: float | None = None

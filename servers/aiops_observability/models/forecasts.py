@@ -53,9 +53,9 @@ class MetricForecast(Answer):
 
     unit: str = ""
     model: str
-    history: Annotated[str, Field(description="what it stands on: span, points, missing")]
+    history: str
     next_peak: Peak
     forecast: Annotated[Table, Field(description="by day; detail=full: by hour")]
-    backtest: Annotated[Table, Field(description="errors and coverage of each model in past weeks")]
+    backtest: Annotated[Table, Field(description="past weeks, by model")]
     sizing: Sizing | None = None
-    would_change: Annotated[str, Field(description="what would change this answer")] = ""
+    would_change: str = ""

@@ -22,11 +22,11 @@ class TelemetryConfig(Answer):
     """A collector's configuration for another backend."""
 
     config: Annotated[str, Field(description="YAML")]
-    diff: Annotated[str, Field(description="exporters, their lists and extensions only")]
-    findings: Annotated[Table, Field(description="what is wrong with the current one")]
-    secrets: Annotated[tuple[str, ...], Field(description="environment of the collector, from a Secret")] = ()
+    diff: Annotated[str, Field(description="exporters only")]
+    findings: Table
+    secrets: Annotated[tuple[str, ...], Field(description="Environment variables")] = ()
     variables: tuple[str, ...] = ()
-    iam: Annotated[tuple[str, ...], Field(description="actions of the collector's role")] = ()
-    distributions: Annotated[tuple[str, ...], Field(description="collectors that have all exporters")] = ()
+    iam: tuple[str, ...] = ()
+    distributions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    costs: Annotated[Table | None, Field(description="compare: a month on each backend")] = None
+    costs: Table | None = None

@@ -11,7 +11,8 @@ from aiops_observability.models.comparisons import By, CompareAsk, WindowCompari
 from aiops_observability.ports import Comparisons
 from aiops_shared.params import READS, AnyNamespace, Cluster, ObjectName
 
-Span = Annotated[str, Field(max_length=60, description="FROM/TO, as -3h/-1h or RFC 3339")]
+Before = Annotated[str, Field(max_length=60, description="FROM/TO, as -3h/-1h")]
+After = Annotated[str, Field(max_length=60, description="As a")]
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class ComparisonTools:
     async def compare_windows(
         self,
         name: ObjectName,
-        a: Span,
-        b: Span,
+        a: Before,
+        b: After,
         namespace: AnyNamespace = None,
         kind: Literal["Service", "Deployment", "StatefulSet", "DaemonSet"] = "Service",
         by: Annotated[By, Field(description="Split")] = "",

@@ -12,9 +12,7 @@ from aiops_observability.ports import Forecasts
 from aiops_shared.params import READS, AnyKind, AnyName, AnyNamespace, Cluster, Detail, Until
 
 Horizon = Annotated[int, Field(ge=1, le=336, description="Hours ahead")]
-PerPod = Annotated[
-    float | None, Field(gt=0, description="What one pod carries, in the metric's unit; gives replicas")
-]
+PerPod = Annotated[float | None, Field(gt=0, description="Of the metric; gives replicas")]
 
 
 @dataclass(frozen=True)
@@ -25,8 +23,8 @@ class ForecastTools:
 
     async def forecast_metric(
         self,
-        query: Annotated[str, Field(max_length=4000, description="In the source's language; or `what`")] = "",
-        what: Annotated[str, Field(max_length=40, description="Named question, as requests")] = "",
+        query: Annotated[str, Field(max_length=4000, description="In the source's language")] = "",
+        what: Annotated[str, Field(max_length=40, description="Or a named question")] = "",
         namespace: AnyNamespace = None,
         kind: AnyKind = None,
         name: AnyName = None,

@@ -22,7 +22,7 @@ class TelemetryTools:
         self,
         current: Annotated[str, Field(max_length=200_000, description="The collector's YAML")],
         target: Annotated[BackendWord, Field(description="Where to send")],
-        compare: Annotated[bool, Field(description="With what each backend would cost")] = False,
+        compare: Annotated[bool, Field(description="With costs")] = False,
         cluster: Cluster = None,
     ) -> TelemetryConfig:
         """Rewrite an OpenTelemetry collector's YAML for another backend: only exporters change. Says which

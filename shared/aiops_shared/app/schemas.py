@@ -7,7 +7,8 @@ served at `schema://{tool}`.
 from typing import Any
 
 Schema = dict[str, Any]
-_NOISE = ("title", "default", "$defs", "examples")
+# Bounds of size are checked at the call; a client need not be told them to ask well.
+_NOISE = ("title", "default", "$defs", "examples", "maxLength", "maxItems")
 
 
 def _without_null(schema: Schema) -> Schema:
