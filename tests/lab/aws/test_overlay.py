@@ -49,11 +49,8 @@ def test_a_path_with_an_escaped_arn_keeps_its_signature(aws: RunningAws) -> None
 
 
 def test_what_the_overlay_lacks_is_served_by_moto_in_the_labs_account(aws: RunningAws) -> None:
-    logs = aws.client("logs")
-    group = f"/aws/eks/overlay-test-{time.monotonic_ns()}/cluster"
-    logs.create_log_group(logGroupName=group)
-    (found,) = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
-    assert found["arn"].startswith("arn:aws:logs:us-east-1:111122223333:")
+    topic = aws.client("sns").create_topic(Name=f"overlay-test-{time.monotonic_ns()}")["TopicArn"]
+    assert topic.startswith("arn:aws:sns:us-east-1:111122223333:overlay-test-")
 
 
 @pytest.mark.parametrize(
