@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 from fastmcp import FastMCP
+from fastmcp.exceptions import ResourceError
 from fastmcp.tools import Tool
 
 from aiops_observability.ports import (
@@ -36,10 +37,12 @@ from aiops_observability.tools.services import ServiceTools
 from aiops_observability.tools.telemetry import TelemetryTools
 from aiops_observability.tools.traces import TraceTools
 from aiops_shared.app import build, export_telemetry, log_to_stderr
+from aiops_shared.app.boundary import clean
 from aiops_shared.app.ending import end_on_signals
 from aiops_shared.app.recording import Recorder
 from aiops_shared.auth.callers import caller_from
 from aiops_shared.aws.clients import AwsClients
+from aiops_shared.errors import AiopsError
 from aiops_shared.guardrails import Caller
 from aiops_shared.guardrails.facade import Guardrails
 from aiops_shared.http.world_clock import make_clock
@@ -208,6 +211,19 @@ def make(settings: Settings) -> FastMCP:
         from aiops_observability.telemetry.choice import guide
 
         return guide()
+
+    @server.resource(
+        "dashboard://{name}",
+        mime_type="application/json",
+        description="A Grafana dashboard: suite, workload, nodes, alerts",
+    )
+    def dashboard(name: str) -> dict[str, object]:
+        from aiops_observability.telemetry.dashboards import dashboard_of
+
+        try:
+            return dashboard_of(name)
+        except AiopsError as error:
+            raise ResourceError(clean(error.wire())) from error
 
     return server
 

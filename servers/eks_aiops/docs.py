@@ -2,8 +2,8 @@
 
 configuration.md from the settings, errors.md from the error tree, tools.md from the servers themselves,
 causes.md from the rules of diagnosis, the clients' files from the tools' hints, rights.md with deploy/rbac
-and deploy/iam from the table of rights. A page that a machine writes
-cannot disagree with the code.
+and deploy/iam from the table of rights, deploy/grafana from the named questions. A page that a machine
+writes cannot disagree with the code.
 """
 
 import sys
@@ -18,6 +18,7 @@ from aiops_shared.errors import AiopsError, every_error
 from aiops_shared.settings import Settings
 from eks_aiops.catalogue import all_tools
 from eks_aiops.client_files import client_files
+from eks_aiops.dashboards import files as dashboard_files
 from eks_aiops.rights_files import files as rights_files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,6 +116,7 @@ async def pages() -> dict[str, str]:
         "docs/causes.md": causes_page(),
         **client_files(await all_tools(write=True)),
         **rights_files(),
+        **dashboard_files(),
     }
 
 
