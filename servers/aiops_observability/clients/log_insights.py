@@ -25,7 +25,7 @@ from aiops_shared.errors import (
 
 MOST_ROWS = 10_000
 FIRST_POLL_S, LONGEST_POLL_S = 0.15, 2.0
-FIRST_WAIT_S, TRIES = 0.5, 4
+FIRST_WAIT_S, TRIES = 0.5, 2  # botocore itself tries each of them several times
 KEEP_S = 1.5  # for stopping and answering
 LANGUAGES = {"insights": "CWLI", "ppl": "PPL", "sql": "SQL"}
 EXAMPLES = {
