@@ -42,9 +42,7 @@ from aiops_lab.world.ground import lay_ground
 from aiops_lab.world.histories import Histories
 from aiops_lab.world.jobs import Jobs
 from aiops_lab.world.kubelet import Kubelets
-from aiops_lab.world.measured import Measured
-from aiops_lab.world.measured_signals import MeasuredSignals
-from aiops_lab.world.measured_usage import Usage
+from aiops_lab.world.meter import Meter
 from aiops_lab.world.namespaces import Namespaces
 from aiops_lab.world.nodes import Nodes
 from aiops_lab.world.objects import Obj, meta
@@ -87,9 +85,7 @@ class World:
         self.kubelets = Kubelets(self.cluster, self.cni)
         self.nodes = Nodes(self.cluster)
         self.disks = Disks(self.cluster, self.nodes, self.kubelets)
-        self.measured = Measured(self.cluster, self.kubelets, self.cni, self.disks)
-        self._usage = Usage(self.measured, lambda: self.telemetry)
-        self._emitted = MeasuredSignals(self.measured, self._usage)
+        self.meter = Meter(self.kubelets, self.cni, self.disks, lambda: self.telemetry)
         self.aws.hosts = self.disks
         self.aws.installer = AddonPods(self.cluster)
         self.cronjobs = CronJobs(self.cluster)
@@ -149,7 +145,7 @@ class World:
         self.started_at = self._story_now = now
         self.aws.reset(now)
         self.telemetry.t0_s = now.timestamp()
-        self.telemetry.signals.sources.append(self._emitted)
+        self.meter.begin()
         self._earliest = now - PAST
         self.cluster.events.mute = True
         self.clock.call_at(now - timedelta(seconds=REMEMBERED_S), self._go_live)
@@ -183,8 +179,8 @@ class World:
         self._play_until(self._story_now)
 
     def _plays(self, names: Names) -> bool:
-        found = self.cluster.cache.all("Deployment")
-        return any(meta(each)["name"] in (names.api, names.worker) for each in found)
+        taken = (names.api, names.worker)
+        return any(meta(each)["name"] in taken for each in self.cluster.cache.all("Deployment"))
 
     def reset(self) -> None:
         """Load the same scenario anew, at this moment."""
@@ -205,8 +201,7 @@ class World:
         self.expected = ()
         for controller in self.controllers:
             controller.reset()
-        self.measured.reset()
-        self._emitted.forget()
+        self.meter.reset()
         for obj in self.store.list("Namespace"):
             self.store.delete("Namespace", None, meta(obj)["name"])
 
@@ -253,10 +248,8 @@ class World:
         """Edit an object, its status included, at T0 minus `before_s`."""
 
         def act() -> None:
-            found = self.store.get(kind, namespace, name)
-            if found is not None:
-                before = clone(found)
-                known = before.get("status")
+            if (found := self.store.get(kind, namespace, name)) is not None:
+                known = (before := clone(found)).get("status")
                 change(found)
                 self.store.update(found, manager="kubectl-edit")
                 if {**found, "status": known} != {**before, "status": known}:
@@ -278,8 +271,7 @@ class World:
         """Delete an object at T0 minus `before_s`, and remember who did it."""
 
         def act() -> None:
-            found = self.store.get(kind, namespace, name)
-            if found is not None:
+            if (found := self.store.get(kind, namespace, name)) is not None:
                 self.changes.append(ChangeRecord(self.clock.now(), user, "delete", found))
                 self._audit("delete", found, user, "kubectl")
                 self.store.delete(kind, namespace, name)
@@ -387,7 +379,7 @@ class World:
 
     def _hear(self, change: str, obj: Obj) -> None:
         self.cluster.cache.take(change, obj)
-        self.measured.hear(change, obj)
+        self.meter.hear(change, obj)
         for controller in self.controllers:
             controller.hear(change, obj)
 
@@ -401,10 +393,8 @@ class World:
 
     def pod(self, namespace: str, name: str) -> dict[str, tuple[int, int]] | None:
         """Per container (cpu millicores, memory bytes); None when the pod does not run."""
-        used, found = self.kubelets.pod(namespace, name), self.cluster.cache.get("Pod", namespace, name)
-        return self._usage.told(found, used) if used and found else used
+        return self.meter.pod(namespace, name)
 
     def node(self, name: str) -> tuple[int, int] | None:
         """(cpu millicores, memory bytes) of a node; None when there is no such node."""
-        used = self.kubelets.node(name)
-        return self._usage.told_node(name, used) if used else used
+        return self.meter.node(name)
