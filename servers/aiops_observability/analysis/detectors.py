@@ -134,7 +134,7 @@ def features_score(values: Array, step_s: float, keep: int = 400) -> Array:
         here = table[first : first + width]
         square = (here**2).sum(1)[:, None] + (known**2).sum(1)[None, :] - 2.0 * here @ known.T
         found[first : first + width] = np.sqrt(np.maximum(square.min(axis=1), 0.0))
-    return found
+    return found / np.maximum(1.0, usual_size(np.nan_to_num(found), step_s) / 2.0)
 
 
 def _features(values: Array, spans: list[int]) -> Array:

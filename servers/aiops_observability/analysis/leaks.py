@@ -24,7 +24,7 @@ from aiops_observability.analysis.leak_model import (
     huber,
 )
 from aiops_observability.analysis.leak_rows import DAY_S, Sample, Track, sampled
-from aiops_observability.analysis.robust import Array, Flags, mann_kendall, spread
+from aiops_observability.analysis.robust import Array, mann_kendall, spread
 
 HOUR_S = 3600.0
 LEAST_S = 2 * HOUR_S
@@ -159,7 +159,6 @@ def looked(tracks: Sequence[Track], step_s: float, load: Array | None, began: da
     slope = added(base, column)
     climb = _climb(base, column, slope)
     adjusted = slope.remains / np.maximum(base.root, 1e-9) + slope.value * column
-    inside = column > 0
     return Look(
         sample=sample,
         base=base,
@@ -168,7 +167,7 @@ def looked(tracks: Sequence[Track], step_s: float, load: Array | None, began: da
         climb_s=climb,
         stepped=slope.value > 0 and _stepped(base, slope),
         growth=_growth(sample, slope, column),
-        ranks_z=mann_kendall(_hourly(sample, adjusted, inside)) if slope.value > 0 else 0.0,
+        ranks_z=mann_kendall(_hourly(sample, adjusted, column)) if slope.value > 0 else 0.0,
         load_share=_share(sample, began, "load"),
         season_share=_share(sample, began, "season"),
     )
@@ -211,8 +210,8 @@ def _climb(base: Base, column: Array, slope: Slope) -> float:
     if slope.value <= 0:
         return 0.0
     sample = base.sample
-    span = float(sample.at_s.max() - sample.at_s.min())
-    speeds = np.geomspace(max(0.003 * span, 900.0), 0.6 * span, 14)
+    grew = float(column.max()) * HOUR_S
+    speeds = np.geomspace(min(max(0.02 * grew, 900.0), 0.3 * grew), 0.6 * grew, 12)
     left = np.array([explained(base, climbs(sample, speed))[0] for speed in speeds])
     best = int(np.argmin(left))
     line = float(slope.remains @ slope.remains)
@@ -247,15 +246,18 @@ def _growth(sample: Sample, slope: Slope, column: Array) -> float:
     return grown if grown > max(2.0 * noise, SLIGHT * level) else 0.0
 
 
-def _hourly(sample: Sample, values: Array, inside: Flags) -> Array:
-    """Means of the adjusted values over spans of the growth, at most 120: what the rank test runs on."""
-    at, seen = sample.at_s[inside], values[inside]
-    if at.size < 8:
+def _hourly(sample: Sample, values: Array, column: Array) -> Array:
+    """Means of the adjusted values over spans of growth, some 60: what the rank test runs on.
+
+    Of several lives the same hour of growth is one span.
+    """
+    inside = column > 0
+    seen = values[inside]
+    if seen.size < 8:
         return seen
-    since_life = at - sample.born_s[inside]
+    several = np.unique(sample.segment[inside]).size > 1
+    at = column[inside] * HOUR_S if several else sample.at_s[inside]
     width = max(float(np.ptp(at)) / 60.0, 300.0)
-    if np.unique(sample.segment[inside]).size > 1:
-        at, width = since_life, max(float(np.ptp(since_life)) / 60.0, 300.0)
     place = np.floor((at - at.min()) / width).astype(np.int64)
     count = np.bincount(place)
     total = np.bincount(place, seen)

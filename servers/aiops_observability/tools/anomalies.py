@@ -38,8 +38,8 @@ class AnomalyTools:
         cluster: Cluster = None,
         detail: Detail = "summary",
     ) -> AnomalyReport:
-        """Find spikes, shifts, trends, unrest and gaps in a metric or workload: onset, rarity; leaks with time
-        to limit. Says what was normal.
+        """Find spikes, shifts, trends, unrest and gaps in a metric or workload, with onset and rarity; leaks
+        with time to limit. Says what was normal.
         """
         ask = AnomalyAsk(
             cluster=cluster,
