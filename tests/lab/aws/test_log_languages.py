@@ -210,3 +210,20 @@ def test_groups_and_streams_say_what_there_is(shop: RunningAws) -> None:
     assert [one["logStreamName"] for one in streams] == ["shop-1", "shop-2"]
     newest = logs.get_log_events(logGroupName=GROUP, logStreamName="shop-1", limit=1)["events"][0]
     assert json.loads(newest["message"])["took"] == 5000
+
+
+def test_cloudwatch_knows_the_bytes_that_a_query_pays_for(shop: RunningAws) -> None:
+    group = shop.account.area(Telemetry).logs.group(GROUP)
+    group.ballast_bytes_per_day = 24 * 1e9
+    metric = {
+        "Namespace": "AWS/Logs",
+        "MetricName": "IncomingBytes",
+        "Dimensions": [{"Name": "LogGroupName", "Value": GROUP}],
+    }
+    answer = shop.client("cloudwatch").get_metric_data(
+        MetricDataQueries=[{"Id": "b", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Sum"}}],
+        StartTime=NOW_S - 3600,
+        EndTime=NOW_S,
+    )
+    told = sum(answer["MetricDataResults"][0]["Values"])
+    assert told == pytest.approx(group.bytes_between(NOW_S - 3600, NOW_S), rel=0.01)
