@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import numpy as np
+
 from aiops_observability.analysis.anomalies import Anomaly, Scan, scanned
 from aiops_observability.analysis.change_points import ChangePoint, begun, change_points
 from aiops_observability.clients.anomaly_changes import KnownChange, before, known_changes
@@ -118,6 +120,7 @@ def _judged(signal: Signal, found: Gathered, memory: MemoryVerdict | None) -> Ju
     points = change_points(values, float(signal.window.step_s)) if _lasting(scan) else ()
     told = [_begun(signal, one, points) for one in scan.anomalies]
     kept = [one for one in told if not _grown(signal, one, memory)]
+    kept = [one for one in kept if not _collected(signal, one, memory)]
     plain = [one for one in kept if not _restarted(signal, one, memory)]
     return Judged(signal, scan, tuple(plain), len(kept) - len(plain))
 
@@ -141,6 +144,14 @@ def _grown(signal: Signal, one: Anomaly, memory: MemoryVerdict | None) -> bool:
         return False
     since = memory.verdict.onset_s / signal.window.step_s - 3600.0 / signal.window.step_s
     return one.kind != "missing" and one.last >= since
+
+
+def _collected(signal: Signal, one: Anomaly, memory: MemoryVerdict | None) -> bool:
+    """A climb that a collector takes back: no higher than it usually lets memory climb."""
+    if signal.name != "memory" or memory is None or not memory.verdict.floor or one.kind == "missing":
+        return False
+    low, high = np.nanquantile(signal.values, (0.02, 0.98))
+    return bool(low <= one.seen <= high) and not one.lasts
 
 
 def _restarted(signal: Signal, one: Anomaly, memory: MemoryVerdict | None) -> bool:
