@@ -90,7 +90,7 @@ def _short(name: str) -> str:
 def _group(target: Target) -> dict[str, str]:
     """The target groups of a Service, or of the workload that has the Service's name."""
     space = _short(target.namespace) if target.namespace else "*"
-    name = _short(target.name) if target.name and target.kind not in {"Namespace", "Cluster"} else "*"
+    name = "*" if _many(target) else _short(target.name)
     return {"LoadBalancer": "*", "TargetGroup": f"targetgroup/k8s-{space}-{name}-*"}
 
 
@@ -105,11 +105,25 @@ def _errors(_: str, target: Target) -> str:
     failed = _selector(BALANCER, "HTTPCode_Target_5XX_Count", group, "Sum")
     unanswered = _selector(BALANCER, "HTTPCode_ELB_5XX_Count", {"LoadBalancer": "*"}, "Sum")
     every = _selector(BALANCER, "RequestCount", group, "Sum")
+    if _many(target):  # of all services together
+        failed, unanswered, every = (f"SUM({one})" for one in (failed, unanswered, every))
     return f"(FILL({failed}, 0) + FILL({unanswered}, 0)) / {every}"
 
 
+def _many(target: Target) -> bool:
+    """Whether a target may have several load balancers."""
+    return not target.name or target.kind in {"Namespace", "Cluster"}
+
+
 def _latency(stat: str) -> Make:
-    return lambda _, target: _selector(BALANCER, "TargetResponseTime", _group(target), stat)
+    def build(_: str, target: Target) -> str:
+        if _many(target):
+            raise QueryInvalidError(
+                "name", "CloudWatch cannot put percentiles of several services together", "name a Service"
+            )
+        return _selector(BALANCER, "TargetResponseTime", _group(target), stat)
+
+    return build
 
 
 def _flow(metric: str) -> Make:

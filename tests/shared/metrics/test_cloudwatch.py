@@ -265,6 +265,12 @@ async def test_a_question_of_a_service_reads_its_own_load_balancer(stage: CloudW
         (series,) = found.series
         assert (dict(series.labels), series.missing) == ({}, 0.0)
         assert np.allclose(series.values, expected)
+    whole = Target("production", "Namespace")
+    asked = stage.driver.asks("errors", whole)
+    (together,) = (await stage.driver.range(asked.query, window(1, asked.step_s))).series
+    assert np.allclose(together.values, (1.0 + 2.5) / 15)
+    with pytest.raises(QueryInvalidError, match="name a Service"):
+        stage.driver.asks("latency_p99", whole)
     with pytest.raises(QueryInvalidError, match="source=prometheus"):
         stage.driver.asks("errors_by_zone", target)
 
