@@ -6,16 +6,12 @@ by the day's usual peak on top of the line, at the latest by the line itself.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aiops_observability.analysis.leak_model import hinges
+from aiops_observability.analysis.leak_model import Look, hinges
 from aiops_observability.analysis.leak_rows import DAY_S, Track
 from aiops_observability.analysis.robust import Array, slope_within, spread
-
-if TYPE_CHECKING:
-    from aiops_observability.analysis.leaks import Look
 
 WIDE = 2.2  # of the standard error, for 90 %: measured in evals/observability/leaks.py
 
@@ -34,7 +30,7 @@ class Reach:
     high_s: float | None = None
 
 
-def reach(look: "Look", tracks: Sequence[Track], step_s: float, limit: float | None) -> Reach:
+def reach(look: Look, tracks: Sequence[Track], step_s: float, limit: float | None) -> Reach:
     """The rate since the onset, the level now, and when the limit comes."""
     sample, slope = look.sample, look.slope
     column = hinges(sample, np.array([look.onset_s]))[:, 0]
@@ -63,7 +59,7 @@ def reach(look: "Look", tracks: Sequence[Track], step_s: float, limit: float | N
     )
 
 
-def _levels(look: "Look", tracks: Sequence[Track], step_s: float, rate: float) -> tuple[float, float]:
+def _levels(look: Look, tracks: Sequence[Track], step_s: float, rate: float) -> tuple[float, float]:
     """Where the line stands at the end, of the highest pod; and the usual peak above the line."""
     rows = int(DAY_S / step_s)
     best, peak = -np.inf, 0.0

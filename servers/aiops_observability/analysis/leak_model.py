@@ -15,6 +15,8 @@ from aiops_observability.analysis.robust import Array, spread
 
 HUBER = 2.0
 LAGS = 12
+SURE_T = 5.0
+RANKS_Z = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +44,28 @@ class Slope:
     t: float
     explains: float
     remains: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """One look at the data up to some moment."""
+
+    sample: Sample
+    base: Base
+    slope: Slope
+    onset_s: float
+    climb_s: float  # of the climb that explains it better, 0: none
+    stepped: bool  # one step explains it better
+    growth: float
+    ranks_z: float
+    load_share: float
+    season_share: float
+
+    @property
+    def leaks(self) -> bool:
+        """Whether this look alone says leak."""
+        alone = self.climb_s == 0 and not self.stepped
+        return alone and self.slope.t > SURE_T and self.growth > 0 and self.ranks_z > RANKS_Z
 
 
 def based(sample: Sample, began: datetime | None, *, load: bool, season: bool, robust: Array) -> Base:

@@ -15,6 +15,7 @@ import numpy as np
 from aiops_observability.analysis.leak_limits import Reach, reach
 from aiops_observability.analysis.leak_model import (
     Base,
+    Look,
     Slope,
     added,
     based,
@@ -31,8 +32,6 @@ LEAST_S = 2 * HOUR_S
 LEAST_ROWS = 20
 SEASON_S = 1.5 * DAY_S
 AGES_H = (2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 24, 30, 36, 48, 60, 72, 96, 120, 168, 240, 336)
-SURE_T = 5.0
-RANKS_Z = 3.0
 LOOK_BACK_H = (6, 12, 18, 24)
 URGENT_S = 48 * HOUR_S
 CHANGE_S = 1800.0
@@ -66,28 +65,6 @@ class LeakVerdict:
     rows: int = 0
     lives: int = 0
     needs: str = ""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Look:
-    """One look at the data up to some moment."""
-
-    sample: Sample
-    base: Base
-    slope: Slope
-    onset_s: float
-    climb_s: float  # of the climb that explains it better, 0: none
-    stepped: bool  # one step explains it better
-    growth: float
-    ranks_z: float
-    load_share: float
-    season_share: float
-
-    @property
-    def leaks(self) -> bool:
-        """Whether this look alone says leak."""
-        alone = self.climb_s == 0 and not self.stepped
-        return alone and self.slope.t > SURE_T and self.growth > 0 and self.ranks_z > RANKS_Z
 
 
 def judge(
