@@ -5,7 +5,7 @@ Series come from a generator of this module alone, with a truth for the week aft
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,8 @@ from aiops_observability.analysis.forecasting import HOUR_S, WEEK, Hourly, forec
 from evals.observability.registry import Row
 
 Array = npt.NDArray[np.float64]
-WEEKS, SERIES, LEVEL = 4, 30, 0.90
+WEEKS, LEVEL = 4, 0.90
+SERIES, SURGES = 30, 120  # one hour of each series is judged for a surge: a share needs more of them
 FIRST_S = 4 * 86_400.0 + 2_900 * 604_800.0  # a Monday
 SURGE = 9
 HEADROOM, PER_POD = 1.2, 0.05  # of the surge
@@ -124,13 +125,13 @@ class Week:
 
 def _played(one: Set, seed: int) -> list[Week]:
     found = []
-    for number in range(SERIES):
+    for number in range(SURGES if one.make is _surge else SERIES):
         values = one.make(np.random.default_rng([seed, number, SETS.index(one)]))
         past, came = values[: WEEKS * WEEK], values[WEEKS * WEEK :]
         series = Hourly(FIRST_S // HOUR_S * HOUR_S, past)
-        began = perf_counter()
+        began = process_time()
         told = forecast(series, WEEK, (LEVEL, 0.95))
-        took_s = perf_counter() - began
+        took_s = process_time() - began
         low, high = told.bounds[LEVEL]
         naive = seasonal_naive(past, series.phase, WEEK)
         found.append(Week(came, told.mean, low, high, naive, *told.bounds[0.95], took_s))
@@ -188,4 +189,6 @@ def _surge_rows(weeks: list[Week]) -> list[Row]:
 
 def _time_row(weeks: list[Week]) -> Row:
     took_ms = 1000 * float(np.median([one.took_s for one in weeks]))
-    return Row("time of one forecast with its back-tests", "<= 20 ms", f"{took_ms:.0f} ms", took_ms <= 20)
+    return Row(
+        "processor time of one forecast with its back-tests", "<= 20 ms", f"{took_ms:.0f} ms", took_ms <= 20
+    )

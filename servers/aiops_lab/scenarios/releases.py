@@ -46,6 +46,10 @@ def _from(moment_s: float, before: float, after: float) -> Values:
     return values
 
 
+def _times(factor: float, values: Values) -> Values:
+    return lambda times_s: factor * values(times_s)
+
+
 def _story(*, errors: float, latency: float = 1.0, busier: float = 1.0) -> Build:
     """The canary fails with a share of `errors` (before: 0.1 %), is slower by `latency`; all traffic grows by
     `busier` with the release, which slows every version as much as load does."""
@@ -64,11 +68,9 @@ def _story(*, errors: float, latency: float = 1.0, busier: float = 1.0) -> Build
             rate = told.rate * share
             failed = errors if version == told.after else 0.001
             grown = _from(start_s, rate, rate * busier)
-            wait = (lambda t: latency * slower(t)) if version == told.after else slower
+            wait = _times(latency if version == told.after else 1.0, slower)
             emit_requests(signals, route, rate=grown, latency_s=wait)
-            emit_requests(
-                signals, route, rate=lambda t, f=failed, g=grown: f * g(t), status="500", latency_s=wait
-            )
+            emit_requests(signals, route, rate=_times(failed, grown), status="500", latency_s=wait)
 
     return build
 
