@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aiops_lab.aws.application_signals import Monitored, Objective
+from aiops_lab.aws.application_state import Monitored, Objective
 from aiops_lab.scenarios import az_gray, traced
 from tests.e2e.stage import Obj
 from tests.observability.stage import Stage, watched

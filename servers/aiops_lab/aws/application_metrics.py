@@ -11,6 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from aiops_lab.aws.account import Account
+from aiops_lab.aws.application_state import Monitored
+from aiops_lab.aws.xray_graph import counted
+from aiops_lab.telemetry import Telemetry
 from aiops_lab.telemetry.derived import MINUTE_S, Distribution
 from aiops_lab.telemetry.signals import Array
 from aiops_lab.telemetry.spans import Span
@@ -64,10 +67,6 @@ def observed(spans: Sequence[Span], values: Iterable[float], bounds: tuple[float
 
 def application_metrics(account: Account, add: Adding) -> None:
     """Tell every metric to `add`, where Application Signals is on."""
-    from aiops_lab.aws.application_signals import Monitored
-    from aiops_lab.aws.xray_graph import counted
-    from aiops_lab.telemetry import Telemetry
-
     if not account.area(Monitored).enabled:
         return
     nodes, edges, _ = counted(account.area(Telemetry).traces.between(0.0, account.now().timestamp()))

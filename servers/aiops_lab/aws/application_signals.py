@@ -6,13 +6,13 @@ lists are empty then. Its metrics stand in CloudWatch: `application_metrics`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from aiops_lab.aws.account import ACCOUNT_ID, REGION, Account
+from aiops_lab.aws.account import REGION, Account
 from aiops_lab.aws.application_metrics import NAMESPACE, environment
+from aiops_lab.aws.application_state import Monitored, Objective
 from aiops_lab.aws.errors import AwsError, not_found
 from aiops_lab.aws.overlay import Call, Operations
 from aiops_lab.aws.xray_graph import counted
@@ -22,30 +22,6 @@ from aiops_lab.telemetry.spans import Trace
 Answer = Mapping[str, Any]
 DAY_S = 86_400
 PAGE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """An SLO by requests: `goal` in percent over so many days; `latency_ms`: one of latency instead."""
-
-    name: str
-    service: str
-    goal: float = 99.9
-    days: int = 30
-    latency_ms: float | None = None
-
-    @property
-    def arn(self) -> str:
-        """Its ARN."""
-        return f"arn:aws:application-signals:{REGION}:{ACCOUNT_ID}:slo/{self.name}"
-
-
-@dataclass(slots=True)
-class Monitored:
-    """Whether the account has Application Signals, and its objectives."""
-
-    enabled: bool = False
-    objectives: tuple[Objective, ...] = ()
 
 
 def application_signals_operations(account: Account) -> Operations:

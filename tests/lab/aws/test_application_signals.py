@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from aiops_lab.aws.application_signals import Monitored, Objective
+from aiops_lab.aws.application_state import Monitored, Objective
 from aiops_lab.telemetry import Telemetry
 from aiops_lab.telemetry.request_paths import CALM, Hop, Mix, Place, Twist, played
 from tests.lab.aws.conftest import T0, RunningAws
