@@ -40,7 +40,7 @@ AWS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
     ("cloudwatch:DescribeAlarmHistory", Role.READ, ("list_alarms",)),
     ("cloudwatch:DescribeAlarms", Role.READ, ("list_alarms",)),
     ("cloudwatch:DescribeAnomalyDetectors", Role.READ, ("detect_anomalies",)),
-    ("cloudwatch:GetMetricData", Role.READ, ("analyze_logs", "query_logs", *MEASURED)),
+    ("cloudwatch:GetMetricData", Role.READ, ("analyze_logs", "get_service_health", "query_logs", *MEASURED)),
     ("cloudwatch:ListMetrics", Role.READ, MEASURED),
     ("cloudwatch:GetInsightRuleReport", Role.READ, MEASURED),
     ("cloudwatch:DescribeInsightRules", Role.READ, MEASURED),
