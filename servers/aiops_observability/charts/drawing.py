@@ -5,6 +5,8 @@ told apart in grey and by colour-blind people (Okabe and Ito); every picture has
 """
 
 import io
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,29 +15,50 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
+from aiops_observability.analysis.anomalies import Anomaly
 from aiops_observability.analysis.forecasting import HOUR_S, WEEK, Forecast, Hourly
 from aiops_observability.analysis.robust import Array
 
 SIZE_IN, DPI = (9.0, 3.6), 110
+ROW_IN, MOST_ROWS = 1.7, 6
 INK, BLUE, ORANGE, GREY = "#222222", "#0072B2", "#D55E00", "#999999"
 MOST_TITLE = 90
+SIZES = ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Watched:
+    """One judged series as it is drawn. `onset`: the row from which it grows by itself, where it does."""
+
+    name: str
+    unit: str
+    first_s: float
+    step_s: float
+    values: Array
+    anomalies: Sequence[Anomaly] = ()
+    verdict: str = ""
+    limit: float | None = None
+    onset: float | None = None
 
 
 def _times(first_s: float, step_s: float, count: int) -> list[datetime]:
     return [datetime.fromtimestamp(first_s + step_s * at, UTC) for at in range(count)]
 
 
-def _canvas(title: str, unit: str) -> tuple[Figure, Any]:
-    figure = Figure(figsize=SIZE_IN, dpi=DPI, layout="constrained")
+def _canvas(title: str, unit: str, rows: int = 1) -> tuple[Figure, list[Any]]:
+    """A figure of so many rows over one time axis."""
+    wide, high = SIZE_IN
+    figure = Figure(figsize=(wide, max(high, 0.7 + ROW_IN * rows)), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.set_title(_plain(title), loc="left", fontsize=10, color=INK)
-    axes.set_ylabel(_plain(unit), fontsize=9)
-    axes.tick_params(labelsize=8)
-    axes.grid(visible=True, color="#e6e6e6", linewidth=0.6)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    return figure, axes
+    found = list(figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0])
+    found[0].set_title(_plain(title), loc="left", fontsize=10, color=INK)
+    for axes in found:
+        axes.set_ylabel(_plain(unit), fontsize=9)
+        axes.tick_params(labelsize=8)
+        axes.grid(visible=True, color="#e6e6e6", linewidth=0.6)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+    return figure, found
 
 
 def _plain(text: str) -> str:
@@ -56,7 +79,7 @@ def _png(figure: Figure, axes: Any) -> bytes:
 
 def draw_forecast(title: str, unit: str, series: Hourly, found: Forecast) -> bytes:
     """The last two weeks, the hours to come, and their 80 and 95 % intervals."""
-    figure, axes = _canvas(f"Forecast: {title}", unit)
+    figure, (axes,) = _canvas(f"Forecast: {title}", unit)
     past = series.values[-2 * WEEK :]
     first_s = series.first_s + (series.values.size - past.size) * HOUR_S
     axes.plot(_times(first_s, HOUR_S, past.size), past, color=INK, linewidth=1.0, label="measured")
@@ -70,9 +93,66 @@ def draw_forecast(title: str, unit: str, series: Hourly, found: Forecast) -> byt
     return _png(figure, axes)
 
 
+def draw_anomalies(title: str, found: Sequence[Watched]) -> bytes:
+    """Each series with its abnormal stretches, what was expected there and the band of the usual around it.
+
+    Where nothing is abnormal nothing is drawn but the series: detectors judge by several things, and one band
+    over all of it would be an invention.
+    """
+    shown = found[:MOST_ROWS]
+    figure, rows = _canvas(f"Anomalies: {title}", "", len(shown))
+    rows[0].set_title("orange: abnormal; blue: expected; grey: not measured", loc="right", fontsize=8)
+    for axes, one in zip(rows, shown, strict=True):
+        _watched(axes, one)
+    return _png(figure, rows[-1])
+
+
+def _watched(axes: Any, one: Watched) -> None:
+    scale, unit = scaled(one.unit, one.values)
+    values = one.values / scale
+    times = _times(one.first_s, one.step_s, values.size)
+    axes.plot(times, values, color=INK, linewidth=0.9)
+    drawn = [values]
+    for each in one.anomalies:
+        stretch = slice(each.first, each.last + 2)
+        if each.kind == "missing":
+            axes.axvspan(times[each.first], times[each.last], color=GREY, alpha=0.25, linewidth=0)
+            continue
+        low, high = (bound / scale for bound in each.band)
+        span = times[stretch]
+        axes.fill_between(span, low, high, color=BLUE, alpha=0.25, linewidth=0)
+        axes.plot(span, np.full(len(span), each.expected / scale), color=BLUE, linewidth=1.2, linestyle="--")
+        axes.plot(span, values[stretch], color=ORANGE, linewidth=1.6)
+        axes.plot(times[each.first], values[each.first], marker="v", color=ORANGE, markersize=6)
+        drawn.append(np.array([high]))
+    if one.onset is not None:
+        grown = slice(int(max(0, one.onset)), None)
+        axes.plot(times[grown], values[grown], color=ORANGE, linewidth=1.6)
+        axes.axvline(times[grown.start], color=ORANGE, linewidth=1.0, linestyle=":")
+    if one.limit is not None and one.limit / scale < 3 * float(np.nanmax(values)):
+        axes.axhline(one.limit / scale, color=INK, linewidth=0.9, linestyle="-.")
+        drawn.append(np.array([one.limit / scale]))
+    _from_zero(axes, *drawn)
+    axes.set_ylabel(_plain(unit), fontsize=8)
+    said = f"{one.name}: {one.verdict}" if one.verdict else one.name
+    axes.text(0.005, 0.97, _plain(said), transform=axes.transAxes, va="top", fontsize=8, color=INK)
+
+
+def scaled(unit: str, values: Array) -> tuple[float, str]:
+    """What to divide by, and the unit then: people read MiB and percent."""
+    if unit == "ratio":
+        return 0.01, "%"
+    if unit != "bytes":
+        return 1.0, unit
+    top = float(np.nanmax(np.abs(values))) if np.any(~np.isnan(values)) else 0.0
+    return next(((size, word) for size, word in SIZES if top >= size), (1.0, "B"))
+
+
 def _from_zero(axes: Any, *values: Array) -> None:
     """Amounts are drawn from zero: a cut axis makes a ripple a cliff. Head room for the legend."""
-    top = max(float(np.nanmax(one)) for one in values if one.size)
-    low = min(float(np.nanmin(one)) for one in values if one.size)
+    seen = np.concatenate([one[~np.isnan(one)] for one in values])
+    if not seen.size:
+        return
+    top, low = float(seen.max()), float(seen.min())
     if low >= 0 < top:
         axes.set_ylim(0, top * 1.25)
