@@ -35,5 +35,11 @@ async def test_without_an_address_a_file_or_tls_it_says_what_is_missing(tmp_path
     gone = LogsSettings(opensearch_url="https://a.example", opensearch_password_file=tmp_path / "none")
     with pytest.raises(NotConfiguredError, match="PASSWORD_FILE"):
         await OpenSearch(gone)._request("GET", "x", b"")
+    password = tmp_path / "password"
+    password.write_text("user:worth-nothing", encoding="utf-8")
+    bare = LogsSettings(opensearch_url="http://a.example")
     with pytest.raises(NotConfiguredError, match="plain HTTP"):
-        await OpenSearch(LogsSettings(opensearch_url="http://a.example"))._request("GET", "x", b"")
+        await OpenSearch(bare.model_copy(update={"opensearch_password_file": password}))._request(
+            "GET", "x", b""
+        )
+    assert str((await OpenSearch(bare)._request("GET", "x", b"")).url) == "http://a.example/x"

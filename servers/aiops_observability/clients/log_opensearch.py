@@ -167,10 +167,10 @@ class OpenSearch:
     def _opened(self) -> httpx.AsyncClient:
         if self._client is None:
             url = self._settings.opensearch_url.rstrip("/") + "/"
-            loopback = is_loopback(urlsplit(url).hostname or "")
-            self._client = make_client(
-                url, timeout_s=WITHIN_S, upstream="opensearch", plain_http=loopback
-            )
+            # Plain HTTP is taken where nothing secret goes over it.
+            bare = self._settings.opensearch_password_file is None and self._sign is None
+            plain = bare or is_loopback(urlsplit(url).hostname or "")
+            self._client = make_client(url, timeout_s=WITHIN_S, upstream="opensearch", plain_http=plain)
         return self._client
 
     async def _refused(self, status: int, body: bytes, thing: str, index: str) -> AiopsError:

@@ -73,7 +73,8 @@ class PrometheusApi:
             timeout_s=place.timeout_s,
             upstream="prometheus",
             tls=Tls(ca_file=str(place.ca_file)) if place.ca_file else None,
-            plain_http=is_loopback(host),
+            # Inside a cluster most run without TLS; what must not be heard is a token, and there is none.
+            plain_http=is_loopback(host) or (place.token_file is None and place.sign is None),
         )
         self._breaker = Breaker()
 

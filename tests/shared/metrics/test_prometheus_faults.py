@@ -243,9 +243,12 @@ async def test_a_token_is_read_anew_for_each_request(tmp_path: Path) -> None:
 
 
 @pytest.mark.threat("T5")
-async def test_plain_http_is_for_loopback_alone_and_a_wrong_authority_file_is_told() -> None:
+async def test_no_token_goes_over_plain_http_and_a_wrong_authority_file_is_told(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("worth-nothing", encoding="utf-8")
     with pytest.raises(NotConfiguredError, match="https"):
-        driver("http://prometheus.example:9090")
+        driver("http://prometheus.example:9090", token_file=token)
+    await driver("http://prometheus.example:9090").aclose()
     with pytest.raises(NotConfiguredError, match="authority"):
         driver("https://127.0.0.1:1", ca_file=Path("/nonexistent/ca.pem"))
     assert ssl.OPENSSL_VERSION
