@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from aiops_lab.aws.account import Account
+from aiops_lab.aws.cloudwatch.book import CloudMetric
 from aiops_lab.aws.cloudwatch.maths import Line
 from aiops_lab.aws.cloudwatch.reading import Grounds, Reading, dimensions_of
 from aiops_lab.aws.cloudwatch.stats import Span, invalid, require_period, require_stat, values_of
-from aiops_lab.aws.cloudwatch.table import CloudMetric, book_of
+from aiops_lab.aws.cloudwatch.table import book_of
 from aiops_lab.aws.errors import AwsError
 from aiops_lab.aws.overlay import Call, Operations
 from aiops_lab.telemetry import Telemetry

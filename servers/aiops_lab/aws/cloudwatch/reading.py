@@ -12,10 +12,11 @@ import numpy as np
 
 from aiops_lab.aws.account import Account
 from aiops_lab.aws.cloudwatch import bands, searching, sql
+from aiops_lab.aws.cloudwatch.book import Book, CloudMetric, Dimensions
 from aiops_lab.aws.cloudwatch.expressions import ids_in, parse
 from aiops_lab.aws.cloudwatch.maths import Evaluator, Line, Value
 from aiops_lab.aws.cloudwatch.stats import Span, invalid, require_period, require_stat, values_of
-from aiops_lab.aws.cloudwatch.table import Book, CloudMetric, Dimensions, book_of
+from aiops_lab.aws.cloudwatch.table import book_of
 from aiops_lab.telemetry import Telemetry
 from aiops_lab.telemetry.alarms import StoredDetector
 

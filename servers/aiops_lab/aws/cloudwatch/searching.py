@@ -8,8 +8,8 @@ side by side), OR, NOT and brackets.
 import re
 from collections.abc import Callable, Iterator
 
+from aiops_lab.aws.cloudwatch.book import Book, CloudMetric
 from aiops_lab.aws.cloudwatch.stats import invalid
-from aiops_lab.aws.cloudwatch.table import Book, CloudMetric
 
 MOST_FOUND = 100  # "Search expression quotas"
 MOST_CHARACTERS = 1024

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from aiops_lab.aws.cloudwatch.book import Book, CloudMetric
 from aiops_lab.aws.cloudwatch.maths import Line
 from aiops_lab.aws.cloudwatch.stats import Span, invalid, values_of
-from aiops_lab.aws.cloudwatch.table import Book, CloudMetric
 from aiops_lab.telemetry.signals import Array
 
 MOST_SERIES = 500

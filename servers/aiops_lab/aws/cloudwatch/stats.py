@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aiops_lab.aws.cloudwatch.table import CloudMetric
+from aiops_lab.aws.cloudwatch.book import CloudMetric
 from aiops_lab.aws.errors import AwsError
 from aiops_lab.telemetry.derived import Distribution
 from aiops_lab.telemetry.signals import Array
