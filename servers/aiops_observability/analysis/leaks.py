@@ -122,7 +122,7 @@ def looked(tracks: Sequence[Track], step_s: float, load: Array | None, began: da
     span = float(np.ptp(sample.at_s)) if sample.size else 0.0
     if span < LEAST_S or (sample.size < LEAST_ROWS and not sample.floors) or sample.size < 4:
         return None
-    season = span >= SEASON_S and not sample.floors
+    season = span >= SEASON_S and not sample.floors and not _short_lives(sample)
     onsets = _onsets(sample)
     robust = np.ones(sample.size)
     for _ in range(2):
@@ -148,6 +148,15 @@ def looked(tracks: Sequence[Track], step_s: float, load: Array | None, began: da
         load_share=_share(sample, began, "load"),
         season_share=_share(sample, began, "season"),
     )
+
+
+def _short_lives(sample: Sample) -> bool:
+    """Whether containers live for hours only: restarts at fixed hours make their age the hour of the day,
+    and the season would explain every growth away.
+    """
+    ages = sample.age_s
+    ends = [float(ages[sample.segment == life].max()) for life in np.unique(sample.segment)]
+    return len(ends) > 3 and float(np.median(ends)) < 0.6 * DAY_S
 
 
 def _onsets(sample: Sample) -> Array:

@@ -31,6 +31,7 @@ from aiops_observability.clients.anomaly_series import (
 )
 from aiops_observability.clients.anomaly_wording import COLUMNS, lasting, row, sentence, stamp
 from aiops_observability.clients.history import Wanted, end_of
+from aiops_observability.clients.metric_backends import in_turn
 from aiops_observability.models.anomalies import AnomalyAsk, AnomalyReport
 from aiops_observability.ports import Metrics
 from aiops_shared.clock import Clock
@@ -76,8 +77,14 @@ class AnomalyReader:
         since = since_to_datetime(ask.since, until)
         changes = known_changes(ask.changes, now)
         window = Window.over(since, until, step_for(since, until))
-        backend = await self.metrics.open(ask.cluster, ask.source)
-        found = await gathered(backend, wanted, window)
+        read = await in_turn(
+            self.metrics,
+            (ask.cluster, ask.source),
+            lambda backend: gathered(backend, wanted, window),
+            named=not ask.query,
+        )
+        found, backend = read.answer, read.backend
+        found.warnings[:0] = read.said
         memory = memory_verdict(found, changes) if "memory" in found.answers else None
         judged = [_judged(one, found, memory) for one in _signals(ask, found)]
         _require(ask, judged, memory)
@@ -147,8 +154,8 @@ def _grown(signal: Signal, one: Anomaly, memory: MemoryVerdict | None) -> bool:
 
 
 def _collected(signal: Signal, one: Anomaly, memory: MemoryVerdict | None) -> bool:
-    """A climb that a collector takes back: no higher than it usually lets memory climb."""
-    if signal.name != "memory" or memory is None or not memory.verdict.floor or one.kind == "missing":
+    """Memory that soon is as before and no higher or lower than usual: a collector at work, no trouble."""
+    if signal.name != "memory" or memory is None or one.kind == "missing":
         return False
     low, high = np.nanquantile(signal.values, (0.02, 0.98))
     return bool(low <= one.seen <= high) and not one.lasts
