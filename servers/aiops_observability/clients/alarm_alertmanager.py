@@ -140,7 +140,7 @@ class AlertmanagerAlerts:
         notes = texts(row.get("annotations"), take=lambda key: key in {"summary", "description", "message"})
         is_over = bool(episodes) and episodes[-1].until is not None
         return Alarm(
-            name=labels.get("alertname", "")[:128] or "(no name)",
+            name=plain(labels.get("alertname", ""), 128) or "(no name)",
             source="alertmanager",
             state="OK" if is_over else "ALARM",
             since=since,

@@ -8,10 +8,11 @@ from typing import Any, Protocol
 
 from aiops_observability.models.alarms import Alarm, Source, Where
 from aiops_shared.errors import AccessDeniedError
+from aiops_shared.guardrails.redacting import redact
 from aiops_shared.results import Evidence, Severity
 
 MOST_ALARMS = 5_000  # of one source, the worst; more are counted and not grouped
-TEXT_CHARACTERS = 200
+TEXT_CHARACTERS, MOST_READ = 200, 20_000
 _POD_OF_REPLICASET = re.compile(
     r"-[a-f0-9]{6,10}-[a-z0-9]{5}$|-[bcdfghjklmnpqrstvwxz2456789]{8,10}-[a-z0-9]{5}$"
 )
@@ -73,7 +74,7 @@ def where_of(labels: Mapping[str, str], names: Mapping[str, Iterable[str]]) -> W
     """What labels are about; `names`: for each part the labels that may say it, the best first."""
 
     def first(part: str) -> str:
-        return next((labels[name] for name in names.get(part, ()) if labels.get(name)), "")[:253]
+        return plain(next((labels[name] for name in names.get(part, ()) if labels.get(name)), ""), 253)
 
     pod = first("pod")
     return Where(
@@ -98,6 +99,8 @@ def severity_of(word: str) -> Severity:
 def plain(value: object, at_most: int = TEXT_CHARACTERS) -> str:
     """Foreign text in one line without control characters, cut."""
     text = value if isinstance(value, str) else ""
+    if len(text) > at_most:
+        text = redact(text[: at_most + MOST_READ])  # before it is cut: half a secret looks like none
     line = " ".join("".join(one if one.isprintable() else " " for one in text[: at_most * 4]).split())
     return line if len(line) <= at_most else line[: at_most - 1] + "…"
 

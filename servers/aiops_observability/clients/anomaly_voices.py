@@ -15,6 +15,7 @@ from aiops_observability.clients.anomaly_wording import stamp
 from aiops_observability.models.anomalies import AnomalyAsk
 from aiops_shared.aws import EksCluster
 from aiops_shared.errors import AiopsError, NotConfiguredError
+from aiops_shared.guardrails.redacting import shortened
 from aiops_shared.kube.clusters import ClusterDirectory
 from aiops_shared.metrics.ports import MetricsBackend
 from aiops_shared.results import Evidence
@@ -156,5 +157,5 @@ def _merged(heard: list[Said]) -> list[str]:
     for same in groups.values():
         who = ", ".join(dict.fromkeys(one.who for one in same))
         since = next((f" since {stamp(one.since)}" for one in same if one.since), "")
-        lines.append(f"{who}{since}: {same[0].text}"[:300])
+        lines.append(shortened(f"{who}{since}: {same[0].text}", 300))
     return lines

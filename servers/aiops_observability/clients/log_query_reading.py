@@ -28,6 +28,9 @@ from aiops_shared.settings import LogsSettings
 
 CELL_CHARS = {False: 300, True: 2_000}
 BUDGET_CHARS = {False: 3_000, True: 28_000}
+_KEY_EDGE = re.compile(r"-----(?:BEGIN|END) [A-Z0-9 ]{0,40}PRIVATE KEY")
+_KEY_PART = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
+_KEY_MASK = "[redacted:private-key]"
 PAGES = 20  # of FilterLogEvents, which may answer empty pages
 SAMPLE = 50
 _WORDS = frozenset(
@@ -308,7 +311,7 @@ def _named(query: str) -> list[str]:
 
 def table(rows: Iterable[Mapping[str, str]], *, full: bool) -> tuple[Table, str]:
     """Rows as columns, redacted, cut to the budget; what was cut is said."""
-    every = list(rows)
+    every = _without_keys(list(rows))
     columns = list(dict.fromkeys(name for row in every for name in row))
     shown: list[tuple[Cell, ...]] = []
     left = BUDGET_CHARS[full]
@@ -324,6 +327,15 @@ def table(rows: Iterable[Mapping[str, str]], *, full: bool) -> tuple[Table, str]
         else f"{len(shown)} of {len(every)} rows fit; count in the query, or detail=full"
     )
     return Table(columns=tuple(columns), rows=tuple(shown)), cut
+
+
+def _without_keys(rows: list[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    """A private key that a program logged lies over many rows, in any order, where no rule sees it whole: as
+    soon as one row begins or ends one, everything that could be a part of a key is masked in all rows.
+    """
+    if not any(_KEY_EDGE.search(text) for row in rows for text in row.values()):
+        return rows
+    return [{name: _KEY_PART.sub(_KEY_MASK, text) for name, text in row.items()} for row in rows]
 
 
 def _cell(value: str | None, most: int) -> Cell:

@@ -12,6 +12,7 @@ import numpy as np
 
 from aiops_observability.analysis.summaries import Summary, by_hour_of_week, summarised, thinned
 from aiops_shared.app.fitting import size_bytes
+from aiops_shared.guardrails.redacting import shortened as cut
 from aiops_shared.metrics.series import Series
 from aiops_shared.results import Cell, Table
 
@@ -22,6 +23,7 @@ ROWS, FULL_ROWS = 20, 200
 SHAPES = ((24, 4), (16, 3), (12, 2), (12, 1), (6, 1))  # points and series drawn
 FULL_SHAPES = ((96, 8), (60, 6), (48, 4), (24, 4))
 ALL = "all"
+MOST_LABEL = 80
 BINARY = ("KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -149,7 +151,7 @@ def title(series: Series, labels: Sequence[str]) -> str:
 
 def shortened(text: str) -> str:
     """A label's value as a cell."""
-    return text if len(text) <= 80 else f"{text[:79]}…"
+    return text if len(text) <= MOST_LABEL else cut(text, MOST_LABEL)
 
 
 def rounded(value: float) -> int | float | None:

@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from aiops_observability.models.spans import Span, SpanKind, Trace
+from aiops_shared.guardrails.redacting import shortened
 
 Item = TypeVar("Item")
 MOST_SPANS = 2_000  # of one trace
+MOST_NAME, MOST_READ = 200, 20_000  # characters of a name, and what is looked at to find secrets in it
 SLICES = 8
 AT_ONCE = 8
 BUDGET_S = 40.0  # for all reading; the call itself may last 45 s
@@ -137,8 +139,14 @@ def peer_of(attributes: Mapping[str, Any]) -> str:
     for name in ("peer_service", "server_address", "db_name", "db_system", "rpc_service", "net_peer_name"):
         value = attributes.get(name)
         if isinstance(value, str) and value:
-            return value[:200]
+            return named(value)
     return ""
+
+
+def named(value: object) -> str:
+    """A name out of foreign JSON; a long one is redacted before it is cut. Empty for none."""
+    text = str(value or "")
+    return text if len(text) <= MOST_NAME else shortened(text[:MOST_READ], MOST_NAME)
 
 
 def kind_of(word: str) -> SpanKind:

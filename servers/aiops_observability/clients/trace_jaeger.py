@@ -17,6 +17,7 @@ from aiops_observability.clients.trace_backend import (
     TraceSearch,
     in_order,
     kind_of,
+    named,
     number,
     peer_of,
     span_of,
@@ -94,8 +95,8 @@ def _span(row: Mapping[str, Any], processes: Mapping[str, Any]) -> Span | None:
     except ValueError:
         return None
     kind = kind_of(str(attributes.get("span_kind", "")))
-    service = str(process.get("serviceName") or "")[:200]
-    title = str(row.get("operationName") or "")[:200]
+    service = named(process.get("serviceName"))
+    title = named(row.get("operationName"))
     failed = attributes.get("error") in (True, "true") or attributes.get("otel_status_code") == "ERROR"
     peer = peer_of(attributes) if kind == "client" else ""
     ids = str(row.get("spanID") or ""), _parent(row)

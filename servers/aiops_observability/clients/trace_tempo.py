@@ -24,6 +24,7 @@ from aiops_observability.clients.trace_backend import (
     TraceSearch,
     in_order,
     kind_of,
+    named,
     number,
     peer_of,
     span_of,
@@ -120,7 +121,7 @@ def _spans(batch: Any) -> Iterator[Span]:
         return
     resource = batch.get("resource")
     shared = _pairs(resource.get("attributes") if isinstance(resource, dict) else None)
-    service = str(dict(shared).get("service.name") or "")[:200]
+    service = named(dict(shared).get("service.name"))
     scopes = batch.get("scopeSpans") or batch.get("instrumentationLibrarySpans")
     for scope in scopes if isinstance(scopes, list) else []:
         rows = scope.get("spans") if isinstance(scope, dict) else None
@@ -141,7 +142,7 @@ def _span(row: Mapping[str, Any], service: str, shared: list[tuple[str, object]]
     status = row.get("status")
     code = status.get("code") if isinstance(status, dict) else None
     ids = _id(row.get("spanId")), _id(row.get("parentSpanId"))
-    title = str(row.get("name") or "")[:200]
+    title = named(row.get("name"))
     peer = peer_of(attributes) if kind == "client" else ""
     failed = code in ("STATUS_CODE_ERROR", 2)
     return span_of(ids, (service, title), (start, end - start), kind, attributes, failed=failed, peer=peer)

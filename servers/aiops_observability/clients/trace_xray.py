@@ -22,6 +22,7 @@ from aiops_observability.clients.trace_backend import (
     TraceSearch,
     evenly,
     in_order,
+    named,
     number,
 )
 from aiops_observability.models.spans import Attribute, Span, SpanKind, Trace, keyed
@@ -206,14 +207,14 @@ def _span(part: Mapping[str, Any], parent: str, service: str, *, top: bool) -> S
         return None
     remote = not top and part.get("namespace") in ("remote", "aws")
     kind: SpanKind = "server" if top else "client" if remote else "internal"
-    title = str(part.get("name") or "")[:200]
+    title = named(part.get("name"))
     http = part.get("http") if isinstance(part.get("http"), dict) else {}
     attributes = _attributes(part, http or {})
     status = attributes.get("http_response_status_code", 0)
     return Span(
         str(part.get("id") or f"{service}/{start}"),
         parent,
-        service[:200],
+        named(service),
         str(attributes.get("http_route", "")) if top else title,
         start,
         max(0.0, end - start),

@@ -30,7 +30,7 @@ _MASK_FIRST: Final = re.compile(r"(\[redacted:[a-z-]+\])[,;)\]}\\]*")
 # Lower case, and searched as plain text: a clean line costs some 40 substring searches and no expression.
 _HINTS: Final = (
     *("passw", "passphrase", "pwd", "_pass", "-pass", "secret", "token", "credential", "key", "auth"),
-    *("bearer", "basic", "cookie", "-----begin", "ls0tls1crudjti", "akia", "asia", "eyj"),
+    *("bearer", "basic", "cookie", "-----begin", "ls0tls1crudjti", "h4si", "sdrzsu", "akia", "asia", "eyj"),
     *("iqoj", "fwog", "fqog", "aqod", "x-amz-", "sig=", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat"),
     *(
         "glpat-",
@@ -299,6 +299,11 @@ RULES: Final = (
         "secret-data",
         r"\"(?:data|stringData)\"\s*:\s*\{(?P<value>[^{}]{1,65536})\}",
         _in_secret,
+    ),
+    _rule(  # a Helm release as it is stored: gzip in base64, and once more in base64 as the Secret has it
+        "secret-data",
+        r"(?<![A-Za-z0-9+/])(?:H4sI|SDRzSU)[A-Za-z0-9+/]{60,}={0,2}",
+        _whole,
     ),
     _rule("jwt", r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,8192}(?:\.[A-Za-z0-9_-]{2,16384}){1,4}\.?", _whole),
     _rule(
