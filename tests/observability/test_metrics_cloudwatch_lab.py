@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aiops_lab.scenarios.memory_spike import HOME, spiking
-from aiops_lab.scenarios.memory_trends import leaker
+from aiops_lab.scenarios.profiles import leaker
 from aiops_lab.telemetry import Telemetry
 from tests.observability.stage import SEEDS, Stage, watched
 
