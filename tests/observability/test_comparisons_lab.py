@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from aiops_lab.scenarios.releases import release
-from tests.observability.stage import SEEDS, Obj, Stage, watched
+from tests.e2e.stage import Obj
+from tests.observability.stage import SEEDS, Stage, watched
 
 
 async def compared(stage: Stage, **more: Any) -> Obj:

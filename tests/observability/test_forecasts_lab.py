@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from aiops_lab.scenarios.traffic_surge import WEEK_S, last_surge_s, surge
-from tests.observability.stage import SEEDS, Obj, Stage, watched
+from tests.e2e.stage import Obj
+from tests.observability.stage import SEEDS, Stage, watched
 
 
 async def forecast(stage: Stage, **more: Any) -> Obj:
