@@ -137,8 +137,7 @@ async def test_devops_guru_is_one_voice_and_its_silence_is_a_line(stage: Stage) 
 async def test_a_backend_that_fails_is_said_and_not_answered_for(stage: Stage) -> None:
     stage.play("memory-daily", 0)
     stage.lab.observatory.fail("prometheus", status=503)
-    answer = await stage.ask(
-        "detect_anomalies", namespace="production", kind="Deployment", name=leaker(stage.who)
-    )
+    ask = {"namespace": "production", "kind": "Deployment", "name": leaker(stage.who)}
+    answer = await stage.ask("detect_anomalies", source="prometheus", **ask)
     assert answer.code in {"upstream_error", "unreachable"}, answer.text
     stage.lab.observatory.heal()

@@ -73,6 +73,6 @@ async def test_a_measure_that_fails_is_a_warning_and_all_failing_an_error(
         nobody = await stage.ask("compare_windows", name="nobody", a="-26h/-2h", b="-50m/")
         assert nobody.code == "insufficient_data"
         stage.lab.observatory.fail("prometheus", status=503)
-        told = release(stage.who)
-        down = await stage.ask("compare_windows", name=told.service, a="-26h/-2h", b="-50m/")
+        ask = {"name": release(stage.who).service, "a": "-26h/-2h", "b": "-50m/"}
+        down = await stage.ask("compare_windows", source="prometheus", **ask)
         assert down.code in {"upstream_error", "unreachable"}

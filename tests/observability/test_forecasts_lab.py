@@ -104,7 +104,8 @@ async def test_a_backend_that_is_down_is_said_and_nothing_is_guessed(
 ) -> None:
     async with watched(monkeypatch, tmp_path, "traffic-surge") as stage:
         stage.lab.observatory.fail("prometheus", status=503)
-        down = await stage.ask("forecast_metric", what="requests_total", kind="Service", name="shop")
+        ask = {"what": "requests_total", "kind": "Service", "name": "shop"}
+        down = await stage.ask("forecast_metric", source="prometheus", **ask)
         assert down.code in {"upstream_error", "unreachable"}
         stage.lab.observatory.heal()
         empty = await stage.ask("forecast_metric", what="requests_total", kind="Service", name="nobody")

@@ -86,6 +86,12 @@ async def test_burn_rates_come_from_request_metrics_and_say_which_windows_fire(s
     assert not any(row["fires"] for row in by_key(calm["burn_rates"], "windows").values())
 
 
+def _no_metrics(stage: Stage) -> None:
+    for room in ("prometheus", "amp"):
+        stage.lab.observatory.fail(room, status=503)
+    stage.lab.fail_aws("cloudwatch", "*", code="InternalFailure")
+
+
 @pytest.mark.fault("R9")
 @pytest.mark.timeout(60)
 async def test_what_fails_is_left_out_and_said_and_when_all_fails_the_reason_is_the_answer(
@@ -93,11 +99,17 @@ async def test_what_fails_is_left_out_and_said_and_when_all_fails_the_reason_is_
 ) -> None:
     stage.play("db-pool")
     lab, ask = stage.lab, {"service": "orders-service"}
+    whole = await stage.got("get_service_health", **ask)
     lab.observatory.fail("prometheus", status=503)
+    partly = await stage.got("get_service_health", **ask)
+    assert partly["burn_rates"] == whole["burn_rates"]  # the next backend's
+    assert any("prometheus gave nothing" in one for one in partly["warnings"])
+    _no_metrics(stage)
     partly = await stage.got("get_service_health", **ask)
     assert partly["nodes"]
     assert partly["status"] == "unknown"
     assert any("request metrics" in one for one in partly["warnings"])
+    lab.aws_faults.clear()
     lab.observatory.heal()
     lab.fail_aws("xray", "GetServiceGraph", code="AccessDeniedException")
     partly = await stage.got("get_service_health", **ask)
@@ -105,7 +117,7 @@ async def test_what_fails_is_left_out_and_said_and_when_all_fails_the_reason_is_
     assert partly["burn_rates"]
     assert any("GetServiceGraph" in one for one in partly["warnings"])
     lab.fail_aws("application-signals", "ListServices", code="AccessDeniedException")
-    lab.observatory.fail("prometheus", status=503)
+    _no_metrics(stage)
     failed = await stage.ask("get_service_health", **ask)
     assert failed.code == "access_denied"
     lab.aws_faults.clear()

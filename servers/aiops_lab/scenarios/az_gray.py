@@ -11,6 +11,7 @@ from aiops_lab.scenarios.base import Build, Scenario, Stage
 from aiops_lab.scenarios.names import Names
 from aiops_lab.scenarios.traced import HOUR_S, MIN_S
 from aiops_lab.telemetry.request_paths import CALM, ZONES, Hop, Mix, Place, Twist
+from aiops_lab.telemetry.workloads import RouteFacts
 
 CALM_S, SLOW_S = 0.005, 0.060
 FAILING = 0.02
@@ -40,6 +41,28 @@ def _request(names: Names) -> Hop:
     return Hop(frontend(names), "/", CALM_S / 6, calls=leaves)
 
 
+def _hops(hop: Hop) -> list[Hop]:
+    """A request's hops that are instrumented services."""
+    below = [each for call in hop.calls for each in _hops(call)]
+    return below if hop.silent else [hop, *below]
+
+
+def _requests(stage: Stage, names: Names, gray: str, ill: set[str], began_s: float) -> None:
+    """What each service's request metrics say, zone by zone: who calls a slow one is slow."""
+    since_s = stage.telemetry.t0_s - 24 * HOUR_S
+    for hop in _hops(_request(names)):
+        for zone in ZONES:
+            hit = zone == gray and hop.service in ill
+            facts = RouteFacts(hop.service, hop.operation, traced.HOME, since_s, labels={"zone": zone})
+            traced.requests_with(
+                stage,
+                facts,
+                rate=50 / len(ZONES),
+                failing=traced.since(stage, began_s, 0.0002, FAILING if hit else 0.0002),
+                latency_s=traced.since(stage, began_s, CALM_S, SLOW_S if hit else CALM_S),
+            )
+
+
 def _told(*, zone_wide: bool) -> Build:
     def build(stage: Stage, names: Names, rng: Random) -> None:
         began_s = 25 * MIN_S + (0.0 if names.seed == 0 else rng.uniform(-240, 240))
@@ -55,10 +78,8 @@ def _told(*, zone_wide: bool) -> Build:
         mix = Mix([(1.0, _request(names))], traced.on_nodes(stage), twist)
         key = f"gray/{zone_wide}/{names.seed}"
         traced.replay(stage, mix, from_s=began_s + HOUR_S, per_minute=20, key=key)
-        failing = traced.since(stage, began_s, 0.0002, FAILING / 3)
-        traced.requests_of(
-            stage, frontend(names), "/", rate=50, failing=failing, latency_s=CALM_S, since_s=24 * HOUR_S
-        )
+        ill = [one.service for one in _hops(_request(names)) if zone_wide or one.service == slow]
+        _requests(stage, names, zone, {frontend(names), *ill}, began_s)
 
     return build
 

@@ -4,6 +4,7 @@ What the cluster's API can see of it: two revisions, a budget, and pods that use
 drives it is for traces to say.
 """
 
+import math
 from random import Random
 
 from aiops_lab.kube.wire import Obj
@@ -14,6 +15,7 @@ from aiops_lab.scenarios.names import REGISTRY, Names
 from aiops_lab.scenarios.programs import MI, Behaviour, Chatter, Curve, Program, Run, logfmt, serving
 from aiops_lab.scenarios.shapes import container, deployment, disruption_budget, http_probe, service, template
 from aiops_lab.telemetry.request_paths import CALM, Hop, Mix, Place, Twist
+from aiops_lab.telemetry.workloads import RouteFacts
 
 HOME, HOUR_S, DAY_S = "production", 3600.0, 86_400.0
 CALM_MI, SPIKE_MI = 420.0, 980.0
@@ -95,15 +97,10 @@ def _requests(stage: Stage, names: Names, released_s: float) -> None:
     traced.replay(stage, mix, from_s=released_s + 4 * HOUR_S, per_minute=4, key=f"f4/{names.seed}")
     for (share, hop), failing in zip(kinds, ((0.002, 0.06), (0.002, 0.002), (0.002, 0.002)), strict=True):
         slower = (0.045, 0.045 * 310 / 80) if hop.operation == GUILTY else (0.045, 0.045)
-        traced.requests_of(
-            stage,
-            name,
-            hop.operation,
-            rate=60 * share,
-            failing=traced.since(stage, released_s, *failing),
-            latency_s=traced.since(stage, released_s, *slower),
-            since_s=3 * DAY_S,
-        )
+        spans = ((before, turn - 3 * DAY_S, turn), (after, turn, math.inf))
+        for (release, since_s, until_s), failed, latency_s in zip(spans, failing, slower, strict=True):
+            facts = RouteFacts(name, hop.operation, HOME, since_s, until_s, {"version": release})
+            traced.requests_with(stage, facts, rate=60 * share, failing=failed, latency_s=latency_s)
 
 
 SCENARIOS = (

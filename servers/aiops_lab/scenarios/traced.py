@@ -89,9 +89,16 @@ def requests_of(
     latency_s: Quantity,
     since_s: float,
 ) -> None:
-    """Request metrics of a service: `failing` is the share of answers that are 504."""
+    """Request metrics of a service from so long before T0: `failing` is the share of answers that are 504."""
     facts = RouteFacts(service, route, HOME, stage.telemetry.t0_s - since_s)
-    share = noisy(f"{service}/failing", failing, 0.0)
+    requests_with(stage, facts, rate=rate, failing=failing, latency_s=latency_s)
+
+
+def requests_with(
+    stage: Stage, facts: RouteFacts, *, rate: float, failing: Quantity, latency_s: Quantity
+) -> None:
+    """The same with labels of their own: a zone, a version."""
+    share = noisy(f"{facts.service}/failing", failing, 0.0)
     emit_requests(
         stage.telemetry.signals,
         facts,

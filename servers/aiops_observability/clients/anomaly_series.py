@@ -16,6 +16,7 @@ from aiops_observability.clients.history import as_one
 from aiops_shared.errors import AiopsError, InsufficientDataError
 from aiops_shared.metrics.ports import MetricsBackend, Target
 from aiops_shared.metrics.series import MetricAnswer, Series, Values, Window
+from aiops_shared.metrics.whole_steps import whole_steps
 
 STEPS_S = (60, 300, 900, 3600)
 MOST_POINTS = 8_100
@@ -119,7 +120,7 @@ async def _one(backend: MetricsBackend, found: Gathered, name: str, query: str, 
         if not query:
             asked = backend.asks(name, target)
             query, unit = asked.query, asked.unit
-        answer = await backend.range(query, found.window)
+        answer = whole_steps(name, await backend.range(query, found.window))
     except AiopsError as error:
         found.failed.append(error)
         found.warnings.append(f"{name} not read: {error.wire()}"[:200])

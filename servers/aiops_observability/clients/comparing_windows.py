@@ -15,12 +15,14 @@ import numpy as np
 from aiops_observability.analysis.comparing import Difference, Verdict, levels, overall, shares, verdict
 from aiops_observability.analysis.exact import holm
 from aiops_observability.analysis.robust import Array
+from aiops_observability.clients.metric_backends import in_turn
 from aiops_observability.models.comparisons import By, CompareAsk, WindowComparison
 from aiops_observability.ports import Metrics
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, InsufficientDataError, InvalidInputError, QueryInvalidError
 from aiops_shared.metrics.ports import MetricsBackend, Target
 from aiops_shared.metrics.series import MetricAnswer, Series, Window
+from aiops_shared.metrics.whole_steps import whole_steps
 from aiops_shared.params import since_to_datetime
 from aiops_shared.results import Cell, Evidence, Table
 
@@ -107,18 +109,29 @@ class WindowComparer:
         first, second = _spans(ask, now)
         step_s = _step_s(_length(first), _length(second))
         windows = (Window.over(*first, step_s), Window.over(*second, step_s))
-        backend = await self.metrics.open(ask.cluster, ask.source)
-        gathered = await _gather(backend, ask, windows)
-        rows = _rows(gathered, ask.by, step_s)
-        if not rows:
-            if gathered.errors:
-                raise gathered.errors[0]
-            raise InsufficientDataError(
-                f"{ask.kind.lower()} {ask.name}",
-                "neither window has a request, a duration or a pod's usage",
-                "check the name with query_metrics(search=…), or give longer windows",
-            )
-        return _answer(ask, windows, rows, gathered, backend.name)
+
+        async def read(backend: MetricsBackend) -> tuple[Gathered, list[Told]]:
+            gathered = await _gather(backend, ask, windows)
+            return gathered, _told(ask, gathered, step_s)
+
+        heard = await in_turn(self.metrics, (ask.cluster, ask.source), read)
+        gathered, rows = heard.answer
+        gathered.warnings = dict.fromkeys(heard.said) | gathered.warnings
+        return _answer(ask, windows, rows, gathered, heard.backend.name)
+
+
+def _told(ask: CompareAsk, gathered: Gathered, step_s: int) -> list[Told]:
+    """The rows of one backend. Raises what it raised where there is none, or InsufficientDataError."""
+    rows = _rows(gathered, ask.by, step_s)
+    if rows:
+        return rows
+    if gathered.errors:
+        raise gathered.errors[0]
+    raise InsufficientDataError(
+        f"{ask.kind.lower()} {ask.name}",
+        "neither window has a request, a duration or a pod's usage",
+        "check the name with query_metrics(search=…), or give longer windows",
+    )
 
 
 def _spans(ask: CompareAsk, now: datetime) -> tuple[tuple[datetime, datetime], tuple[datetime, datetime]]:
@@ -155,7 +168,8 @@ async def _gather(backend: MetricsBackend, ask: CompareAsk, windows: tuple[Windo
     async def one(question: str) -> None:
         try:
             asked = backend.asks(question, _target(ask, question))
-            found.answers[question] = [await backend.range(asked.query, window) for window in windows]
+            answers = [await backend.range(asked.query, window) for window in windows]
+            found.answers[question] = [whole_steps(question, answer) for answer in answers]
             for answer in found.answers[question]:
                 found.warnings |= dict.fromkeys(answer.warnings)
         except QueryInvalidError:

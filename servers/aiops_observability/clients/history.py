@@ -3,18 +3,20 @@
 Called by the readers of forecasts and of comparisons. Questions are checked before anything is asked.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 
+from aiops_observability.clients.metric_backends import in_turn
 from aiops_observability.ports import Metrics
 from aiops_shared.clock import Clock
 from aiops_shared.errors import InsufficientDataError, InvalidInputError
 from aiops_shared.kube.nearest import nearest
-from aiops_shared.metrics.ports import Target
+from aiops_shared.metrics.ports import MetricsBackend, Target
 from aiops_shared.metrics.questions import QUESTIONS
 from aiops_shared.metrics.series import MetricAnswer, Values, Window
+from aiops_shared.metrics.whole_steps import whole_steps
 from aiops_shared.params import since_to_datetime
 
 ADDED_UP = frozenset({"per second", "count", "bytes", "cores", ""})  # units of which a sum means something
@@ -58,25 +60,29 @@ async def past(metrics: Metrics, wanted: Wanted, end: datetime, span: timedelta,
     """The series of a span that ends at `end`. Raises what the backend raises, and InsufficientDataError
     where nothing at all was measured.
     """
-    backend = await metrics.open(wanted.cluster, wanted.source)
+
+    async def read(backend: MetricsBackend) -> MetricAnswer:
+        return await _past_on(backend, wanted, end, span, step_s)
+
+    heard = await in_turn(metrics, (wanted.cluster, wanted.source), read, named=bool(wanted.what))
+    return replace(heard.answer, warnings=(*heard.said, *heard.answer.warnings))
+
+
+async def _past_on(
+    backend: MetricsBackend, wanted: Wanted, end: datetime, span: timedelta, step_s: int
+) -> MetricAnswer:
     query, unit = wanted.query, ""
     if wanted.what:
         asked = backend.asks(wanted.what, wanted.target)
         query, unit = asked.query, asked.unit
-    answer = await backend.range(query, Window.over(end - span, end, step_s))
+    answer = whole_steps(wanted.what, await backend.range(query, Window.over(end - span, end, step_s)))
     if not any(one.seen for one in answer.series):
         raise InsufficientDataError(
             wanted.said,
             f"{answer.source} has no value between {end - span:%Y-%m-%d %H:%M} and {end:%Y-%m-%d %H:%M}",
             "check the name with query_metrics(search=…), or give another source",
         )
-    return answer if answer.unit or not unit else _with_unit(answer, unit)
-
-
-def _with_unit(answer: MetricAnswer, unit: str) -> MetricAnswer:
-    return MetricAnswer(
-        answer.series, answer.source, answer.query, unit, answer.warnings, answer.truncated, answer.samples
-    )
+    return replace(answer, unit=answer.unit or unit)
 
 
 def as_one(answer: MetricAnswer) -> tuple[Values, str]:

@@ -33,6 +33,7 @@ from aiops_shared.metrics.ports import Asked, MetricsBackend, Target
 from aiops_shared.metrics.promql_cost import nice_step
 from aiops_shared.metrics.questions import QUESTIONS, targeted
 from aiops_shared.metrics.series import MetricAnswer, Window
+from aiops_shared.metrics.whole_steps import whole_steps
 from aiops_shared.params import since_to_datetime
 from aiops_shared.results import Evidence
 
@@ -124,7 +125,7 @@ async def _heard(
         tried.error = tried.error or error
         return None
     try:
-        answer = await _answered(backend, asked, window)
+        answer = await _answered(backend, ask.what, asked, window)
     except AiopsError as error:
         tried.failed(ask, backend.name, error)
         return None
@@ -171,10 +172,10 @@ def _in_words_of(backend: MetricsBackend, ask: MetricAsk) -> Asked:
     return backend.asks(ask.what, Target(ask.namespace, ask.kind, ask.name))
 
 
-async def _answered(backend: MetricsBackend, asked: Asked, window: Window) -> MetricAnswer:
+async def _answered(backend: MetricsBackend, what: str, asked: Asked, window: Window) -> MetricAnswer:
     if asked.step_s > window.step_s:
         window = Window.over(window.since, window.until, asked.step_s)
-    answer = await backend.range(asked.query, window)
+    answer = whole_steps(what, await backend.range(asked.query, window))
     return replace(answer, unit=asked.unit or answer.unit)
 
 

@@ -24,6 +24,7 @@ from aiops_observability.analysis.burn_rates import (
     burns,
 )
 from aiops_observability.clients.history import Wanted, as_one, past
+from aiops_observability.clients.metric_backends import in_turn
 from aiops_observability.clients.service_map import ServiceMap, of_traces, of_xray
 from aiops_observability.clients.service_signals import ApplicationSignals, Known, Objective, Steps
 from aiops_observability.clients.trace_backend import TraceSearch
@@ -148,20 +149,28 @@ class ServiceReader:
         """Availability over the burn-rate windows from request metrics."""
         now = found.window[1]
         try:
-            found.fine = await self._steps(ask, now, timedelta(seconds=max(WINDOWS_S)), FINE_S)
-            backend = await self.metrics.open(ask.cluster)
-            found.measured_by = f"request metrics of {backend.name}"
-            found.coarse = await self._steps(ask, now, timedelta(days=SLO_DAYS), COARSE_S)
-            answer = await past(self.metrics, _wanted(ask, "latency_p95"), now, now - found.window[0], 60)
+            heard = await in_turn(
+                self.metrics,
+                (ask.cluster, "auto"),
+                lambda backend: self._steps(
+                    ask, backend.name, now, timedelta(seconds=max(WINDOWS_S)), FINE_S
+                ),
+            )
+            found.fine, source = heard.answer, heard.backend.name
+            found.gaps += heard.said
+            found.measured_by = f"request metrics of {source}"
+            found.coarse = await self._steps(ask, source, now, timedelta(days=SLO_DAYS), COARSE_S)
+            latency = _wanted(ask, source, "latency_p95")
+            answer = await past(self.metrics, latency, now, now - found.window[0], 60)
             values, _ = as_one(answer)
             found.p95_s = float(np.nanmedian(values))
         except AiopsError as error:
             found.gaps.append(f"request metrics: {error}")
 
-    async def _steps(self, ask: HealthAsk, now: datetime, span: timedelta, step_s: int) -> Steps:
+    async def _steps(self, ask: HealthAsk, source: str, now: datetime, span: timedelta, step_s: int) -> Steps:
         """Requests and failures in steps, from a rate and a share."""
-        rate = await past(self.metrics, _wanted(ask, "requests_total"), now, span, step_s)
-        share = await past(self.metrics, _wanted(ask, "errors"), now, span, step_s)
+        rate = await past(self.metrics, _wanted(ask, source, "requests_total"), now, span, step_s)
+        share = await past(self.metrics, _wanted(ask, source, "errors"), now, span, step_s)
         total, _ = as_one(rate)
         bad, _ = as_one(share)
         window = rate.series[0].window
@@ -172,8 +181,8 @@ class ServiceReader:
         return Steps(times, tuple((counts * failed[seen]).tolist()), tuple(counts.tolist()))
 
 
-def _wanted(ask: HealthAsk, what: str) -> Wanted:
-    return Wanted(ask.cluster, "auto", what=what, target=Target(kind="Service", name=ask.service))
+def _wanted(ask: HealthAsk, source: str, what: str) -> Wanted:
+    return Wanted(ask.cluster, source, what=what, target=Target(kind="Service", name=ask.service))
 
 
 def _answer(ask: HealthAsk, found: _Found) -> ServiceHealth:
