@@ -23,6 +23,7 @@ The lab lives in the test's loop: never block it. Run children with `anyio.run_p
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 import anyio
 import httpx
@@ -32,10 +33,10 @@ from aiops_lab.run import Lab
 
 @asynccontextmanager
 async def running_lab(
-    scenario: str = "healthy", seed: int = 0, *, running: bool = False
+    scenario: str = "healthy", seed: int = 0, *, running: bool = False, start: datetime | None = None
 ) -> AsyncIterator[Lab]:
-    """A lab at T0 of a scenario; its clock moves by itself only when `running`."""
-    async with Lab(scenario, seed=seed) as lab:
+    """A lab at T0 of a scenario, now or at `start`; its clock moves by itself only when `running`."""
+    async with Lab(scenario, seed=seed, start=start) as lab:
         if not running:
             lab.clock.pause()
         yield lab
