@@ -21,6 +21,7 @@ from aiops_observability.clients.anomaly_memory import (
     memory_verdict,
     unloaded,
 )
+from aiops_observability.clients.anomaly_picture import pictured, watched
 from aiops_observability.clients.anomaly_series import (
     TRAFFIC,
     WORKLOAD,
@@ -37,7 +38,7 @@ from aiops_observability.ports import Metrics
 from aiops_shared.clock import Clock
 from aiops_shared.errors import InsufficientDataError, InvalidInputError
 from aiops_shared.metrics.ports import MetricsBackend, Target
-from aiops_shared.metrics.series import Window
+from aiops_shared.metrics.series import Values, Window
 from aiops_shared.params import since_to_datetime
 from aiops_shared.results import Cell, Evidence, Table
 
@@ -45,6 +46,7 @@ JUDGED = ("memory", "cpu", "errors", "latency_p99", "requests_total")
 HELPERS = ("restarts", "requests_total", "memory_limit")
 SHOWN, SHOWN_FULL = 6, 40
 EXPLAINED_S = 1800.0  # after a start memory and cpu move by themselves
+USUAL_ROOM = 0.15  # of the range that memory usually moves in: no collector turns at the same byte
 Span = tuple[datetime, datetime]
 Voices = Callable[[AnomalyAsk, Span, MetricsBackend], Awaitable[tuple[list[str], list[Evidence]]]]
 
@@ -56,7 +58,18 @@ class Judged:
     signal: Signal
     scan: Scan
     anomalies: tuple[Anomaly, ...]
+    values: Values
     explained: int = 0
+
+    @property
+    def verdict(self) -> str:
+        """What it came to."""
+        if self.scan.needs:
+            return f"not judged: {self.scan.needs}"
+        said = "normal"
+        if self.anomalies:
+            said = f"{len(self.anomalies)} abnormal; no {', '.join(self.scan.normal)}"
+        return f"{said}; {self.explained} at restarts, explained" if self.explained else said
 
 
 @dataclass(frozen=True)
@@ -89,6 +102,8 @@ class AnomalyReader:
         judged = [_judged(one, found, memory) for one in _signals(ask, found)]
         _require(ask, judged, memory)
         said, heard = await self.voices(ask, (since, until), backend) if self.voices else ([], [])
+        drawn = [watched(one.signal, one.values, one.anomalies, one.verdict, memory) for one in judged]
+        found.warnings += await pictured(_subject(ask), drawn, chart=ask.chart)
         return _report(ask, found, judged, memory, changes, (said, heard))
 
 
@@ -129,7 +144,7 @@ def _judged(signal: Signal, found: Gathered, memory: MemoryVerdict | None) -> Ju
     kept = [one for one in told if not _grown(signal, one, memory)]
     kept = [one for one in kept if not _collected(signal, one, memory)]
     plain = [one for one in kept if not _restarted(signal, one, memory)]
-    return Judged(signal, scan, tuple(plain), len(kept) - len(plain))
+    return Judged(signal, scan, tuple(plain), values, len(kept) - len(plain))
 
 
 def _lasting(scan: Scan) -> bool:
@@ -158,7 +173,8 @@ def _collected(signal: Signal, one: Anomaly, memory: MemoryVerdict | None) -> bo
     if signal.name != "memory" or memory is None or one.kind == "missing":
         return False
     low, high = np.nanquantile(signal.values, (0.02, 0.98))
-    return bool(low <= one.seen <= high) and not one.lasts
+    room = USUAL_ROOM * (high - low)
+    return bool(low - room <= one.seen <= high + room) and not one.lasts
 
 
 def _restarted(signal: Signal, one: Anomaly, memory: MemoryVerdict | None) -> bool:
@@ -259,17 +275,10 @@ def _related(
 
 
 def _tested(judged: Sequence[Judged], found: Gathered, memory: MemoryVerdict | None) -> Table:
-    rows: list[tuple[Cell, ...]] = []
-    for each in judged:
-        if each.scan.needs:
-            verdict = f"not judged: {each.scan.needs}"
-        elif each.anomalies:
-            verdict = f"{len(each.anomalies)} abnormal; no {', '.join(each.scan.normal)}"
-        else:
-            verdict = "normal"
-        if each.explained:
-            verdict += f"; {each.explained} at restarts, explained"
-        rows.append((each.signal.name, each.scan.points, round(100 * each.scan.missing, 1), verdict))
+    rows: list[tuple[Cell, ...]] = [
+        (each.signal.name, each.scan.points, round(100 * each.scan.missing, 1), each.verdict)
+        for each in judged
+    ]
     if memory is not None:
         verdict = memory.verdict.grade + " leak" if memory.leaks else f"no leak: {memory.verdict.kind}"
         restarts = len(memory.births)
