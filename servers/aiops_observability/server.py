@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 from fastmcp import FastMCP
+from fastmcp.apps.config import AppConfig, ResourceCSP
 from fastmcp.exceptions import ResourceError
 from fastmcp.tools import Tool
 
+from aiops_observability.models.pages import SERIES_PAGE
 from aiops_observability.ports import (
     Alarms,
     Anomalies,
@@ -224,6 +226,14 @@ def make(settings: Settings) -> FastMCP:
             return dashboard_of(name)
         except AiopsError as error:
             raise ResourceError(clean(error.wire())) from error
+
+    page = AppConfig(csp=ResourceCSP(connect_domains=[], resource_domains=[]))
+
+    @server.resource(SERIES_PAGE, app=page, description="Draws series, anomalies, forecasts")
+    def page_of_series() -> str:
+        from aiops_observability.charts.pages import series_page
+
+        return series_page()
 
     return server
 

@@ -8,7 +8,8 @@ from matplotlib.image import imread
 
 from aiops_observability.analysis.anomalies import Anomaly, scanned
 from aiops_observability.analysis.robust import Array
-from aiops_observability.charts.drawing import Watched, draw_anomalies, scaled
+from aiops_observability.charts.drawing import draw_anomalies, scaled
+from aiops_observability.charts.watched import Watched
 from aiops_shared.app.pictures import MOST_BYTES
 
 STEP_S, FIRST_S, ROWS = 300.0, 1_790_000_000.0, 2016

@@ -6,7 +6,6 @@ told apart in grey and by colour-blind people (Okabe and Ito); every picture has
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,30 +14,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
-from aiops_observability.analysis.anomalies import Anomaly
 from aiops_observability.analysis.forecasting import HOUR_S, WEEK, Forecast, Hourly
 from aiops_observability.analysis.robust import Array
+from aiops_observability.charts.watched import Watched
 
 SIZE_IN, DPI = (9.0, 3.6), 110
 ROW_IN, MOST_ROWS = 1.7, 6
 INK, BLUE, ORANGE, GREY = "#222222", "#0072B2", "#D55E00", "#999999"
 MOST_TITLE = 90
 SIZES = ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Watched:
-    """One judged series as it is drawn. `onset`: the row from which it grows by itself, where it does."""
-
-    name: str
-    unit: str
-    first_s: float
-    step_s: float
-    values: Array
-    anomalies: Sequence[Anomaly] = ()
-    verdict: str = ""
-    limit: float | None = None
-    onset: float | None = None
 
 
 def _times(first_s: float, step_s: float, count: int) -> list[datetime]:

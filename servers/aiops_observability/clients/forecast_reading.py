@@ -25,6 +25,7 @@ from aiops_observability.clients.history import Wanted, as_one, end_of, past
 from aiops_observability.models.forecasts import ForecastAsk, MetricForecast, Peak, Sizing
 from aiops_observability.ports import Metrics
 from aiops_shared.app.pictures import attach
+from aiops_shared.app.views import asked_to_show, show
 from aiops_shared.clock import Clock
 from aiops_shared.errors import InsufficientDataError
 from aiops_shared.metrics.ports import Target
@@ -59,6 +60,10 @@ class ForecastReader:
         surge = next_surge(found)
         warnings = [*answer.warnings, *([f"{how}: as one"] if how else []), *_doubts(found, series)]
         sizing = _sizing(found, surge, ask.capacity_per_pod, series) if ask.capacity_per_pod else None
+        if asked_to_show():
+            from aiops_observability.charts.page_data import forecast_page
+
+            show(forecast_page(wanted.said, answer.unit, series, found))
         if ask.chart:
             warnings += _drawn(wanted, series, found, answer.unit)
         return MetricForecast(

@@ -21,6 +21,7 @@ class AnomalyAsk(Frozen):
     until: str | None
     changes: tuple[str, ...]
     full: bool
+    chart: bool = False
 
 
 class MemoryGrowth(Frozen):

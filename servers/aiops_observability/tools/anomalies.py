@@ -8,7 +8,9 @@ from fastmcp.tools.function_tool import FunctionTool
 from pydantic import BeforeValidator, Field
 
 from aiops_observability.models.anomalies import AnomalyAsk, AnomalyReport
+from aiops_observability.models.pages import SERIES_PAGE
 from aiops_observability.ports import Anomalies
+from aiops_shared.app.views import drawn_on
 from aiops_shared.params import READS, AnyKind, AnyName, AnyNamespace, Cluster, Detail, Since, Until, to_list
 
 Changes = Annotated[
@@ -37,6 +39,7 @@ class AnomalyTools:
         source: Literal["auto", "prometheus", "amp", "cloudwatch", "datadog"] = "auto",
         cluster: Cluster = None,
         detail: Detail = "summary",
+        chart: Annotated[bool, Field(description="With a PNG")] = False,
     ) -> AnomalyReport:
         """Find spikes, shifts, trends, unrest and gaps in a metric or workload, with onset and rarity; leaks
         with time to limit. Says what was normal.
@@ -53,9 +56,13 @@ class AnomalyTools:
             until=until,
             changes=tuple(changes),
             full=detail == "full",
+            chart=chart,
         )
         return await self.anomalies().detect(ask)
 
     def tools(self) -> list[FunctionTool]:
         """The tools of this module."""
-        return [FunctionTool.from_function(self.detect_anomalies, annotations=READS, tags={"read"})]
+        page = drawn_on(SERIES_PAGE)
+        return [
+            FunctionTool.from_function(self.detect_anomalies, annotations=READS, tags={"read"}, meta=page)
+        ]

@@ -8,7 +8,9 @@ from fastmcp.tools.function_tool import FunctionTool
 from pydantic import Field
 
 from aiops_observability.models.forecasts import ForecastAsk, MetricForecast
+from aiops_observability.models.pages import SERIES_PAGE
 from aiops_observability.ports import Forecasts
+from aiops_shared.app.views import drawn_on
 from aiops_shared.params import READS, AnyKind, AnyName, AnyNamespace, Cluster, Detail, Until
 
 Horizon = Annotated[int, Field(ge=1, le=336, description="Hours ahead")]
@@ -57,4 +59,5 @@ class ForecastTools:
 
     def tools(self) -> list[FunctionTool]:
         """The tools of this module."""
-        return [FunctionTool.from_function(self.forecast_metric, annotations=READS, tags={"read"})]
+        page = drawn_on(SERIES_PAGE)
+        return [FunctionTool.from_function(self.forecast_metric, annotations=READS, tags={"read"}, meta=page)]

@@ -18,12 +18,13 @@ from fastmcp.tools import Tool, ToolResult
 from fastmcp.tools.base import InputRequiredToolResult
 from fastmcp.tools.function_tool import FunctionTool
 from mcp.shared.exceptions import MCPError
-from mcp_types import CallToolRequestParams
+from mcp_types import CallToolRequestParams, ListToolsRequest
 from mcp_types.jsonrpc import INVALID_PARAMS
 
 from aiops_shared.app.boundary import BoundTool, internal, refusal
 from aiops_shared.app.logs import log_to_stderr
 from aiops_shared.app.telemetry import export_telemetry
+from aiops_shared.app.views import client_draws
 from aiops_shared.errors import ActionRefusedError, AiopsError, NotConfiguredError, ReadOnlyError
 from aiops_shared.results.counting import OK, count_call
 from aiops_shared.settings import Settings
@@ -83,6 +84,22 @@ class Counting(Middleware):
             return result
         finally:
             count_call(self._server, name, ended, anyio.current_time() - began)
+
+
+class Pages(Middleware):
+    """Names the tools' pages to clients that declared that they draw them (MCP Apps).
+
+    Here, since the request is known while the tools are listed, and no more when they are written down.
+    """
+
+    async def on_list_tools(
+        self,
+        context: MiddlewareContext[ListToolsRequest],
+        call_next: CallNext[ListToolsRequest, Sequence[Tool]],
+    ) -> Sequence[Tool]:
+        """List."""
+        tools = await call_next(context)
+        return [tool.model_copy(update={"names_page": True}) for tool in tools] if client_draws() else tools
 
 
 class Door(Middleware):
@@ -168,7 +185,7 @@ def build(
         cache_ttl=60,
         cache_scope="private",
         lifespan=lifespan,
-        middleware=[Counting(name, names), Door(names, forbidden, calls)],
+        middleware=[Counting(name, names), Pages(), Door(names, forbidden, calls)],
     )
     for tool in bound:
         if tool.name not in forbidden:

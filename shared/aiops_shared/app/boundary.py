@@ -27,6 +27,7 @@ from pydantic import ValidationError
 from aiops_shared.app.fitting import BYTES_PER_TOKEN, HARD_CAP_BYTES, fit, size_bytes, without_empties
 from aiops_shared.app.pictures import collecting
 from aiops_shared.app.schemas import lean, shallow
+from aiops_shared.app.views import DATA_KEY, client_draws, viewing
 from aiops_shared.errors import AiopsError, InvalidInputError, UpstreamTimeoutError
 from aiops_shared.guardrails.redacting import escape_untrusted, redact, redact_tree
 from aiops_shared.results.counting import count_redactions
@@ -92,6 +93,8 @@ class BoundTool(FunctionTool):
 
     LONG: ClassVar[frozenset[str]] = frozenset({"diagnose", "investigate", "get_report"})
     full_output_schema: dict[str, Any] | None = None
+    page: dict[str, Any] | None = None  # the `ui` part of its meta: where a host may draw its answers
+    names_page: bool = False
 
     @classmethod
     def bind(cls, tool: FunctionTool) -> "BoundTool":
@@ -108,18 +111,24 @@ class BoundTool(FunctionTool):
             task_config=tool.task_config,
         )
         bound.full_output_schema = tool.output_schema
+        bound.page = (tool.meta or {}).get("ui")
         return bound
 
     def to_mcp_tool(self, **overrides: Any) -> ListedTool:
-        """As listed: without the framework's own `_meta`, which every client would pay for."""
-        return super().to_mcp_tool(**{"_meta": None, **overrides})
+        """As listed: without the framework's own `_meta`, which every client would pay for.
+
+        A page is named where the client draws pages (`names_page`), and to nobody else.
+        """
+        meta = {"ui": self.page} if self.page and self.names_page else None
+        return super().to_mcp_tool(**{"_meta": meta, **overrides})
 
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
         """Run behind the door."""
         try:
             if size_bytes(arguments) > MAX_ARGUMENT_BYTES:
                 return refusal(InvalidInputError(self.name, "the arguments exceed 1.5 MB", "send less"))
-            with anyio.fail_after(CALL_DEADLINE_S), collecting() as pictures:
+            draws = self.page is not None and client_draws()
+            with anyio.fail_after(CALL_DEADLINE_S), collecting() as pictures, viewing(draws) as drawn:
                 result = await super().run(arguments)
         except AiopsError as error:
             return refusal(error)
@@ -141,10 +150,14 @@ class BoundTool(FunctionTool):
         if isinstance(result, InputRequiredToolResult):
             return result
         # Off the loop: a megabyte of hostile text takes a second to clean, and other calls go on meanwhile.
-        return await anyio.to_thread.run_sync(self._send, result, arguments, pictures)
+        return await anyio.to_thread.run_sync(self._send, result, arguments, pictures, drawn)
 
     def _send(
-        self, result: ToolResult, arguments: Mapping[str, Any], pictures: Sequence[ImageContent]
+        self,
+        result: ToolResult,
+        arguments: Mapping[str, Any],
+        pictures: Sequence[ImageContent],
+        drawn: Mapping[str, Any],
     ) -> ToolResult:
         data = result.structured_content
         if data is None:
@@ -157,4 +170,6 @@ class BoundTool(FunctionTool):
         count_redactions(counts)
         text = orjson.dumps(answer).decode()
         trace.get_current_span().set_attribute("aiops.result_bytes", len(text))
-        return ToolResult(content=[TextContent(type="text", text=text), *pictures], structured_content=answer)
+        blocks = [TextContent(type="text", text=text), *pictures]
+        meta = {DATA_KEY: escape_tree(redact_tree(drawn))} if drawn else None
+        return ToolResult(content=blocks, structured_content=answer, meta=meta)
