@@ -12,7 +12,7 @@ from aiops_observability.analysis.alert_classes import AlertGroup, Fired
 from aiops_observability.clients.alarm_topology import Mapped
 from aiops_observability.models.alarms import Alarm
 from aiops_shared.results import Cell
-from aiops_shared.results.wording import brief, counted
+from aiops_shared.results.wording import brief, counted, quotable
 
 GROUP_COLUMNS = ("group", "class", "severity", "alarms", "firing", "since", "first", "where", "also")
 ALARM_COLUMNS = ("name", "source", "state", "severity", "since", "threshold", "value", "where", "class")
@@ -144,7 +144,7 @@ def _of_space(group: AlertGroup, alarms: Sequence[Alarm], _: Mapped) -> str:
     spaces = {one.where.namespace for one in alarms}
     if len(spaces) != 1 or spaces == {""}:
         return ""
-    return f"{_told(group)} are all in namespace {spaces.pop()} and began within {_span(group)}"
+    return f"{_told(group)} are all in namespace {quotable(spaces.pop())} and began within {_span(group)}"
 
 
 def _of_security(alarms: Sequence[Alarm]) -> str:
@@ -152,7 +152,9 @@ def _of_security(alarms: Sequence[Alarm]) -> str:
     found = next((one for one in alarms if one.source == SECURITY), None)
     if found is None:
         return ""
-    words = f"{_short(found.name)} is a security finding on {found.where.said or found.where.cluster}"
+    words = (
+        f"{_short(found.name)} is a security finding on {quotable(found.where.said or found.where.cluster)}"
+    )
     return f"; {words}: look there before scaling" if len(alarms) > 1 else words
 
 

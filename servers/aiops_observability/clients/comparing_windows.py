@@ -25,6 +25,7 @@ from aiops_shared.metrics.series import MetricAnswer, Series, Window
 from aiops_shared.metrics.whole_steps import whole_steps
 from aiops_shared.params import since_to_datetime
 from aiops_shared.results import Cell, Evidence, Table
+from aiops_shared.results.wording import quotable
 
 STEPS, MOST_STEPS, LEAST_STEP_S, LEAST_SPAN_S = 48, 2000, 300, 1800
 MOST_ROWS = 40
@@ -266,6 +267,7 @@ def _answer(
         )[:6],
         warnings=tuple(warnings),
         truncated=len(judged) > MOST_ROWS,
+        untrusted=("differences",),
     )
 
 
@@ -299,7 +301,7 @@ def _said(
     ask: CompareAsk, total: Verdict, judged: list[tuple[Verdict, float, Told]], ratio: float | None
 ) -> str:
     parts = [
-        f"{row.says}{f' of {row.group}' if row.group else ''} {_number(row.found.before)} to"
+        f"{row.says}{f' of {quotable(row.group)}' if row.group else ''} {_number(row.found.before)} to"
         f" {_number(row.found.after)}"
         for word, _, row in judged
         if word in {"worse", "better"}

@@ -16,6 +16,7 @@ from aiops_observability.clients.log_store import Count, Counts, LogStore
 from aiops_observability.models.logs import LogAnalysis, LogAnalysisAsk
 from aiops_shared.errors import AiopsError
 from aiops_shared.results import Table
+from aiops_shared.results.wording import quotable
 
 GRAVE = ("fatal", "error")
 LEAST_REQUESTS = 20  # a bucket with fewer has no rate worth a comparison
@@ -132,7 +133,7 @@ def _said(worst: Bucket, median: float, step_s: int, kinds: list[Kind]) -> str:
     return (
         f"Worst: {at:%m-%d %H:%M}-{end:%H:%M} UTC with {100 * worst.rate:.1f} % of {worst.requests:,}"
         f" ({worst.failures:,} failures), median {100 * median:.1f} %"
-        + (f"; route {route[:60]}" if route else "")
+        + (f"; route {quotable(route[:60])}" if route else "")
         + (
             f"; its top error {100 * kinds[0].count // max(1, sum(k.count for k in kinds))} %"
             if kinds

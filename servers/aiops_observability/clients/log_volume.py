@@ -16,6 +16,7 @@ from aiops_observability.models.logs import LogAnalysis, LogAnalysisAsk
 from aiops_shared.errors import AiopsError
 from aiops_shared.kube.gathering import gather_outcomes
 from aiops_shared.results import Table
+from aiops_shared.results.wording import quotable
 
 SLICES = 6
 LEAST_S, LONGEST_S = 60.0, 3600.0
@@ -96,7 +97,9 @@ def _said(
     if not total:
         return f"{text}."[:400]
     (service, level), part = shares.most_common(1)[0]
-    return f"{text}; most: {level or 'no level'} of {service or 'unnamed'}, {100 * part / total:.0f} %."[:400]
+    return f"{text}; most: {level or 'no level'} of {quotable(service) or 'unnamed'}, {100 * part / total:.0f} %."[
+        :400
+    ]
 
 
 def _actions(shares: Counter[tuple[str, str]], monthly: float) -> tuple[str, ...]:
@@ -106,7 +109,7 @@ def _actions(shares: Counter[tuple[str, str]], monthly: float) -> tuple[str, ...
     for (service, level), part in shares.most_common(5):
         if level in LOUD and part >= 0.1 * total:
             found.append(
-                f"log level info for {service or 'the loud service'}: its {level} lines are"
+                f"log level info for {quotable(service) or 'the loud service'}: its {level} lines are"
                 f" {size(monthly * part / total)} a month ({100 * part / total:.0f} % of the group)"
             )
     return tuple(found)

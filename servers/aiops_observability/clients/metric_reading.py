@@ -36,6 +36,7 @@ from aiops_shared.metrics.series import MetricAnswer, Window
 from aiops_shared.metrics.whole_steps import whole_steps
 from aiops_shared.params import since_to_datetime
 from aiops_shared.results import Evidence
+from aiops_shared.results.wording import quotable
 
 POINTS = 360
 LEAST_STEP_S = 60
@@ -222,7 +223,7 @@ def _said(ask: MetricAsk, answer: MetricAnswer, rows: list[Known], common: dict[
     where = "/".join(part for part in (ask.namespace, ask.name) if part)
     top = rows[0]
     labels = label_names([one.series for one in rows])
-    name = f" {title(top.series, labels)}" if len(rows) > 1 else ""
+    name = f" {quotable(title(top.series, labels), 'the first row')}" if len(rows) > 1 else ""
     count = f"{len(rows)} series" if len(rows) > 1 else "1 series"
     numbers = top.numbers
     text = (
@@ -233,7 +234,7 @@ def _said(ask: MetricAsk, answer: MetricAnswer, rows: list[Known], common: dict[
     )
     missing = max(one.numbers.missing for one in rows)
     text += f"; up to {missing:.0%} missing" if missing >= 0.01 else ""
-    shared = ", ".join(f"{name}={value}" for name, value in common.items())
+    shared = ", ".join(f"{name}={quotable(value)}" for name, value in common.items())
     return f"{text}. All: {shared}." if shared and not ask.what else f"{text}."
 
 

@@ -38,7 +38,7 @@ from aiops_shared.kube.nearest import nearest
 from aiops_shared.metrics.ports import Target
 from aiops_shared.params import since_to_datetime
 from aiops_shared.results import Evidence, Table
-from aiops_shared.results.wording import cut
+from aiops_shared.results.wording import cut, quotable
 
 DEFAULT_SLO = 99.9
 SAMPLED = 200
@@ -292,7 +292,7 @@ def _worst_edge(found: _Found) -> str:
     worst = max(edges.items(), key=lambda one: one[1].faults, default=None)
     if worst is None or not worst[1].faults:
         return ""
-    return f" Most failing call: {worst[0][0]} -> {worst[0][1]} ({worst[1].fault_pct:.1f} %)."
+    return f" Most failing call: {quotable(worst[0][0])} -> {quotable(worst[0][1])} ({worst[1].fault_pct:.1f} %)."
 
 
 def _sli(ask: HealthAsk, found: _Found) -> Table:

@@ -57,6 +57,7 @@ class ConfigGenerator:
             costs=told,
             evidence=evidence,
             warnings=tuple(warnings),
+            untrusted=("config", "diff", "findings"),
         )
 
     async def _compared(self, cluster: str | None) -> tuple[Table | None, tuple[Evidence, ...], list[str]]:

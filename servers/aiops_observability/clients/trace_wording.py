@@ -13,7 +13,7 @@ from aiops_observability.clients.trace_backend import TraceSample
 from aiops_observability.clients.trace_groups import UNKNOWN, Judged, Measured, Narrower, Served
 from aiops_observability.models.traces import TraceAnalysis, TraceAsk
 from aiops_shared.results import Cell, Evidence, Table
-from aiops_shared.results.wording import counted, cut
+from aiops_shared.results.wording import counted, cut, quotable
 
 MOST_GROUPS, MOST_STEPS, MOST_NORMAL = 12, 6, 6
 FEW = 20
@@ -116,7 +116,7 @@ def _sentence(ask: TraceAsk, read: Read, story: Story, top: Step | None) -> str:
             else ""
         )
         return head + tail + where
-    named = f"{story.shown.by}={outlier.row.group}{_only(story)}"
+    named = f"{story.shown.by}={quotable(outlier.row.group)}{_only(story)}"
     return f"{head} Outlier {named}: {_difference(outlier)}.{_rest(top, story)}"
 
 
@@ -127,7 +127,7 @@ def _only(story: Story) -> str:
         guilty = [one for one in every if one.differs]
         if len(guilty) == 1 and len(every) > 1:
             one = guilty[0]
-            return f", only {by} {one.group} (p95 {_ms(one.usual_p95_s)} -> {_ms(one.p95_s)})"
+            return f", only {by} {quotable(one.group)} (p95 {_ms(one.usual_p95_s)} -> {_ms(one.p95_s)})"
     return ""
 
 
@@ -150,7 +150,7 @@ def _rest(top: Step | None, story: Story) -> str:
     found = f" {_where(top)}." if top else ""
     if story.measured:
         first = story.measured[0]
-        found += f" {first.name} p50 {first.p50:g} against {first.usual_p50:g}."
+        found += f" {quotable(first.name)} p50 {first.p50:g} against {first.usual_p50:g}."
     return found
 
 
@@ -159,7 +159,13 @@ def _where(top: Step | None) -> str:
         return ""
     began = f", {counted(top.faults, 'failure')} began there" if top.faults else ""
     share, times = min(1.0, top.explained), f"{_ms(top.self_s)}, usually {_ms(top.usual_s)}"
-    return f"{100 * share:.0f} % of the difference is {_said(top.part)} ({times}{began})"
+    return f"{100 * share:.0f} % of the difference is {_quoted(top.part)} ({times}{began})"
+
+
+def _quoted(part: Part) -> str:
+    """For sentences: names, not texts."""
+    names = (quotable(each) for each in (part.service, part.operation, part.callee))
+    return _said(Part(*names))
 
 
 def _said(part: Part) -> str:

@@ -3,9 +3,11 @@
 Called by the readers of every server.
 """
 
+import re
 from collections.abc import Sequence
 
 MOST = 400  # characters of a summary (tools.md rule 3)
+_QUOTABLE = re.compile(r"(?:\S{1,100}(?: \S{1,100})?)?")
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:
@@ -22,3 +24,11 @@ def brief(names: Sequence[str], most: int = 5) -> str:
 def cut(text: str, most: int = MOST) -> str:
     """The text, its end replaced by … when it is too long."""
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def quotable(text: str, instead: str = "(its text)") -> str:
+    """A foreign name as our own sentences may quote it: one or two words of at most 100 characters.
+
+    What is longer can give orders (T7): it stands in fields that are marked untrusted, and nowhere else.
+    """
+    return text if _QUOTABLE.fullmatch(text) else instead
