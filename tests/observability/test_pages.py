@@ -102,6 +102,7 @@ async def test_anomalies_come_with_a_picture_and_a_page(stage: Stage, tmp_path: 
     (memory,) = data["rows"]
     growth = answer["growth"]
     assert memory["limit"] == growth["limit_bytes"]
+    assert memory["verdict"] == f"{growth['grade']} leak"
     onset = datetime.fromisoformat(growth["onset"].replace("Z", "+00:00")).timestamp()
     assert memory["onset_s"] == pytest.approx(onset, abs=60)
 

@@ -138,5 +138,5 @@ def _from_zero(axes: Any, *values: Array) -> None:
     if not seen.size:
         return
     top, low = float(seen.max()), float(seen.min())
-    if low >= 0 < top:
-        axes.set_ylim(0, top * 1.25)
+    if low >= 0:
+        axes.set_ylim(0, top * 1.25 or 1.0)

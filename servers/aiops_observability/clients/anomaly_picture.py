@@ -33,7 +33,7 @@ def watched(
         step_s=float(signal.window.step_s),
         values=values,
         anomalies=anomalies,
-        verdict=verdict,
+        verdict=f"{of_memory.verdict.grade} leak" if of_memory and grows else verdict,
         limit=of_memory.limit if of_memory else None,
         onset=of_memory.verdict.onset_s / signal.window.step_s if of_memory and grows else None,
     )
