@@ -228,7 +228,7 @@ async def test_a_store_that_throttles_or_hangs_is_named_within_the_deadline(
 ) -> None:
     quick = {"AIOPS_AWS_TIMEOUT_S": "2"}
     async with watched(monkeypatch, tmp_path, "az-gray-failure", environment=quick) as stage:
-        ask = {"service": "web-frontend", "since": "-5m", "limit": 20}
+        ask = {"service": "web-frontend", "since": "-5m", "limit": 20, "source": "xray"}
         stage.lab.fail_aws("xray", "BatchGetTraces", delay_s=10.0)
         hung = await stage.ask("analyze_traces", **ask)
         assert hung.code == "timeout"

@@ -22,6 +22,15 @@ class TraceStores:
     clusters: "ClusterDirectory"
     _open: dict[str, TraceBackend] = field(default_factory=dict)
 
+    def order(self, source: str) -> tuple[str, ...]:
+        """The stores to ask, one after the other: the one that is named, or the usual one and the others."""
+        if source != "auto":
+            return (source,)
+        urls = {"jaeger": self.settings.jaeger_url, "tempo": self.settings.tempo_url}
+        known = [*(name for name, url in urls.items() if url), "xray"]
+        usual = known[0] if self.settings.source == "auto" else self.settings.source
+        return tuple(dict.fromkeys([usual, *known]))
+
     async def open(self, cluster: str | None, source: str = "auto") -> TraceBackend:
         """The store that is meant. Raises NotConfiguredError, ClusterNotFoundError."""
         wanted = self.settings.source if source == "auto" else source

@@ -35,7 +35,14 @@ from aiops_observability.models.spans import Trace
 from aiops_observability.models.traces import TraceAnalysis, TraceAsk
 from aiops_observability.ports import SensitiveReads
 from aiops_shared.clock import Clock
-from aiops_shared.errors import AiopsError, InvalidInputError, NotFoundError
+from aiops_shared.errors import (
+    AccessDeniedError,
+    AiopsError,
+    InvalidInputError,
+    NotConfiguredError,
+    NotFoundError,
+    UpstreamError,
+)
 from aiops_shared.kube.nearest import nearest
 from aiops_shared.params import since_to_datetime
 
@@ -59,9 +66,27 @@ class TraceReader:
         if since >= until:
             raise InvalidInputError("time", "the window ends before it begins", "give since before until")
         await self.sensitive.allow(f"traces of {ask.service}")
-        backend = await self.stores.open(ask.cluster, ask.source)
-        read = await self._read(backend, ask, since, until)
+        read = await self._first(ask, since, until)
         return await anyio.to_thread.run_sync(partial(_told, ask, read))
+
+    async def _first(self, ask: TraceAsk, since: datetime, until: datetime) -> Read:
+        """What the usual store has; where it fails and no store was named, what another has."""
+        failed: AiopsError | None = None
+        said: list[str] = []
+        for name in self.stores.order(ask.source):
+            try:
+                read = await self._read(await self.stores.open(ask.cluster, name), ask, since, until)
+            except (UpstreamError, AccessDeniedError, NotConfiguredError, NotFoundError) as error:
+                if failed is None and isinstance(error, NotFoundError):
+                    raise
+                failed = failed or error
+                said.append(f"{name} gave nothing: {error.wire()}"[:300])
+                continue
+            if failed is None or read.sample.traces:
+                return replace(read, warnings=(*said[:1], *read.warnings))
+        if failed is None:
+            raise NotConfiguredError("traces", "no store is configured", "set AIOPS_TRACES_SOURCE")
+        raise failed
 
     async def _read(self, backend: TraceBackend, ask: TraceAsk, since: datetime, until: datetime) -> Read:
         search = TraceSearch(ask.service, since, until, ask.at_most)
