@@ -97,9 +97,8 @@ def _said(
     if not total:
         return f"{text}."[:400]
     (service, level), part = shares.most_common(1)[0]
-    return f"{text}; most: {level or 'no level'} of {quotable(service) or 'unnamed'}, {100 * part / total:.0f} %."[
-        :400
-    ]
+    who = f"{level or 'no level'} of {quotable(service) or 'unnamed'}"
+    return f"{text}; most: {who}, {100 * part / total:.0f} %."[:400]
 
 
 def _actions(shares: Counter[tuple[str, str]], monthly: float) -> tuple[str, ...]:

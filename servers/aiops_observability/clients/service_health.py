@@ -292,7 +292,8 @@ def _worst_edge(found: _Found) -> str:
     worst = max(edges.items(), key=lambda one: one[1].faults, default=None)
     if worst is None or not worst[1].faults:
         return ""
-    return f" Most failing call: {quotable(worst[0][0])} -> {quotable(worst[0][1])} ({worst[1].fault_pct:.1f} %)."
+    caller, callee = map(quotable, worst[0])
+    return f" Most failing call: {caller} -> {callee} ({worst[1].fault_pct:.1f} %)."
 
 
 def _sli(ask: HealthAsk, found: _Found) -> Table:

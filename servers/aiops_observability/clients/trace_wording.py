@@ -164,8 +164,8 @@ def _where(top: Step | None) -> str:
 
 def _quoted(part: Part) -> str:
     """For sentences: names, not texts."""
-    names = (quotable(each) for each in (part.service, part.operation, part.callee))
-    return _said(Part(*names))
+    service, operation, callee = map(quotable, (part.service, part.operation, part.callee))
+    return _said(Part(service, operation, callee))
 
 
 def _said(part: Part) -> str:
