@@ -17,7 +17,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "evaluation-observability.md"
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m evals.observability")
-    parser.add_argument("--seed", type=int, default=2, help="another seed is fresh ground; 0 and 1 were looked at (2)")
+    parser.add_argument("--seed", type=int, default=2, help="2; 0 and 1 were looked at, others are fresh")
     parser.add_argument("--only", default="", help="only parts whose name holds this word")
     parser.add_argument("--write", action="store_true", help="write docs/evaluation-observability.md")
     asked = parser.parse_args()

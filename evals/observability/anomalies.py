@@ -141,8 +141,8 @@ def rows(seed: int) -> list[Row]:
     area, area_static, area_naive = (float(np.mean(each.precision)) for each in (found, static, naive))
     missed = ", ".join(f"{kind} {number}" for kind, number in found.missed.most_common()) or "none"
     note = (
-        f"Missed: {missed}. One configuration for {len(KINDS)} kinds of metric at one minute; the baselines get"
-        " the bar that gives them one false alarm."
+        f"Missed: {missed}. One configuration for {len(KINDS)} kinds of metric at one minute; the baselines"
+        " get the bar that gives them one false alarm."
     )
     return [
         Row(
