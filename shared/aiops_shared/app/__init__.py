@@ -77,9 +77,13 @@ class Counting(Middleware):
     ) -> ToolResult:
         """Run, count."""
         name = context.message.name if context.message.name in self._known else "unknown"
-        began, ended = anyio.current_time(), "protocol_error"
+        began, ended = anyio.current_time(), "cancelled"
         try:
             result = await call_next(context)
+        except MCPError:
+            ended = "protocol_error"
+            raise
+        else:
             ended = outcome(result)
             return result
         finally:

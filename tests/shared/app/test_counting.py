@@ -141,7 +141,7 @@ async def test_no_label_is_a_name_or_an_argument(reader: InMemoryMetricReader) -
     await called([(name, {"name": name}) for name in PRIVATE])
     seen = labels(reader)
     assert {name for name, _ in seen} == {"aiops.tool.calls", "aiops.tool.duration", "aiops.redactions"}
-    words = {"eks", "look", "change", "unknown", "ok", "protocol_error", *CODES}
+    words = {"eks", "look", "change", "unknown", "ok", "protocol_error", "cancelled", *CODES}
     for name, one in seen:
         assert set(one) == LABELS[name]
         for key, value in one.items():
