@@ -21,6 +21,7 @@ ORDER: tuple[Noise, ...] = ("actionable", "duplicate", "flapping", "stale")
 _LOCAL = (
     *("crash", "oom", "memory", "disk", "evict", "pending", "restart", "cert", "expir", "job", "node"),
     *("volume", "pvc", "quota", "throttl", "backup", "failedpods", "notready", "replicas", "image"),
+    *("config", "reload"),
 )
 _CLIMBS = ("latency", "error", "5xx", "slo", "burn", "timeout", "availability")
 
