@@ -11,6 +11,7 @@ from datetime import timedelta
 from random import Random
 
 from aiops_lab.aws.account import CLUSTER, InstalledAddon
+from aiops_lab.aws.container_insights import ContainerInsights
 from aiops_lab.aws.eks_state import Capability, EksState, Update
 from aiops_lab.kube.control_metrics import GIB, ControlPlaneMeter
 from aiops_lab.kube.wire import Obj
@@ -69,6 +70,7 @@ def inventory_of(names: Names) -> Inventory:
 
 def _inventory(stage: Stage, names: Names, rng: Random) -> None:
     held = inventory_of(names)
+    stage.aws.area(ContainerInsights).own_agent = False
     issue = (("InsufficientNumberOfReplicas", TOO_FEW),)
     stage.aws.addons = {
         name: InstalledAddon(name, version, status, issue if status == "DEGRADED" else ())
@@ -150,6 +152,7 @@ def _ill_addon(name: str) -> tuple[Expected, ...]:
 
 def _installed(stage: Stage, addons: Mapping[str, str], ill: str = "") -> None:
     issue = (("InsufficientNumberOfReplicas", TOO_FEW),)
+    stage.aws.area(ContainerInsights).own_agent = False
     stage.aws.addons = {
         name: InstalledAddon(name, version, *(("DEGRADED", issue) if name == ill else ()))
         for name, version in addons.items()

@@ -5,7 +5,10 @@ drives it is for traces to say.
 """
 
 import math
+from functools import partial
 from random import Random
+
+import numpy as np
 
 from aiops_lab.kube.wire import Obj
 from aiops_lab.scenarios import traced
@@ -15,10 +18,12 @@ from aiops_lab.scenarios.names import REGISTRY, Names
 from aiops_lab.scenarios.programs import MI, Behaviour, Chatter, Curve, Program, Run, logfmt, serving
 from aiops_lab.scenarios.shapes import container, deployment, disruption_budget, http_probe, service, template
 from aiops_lab.telemetry.request_paths import CALM, Hop, Mix, Place, Twist
+from aiops_lab.telemetry.signals import Array
 from aiops_lab.telemetry.workloads import RouteFacts
 
 HOME, HOUR_S, DAY_S = "production", 3600.0, 86_400.0
 CALM_MI, SPIKE_MI = 420.0, 980.0
+ROLLOUT_S = 240.0
 GUILTY = "/api/users"
 
 
@@ -97,10 +102,17 @@ def _requests(stage: Stage, names: Names, released_s: float) -> None:
     traced.replay(stage, mix, from_s=released_s + 4 * HOUR_S, per_minute=4, key=f"f4/{names.seed}")
     for (share, hop), failing in zip(kinds, ((0.002, 0.06), (0.002, 0.002), (0.002, 0.002)), strict=True):
         slower = (0.045, 0.045 * 310 / 80) if hop.operation == GUILTY else (0.045, 0.045)
-        spans = ((before, turn - 3 * DAY_S, turn), (after, turn, math.inf))
+        spans = ((before, turn - 3 * DAY_S, turn + 2 * ROLLOUT_S), (after, turn, math.inf))
         for (release, since_s, until_s), failed, latency_s in zip(spans, failing, slower, strict=True):
             facts = RouteFacts(name, hop.operation, HOME, since_s, until_s, {"version": release})
-            traced.requests_with(stage, facts, rate=60 * share, failing=failed, latency_s=latency_s)
+            rate = partial(_shifted, 60 * share, turn, up=release == after)
+            traced.requests_with(stage, facts, rate=rate, failing=failed, latency_s=latency_s)
+
+
+def _shifted(rate: float, turn: float, times_s: Array, *, up: bool) -> Array:
+    """Requests of one version: they move to the new one while its pods replace the old."""
+    moved = np.clip((times_s - turn) / ROLLOUT_S, 0.0, 1.0)
+    return np.asarray(rate * (moved if up else 1.0 - moved))
 
 
 SCENARIOS = (

@@ -95,21 +95,22 @@ def requests_of(
 
 
 def requests_with(
-    stage: Stage, facts: RouteFacts, *, rate: float, failing: Quantity, latency_s: Quantity
+    stage: Stage, facts: RouteFacts, *, rate: Quantity, failing: Quantity, latency_s: Quantity
 ) -> None:
     """The same with labels of their own: a zone, a version."""
+    arriving = noisy("", rate, 0.0)
     share = noisy(f"{facts.service}/failing", failing, 0.0)
     emit_requests(
         stage.telemetry.signals,
         facts,
-        rate=lambda t: rate * (1 - share(t)),
+        rate=lambda t: arriving(t) * (1 - share(t)),
         status="200",
         latency_s=latency_s,
     )
     emit_requests(
         stage.telemetry.signals,
         facts,
-        rate=lambda t: rate * share(t),
+        rate=lambda t: arriving(t) * share(t),
         status="504",
         latency_s=30.0,
         spread=0.02,

@@ -109,6 +109,22 @@ class Less:
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """A stream that somebody collects since a moment only."""
+
+    whole: Stream
+    since_s: float
+
+    def read(self, minutes_s: Array, now_s: float) -> Array:
+        """Its values in the minutes that begin at that moment or later."""
+        return np.where(minutes_s >= self.since_s, self.whole.read(minutes_s, now_s), np.nan)
+
+    def alive(self, since_s: float, until_s: float) -> bool:
+        """Whether it was collected and existed at some time of a span."""
+        return until_s >= self.since_s and self.whole.alive(max(since_s, self.since_s), until_s)
+
+
+@dataclass(frozen=True, slots=True)
 class Distribution:
     """Observations of a histogram: how many fell into each bucket in the minute, and their sum."""
 

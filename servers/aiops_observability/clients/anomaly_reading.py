@@ -89,7 +89,7 @@ class AnomalyReader:
         until = await end_of(ask.until, self.clock)
         since = since_to_datetime(ask.since, until)
         changes = known_changes(ask.changes, now)
-        window = Window.over(since, until, step_for(since, until))
+        window = Window.over(since, until, step_for(since, until, [name for name, *_ in wanted]))
         read = await in_turn(
             self.metrics,
             (ask.cluster, ask.source),
@@ -227,7 +227,7 @@ def _report(
         evidence=(*_evidence(judged, memory, ask.full), *voices[1]),
         warnings=tuple(dict.fromkeys(found.warnings)),
         truncated=len(ranked) > most,
-        untrusted=("related", "voices"),
+        untrusted=("sentences", "anomalies", "related", "voices"),
     )
 
 

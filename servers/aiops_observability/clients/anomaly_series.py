@@ -15,6 +15,7 @@ from aiops_observability.analysis.leaks import Track
 from aiops_observability.clients.history import as_one
 from aiops_shared.errors import AiopsError, InsufficientDataError
 from aiops_shared.metrics.ports import MetricsBackend, Target
+from aiops_shared.metrics.questions import LEVELS, QUESTIONS, RATE_STEP_S
 from aiops_shared.metrics.series import MetricAnswer, Series, Values, Window
 from aiops_shared.metrics.whole_steps import whole_steps
 
@@ -131,10 +132,16 @@ async def _one(backend: MetricsBackend, found: Gathered, name: str, query: str, 
         found.absent.append(name)
 
 
-def step_for(since: datetime, until: datetime) -> int:
-    """The finest usual step that keeps a window within what one analysis takes."""
+def step_for(since: datetime, until: datetime, names: Sequence[str] = ()) -> int:
+    """The finest usual step that keeps a window within what one analysis takes.
+
+    `names`: the questions asked; a rate is not asked finer than its own step, or neighbours would share
+    samples on one backend and not on another.
+    """
     span = (until - since).total_seconds()
-    return next((step for step in STEPS_S if span / step <= MOST_POINTS), STEPS_S[-1])
+    least = RATE_STEP_S if any(name in QUESTIONS and name not in LEVELS for name in names) else STEPS_S[0]
+    fit = (step for step in STEPS_S if step >= least and span / step <= MOST_POINTS)
+    return next(fit, STEPS_S[-1])
 
 
 def _per_pod(answer: MetricAnswer) -> tuple[Values, str]:

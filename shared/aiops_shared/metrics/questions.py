@@ -105,6 +105,15 @@ QUESTIONS: Mapping[str, Question] = {
     "replicas_max": Question("Most replicas the autoscaler may make", "count", ("Deployment", "StatefulSet")),
 }
 
+# Questions whose value is of a moment; the others are rates, shares and quantiles of a step.
+LEVELS = frozenset(
+    {"memory", "memory_of_limit", "memory_limit", "memory_request", "memory_by_version", "memory_on_node",
+     "cpu_request", "restarts", "node_memory", "node_disk_available", "node_disk_used", "node_pressure",
+     "cluster_memory", "nodepool_memory", "addresses_assigned", "addresses_total", "db_connections", "db_cpu",
+     "pool_active", "pool_waiting", "pool_max", "replicas", "replicas_max"}
+)  # fmt: skip
+RATE_STEP_S = 300  # the finest step of a rate, so that each point is of samples of its own
+
 _SHORT = {
     "deploy": "Deployment",
     "sts": "StatefulSet",

@@ -8,16 +8,19 @@ Insights' own.
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 
+import numpy as np
+
 from aiops_lab.aws.account import Account
 from aiops_lab.aws.application_metrics import NAMESPACE as APPLICATIONS
 from aiops_lab.aws.application_metrics import application_metrics
 from aiops_lab.aws.cloudwatch.book import BYTES, COUNT, NONE, SECONDS, Book, grouped
 from aiops_lab.aws.cloudwatch.insights_table import INSIGHTS, autoscalers, nodes, pods
+from aiops_lab.aws.container_insights import collected_since
 from aiops_lab.aws.log_metrics import NAMESPACE as LOGS
 from aiops_lab.aws.log_metrics import log_metrics
 from aiops_lab.aws.vpc import Vpc
 from aiops_lab.telemetry import Telemetry
-from aiops_lab.telemetry.derived import Gauge, Growth, Stream, distribution
+from aiops_lab.telemetry.derived import Gauge, Growth, Later, Stream, distribution
 from aiops_lab.telemetry.signals import Signal, Signals
 
 BALANCER, CONTROL = "AWS/ApplicationELB", "AWS/EKS"
@@ -31,12 +34,23 @@ def book_of(account: Account, namespace: str | None = None, metric: str | None =
     for space, tellers in _TELLERS.items():
         for tell in tellers if namespace in {None, space} else ():
             tell(book, telemetry.signals)
+    if namespace in {None, INSIGHTS}:
+        _collected(book, collected_since(account))
     for name, unit, group, stream in log_metrics(telemetry) if namespace in {None, LOGS} else ():
         book.add((LOGS, name), unit, [{"LogGroupName": group}], stream)
     _native(book, telemetry.cloud)
     if namespace in {None, APPLICATIONS}:
         application_metrics(account, book.add)
     return book
+
+
+def _collected(book: Book, since_s: float | None) -> None:
+    """Container Insights has no metrics without its agent, and no past from before it."""
+    for key in [one for one in book.by_key if one[0] == INSIGHTS]:
+        if since_s is None:
+            del book.by_key[key]
+        elif since_s > -np.inf:
+            book.by_key[key].streams = [Later(each, since_s) for each in book.by_key[key].streams]
 
 
 # --- requests
