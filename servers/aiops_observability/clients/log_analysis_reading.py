@@ -79,7 +79,7 @@ class LogAnalysisReader:
                     await backend.admit(ask.target, spans, self.settings.max_scan_bytes)
 
                 what = f"{backend.thing} {', '.join(ask.target)}"
-                return HeldLogs(what, partial(backend.lines, ask.target), check)
+                return HeldLogs(what, partial(backend.lines, ask.target), check, pieces=True)
             case _:
                 eks = await self.clusters.eks(ask.cluster)
                 price, now = self.settings.scan_price_per_gb, await self.clock.now()

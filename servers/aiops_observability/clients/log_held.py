@@ -1,15 +1,20 @@
 """A store whose lines are all read and counted here: the logs of pods, and what OpenSearch gives of an index.
 
-Fulfils `LogStore` over a function that gives the lines of a span; each span is read once.
+Fulfils `LogStore` over a function that gives the lines of a span; each span is read once. The newest lines of
+a span alone would name a wrong worst hour: where the backend can be asked piece by piece, all are read, up to
+MOST_HELD.
 """
 
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from aiops_observability.clients.log_spans import Span
 from aiops_observability.clients.log_store import MOST_LINES, Count, Counts, Lines, Spent, Told, Which
 
+MOST_HELD, DEEPEST = 60_000, 4
 Read = Callable[[Span, Which], Awaitable[Lines]]
 Admit = Callable[[Sequence[Span]], Awaitable[None]]
 
@@ -21,6 +26,7 @@ class HeldLogs:
     what: str
     read: Read
     check: Admit | None = None
+    pieces: bool = False  # a shorter span gives lines that a longer one leaves out
     spent: Spent = field(default_factory=Spent)
     _kept: dict[tuple[Span, Which], Lines] = field(default_factory=dict)
 
@@ -54,8 +60,26 @@ class HeldLogs:
 
     async def _read(self, span: Span, which: Which) -> Lines:
         if (span, which) not in self._kept:
-            self._kept[span, which] = await self.read(span, which)
+            self._kept[span, which] = await self._whole(span, which)
         return self._kept[span, which]
+
+    async def _whole(self, span: Span, which: Which, depth: int = 0) -> Lines:
+        """The lines of a span; of one with too many for one answer, those of its parts, newest first."""
+        found = await self.read(span, which)
+        if not (self.pieces and found.sampled and found.matched <= MOST_HELD and depth < DEEPEST):
+            return found
+        parts = [await self._whole(part, which, depth + 1) for part in _parts(span, found)]
+        lines = tuple(one for part in parts for one in part.lines)
+        warnings = dict.fromkeys(text for part in parts for text in part.warnings)
+        return Lines(lines, max(len(lines), sum(part.matched for part in parts)), tuple(warnings))
+
+
+def _parts(span: Span, found: Lines) -> list[Span]:
+    """Equal parts, newest first, so many that lines at an even pace would fit."""
+    count = math.ceil(found.matched / max(1, len(found.lines))) + 1
+    length = (span.until - span.since) / count
+    ends = [span.since + length * number for number in range(count)] + [span.until]
+    return [Span(since, until) for since, until in reversed(list(pairwise(ends)))]
 
 
 def _wanted(told: Told, which: Which) -> bool:
