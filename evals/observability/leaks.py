@@ -11,7 +11,7 @@ from evals.observability.series import LEAKING, SOUND, Memory, memory
 
 FIRST_SEED = 1000  # what lies below was looked at while the analysis was made
 EACH = 12  # series of each kind, judged at their end
-WATCHED = 3  # of each sound kind, judged every six hours
+WATCHED = 10  # of each sound kind, judged every six hours: 100 weeks at least, to tell 1 in 100
 ROWS_6H = 72
 DAY_ROWS = 288
 

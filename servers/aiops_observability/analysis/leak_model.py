@@ -15,6 +15,7 @@ from aiops_observability.analysis.robust import Array, spread
 
 HUBER = 2.0
 LAGS = 12
+LONG = 100  # rows at most that memory of the rest is followed for the t of a slope
 SURE_T = 5.0
 RANKS_Z = 3.0
 
@@ -41,7 +42,7 @@ class Slope:
 
     value: float
     error: float
-    t: float
+    t: float  # by an error that follows the memory of the rest for as long as it lasts
     explains: float
     remains: Array
 
@@ -120,17 +121,31 @@ def added(base: Base, column: Array) -> Slope:
         return Slope(0.0, np.inf, 0.0, 0.0, y)
     value = float(x @ y) / power
     remains = y - value * x
-    error = _newey_west(x, remains, base) / power
+    error = _newey_west(x, remains, base, LAGS) / power
+    patient = _newey_west(x, remains, base, _memory(remains)) / power
     before, after = float(y @ y), float(remains @ remains)
-    return Slope(value, error, value / max(error, 1e-12), 1.0 - after / max(before, 1e-12), remains)
+    return Slope(value, error, value / max(error, patient, 1e-12), 1.0 - after / max(before, 1e-12), remains)
 
 
-def _newey_west(x: Array, remains: Array, base: Base) -> float:
+def _memory(remains: Array) -> int:
+    """How many rows back the rest has to be followed: Andrews' bandwidth (1991) for what an AR(1) leaves.
+
+    A level that wanders for hours looks like a slope to an error that follows it for one hour only.
+    """
+    power = float(remains @ remains)
+    if power <= 0 or remains.size < 3:
+        return LAGS
+    kept = min(max(float(remains[1:] @ remains[:-1]) / power, 0.0), 0.99)
+    alpha = 4.0 * kept**2 / (1.0 - kept**2) ** 2
+    return int(np.clip(1.1447 * (alpha * remains.size) ** (1 / 3), LAGS, LONG))
+
+
+def _newey_west(x: Array, remains: Array, base: Base, most: int) -> float:
     """The square root of x' S x: products of neighbours within a pod, and of pods at one moment."""
     score = x * remains
     total = float(score @ score)
     track = base.sample.track
-    lags = min(LAGS, max(1, score.size // 6))
+    lags = min(most, max(1, score.size // 6))
     for lag in range(1, lags + 1):
         same = track[lag:] == track[:-lag]
         total += 2.0 * (1.0 - lag / (lags + 1)) * float(np.sum((score[lag:] * score[:-lag])[same]))

@@ -2,8 +2,9 @@
 
 Called by `clients.anomaly_reading`. Growth counts only after restarts, load, the hour of the day and climbs
 that end (warm-up) are taken out; a collector's sawtooth is judged by its floor. Grades by decision D32:
-`suspected` from two hours of slope, `confirmed` after 24 hours, or at once where a change came just before
-the onset and the limit is less than two days off.
+`suspected` from two hours of slope, `confirmed` after 24 hours (48 where it may be a cache that fills since
+the only start seen), or at once where a change came just before the onset and the limit is less than two days
+off.
 """
 
 from collections.abc import Sequence
@@ -33,6 +34,8 @@ LEAST_ROWS = 20
 SEASON_S = 1.5 * DAY_S
 AGES_H = (2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 24, 30, 36, 48, 60, 72, 96, 120, 168, 240, 336)
 LOOK_BACK_H = (6, 12, 18, 24)
+FILL_BACK_H = (*LOOK_BACK_H, 30, 36, 42, 48)  # of growth since a start: a cache may fill for so long
+AT_START_S = 8 * HOUR_S  # an onset so near a start is the start's
 URGENT_S = 48 * HOUR_S
 CHANGE_S = 1800.0
 SLIGHT = 0.03  # of the level: less growth in the window is nobody's trouble
@@ -84,11 +87,12 @@ def judge(
     if not look.leaks:
         return replace(plain, kind=_kind(look, tracks, step_s, began))
     far = reach(look, tracks, step_s, limit)
-    held = _held(tracks, step_s, load, began, look)
+    back = FILL_BACK_H if _may_fill(look) else LOOK_BACK_H
+    held = _held(tracks, step_s, load, began, back)
     changed = any(-2 * step_s <= look.onset_s - one <= CHANGE_S + 2 * step_s for one in changes_s)
     shown = float(look.sample.at_s.max()) - look.onset_s >= CHANGED_S
     soon = far.expected_s is not None and far.expected_s < URGENT_S and changed and shown
-    sure = held >= DAY_S or soon
+    sure = held >= back[-1] * HOUR_S or soon
     return replace(
         plain,
         kind="leak",
@@ -98,6 +102,23 @@ def judge(
         reach=far,
         held_s=held,
     )
+
+
+def _may_fill(look: Look) -> bool:
+    """Whether all growth is that of one start within the window: a cache may be filling.
+
+    What several lives show one after the other, or a life older than the window, or what begins long after
+    the start is no filling.
+    """
+    sample = look.sample
+    grown_s = sample.at_s - np.maximum(look.onset_s, sample.born_s)
+    born = sample.born_s[grown_s > 0]
+    long_ago = sample.born_s[grown_s > AT_START_S]  # an onset is known to some hours: less proves no growth
+    if not born.size or (long_ago.size and long_ago.min() <= 0.0):
+        return False
+    last = float(born.max())
+    several = long_ago.size and last - float(long_ago.min()) > AT_START_S
+    return not several and look.onset_s - last <= AT_START_S
 
 
 def _plain(look: Look) -> LeakVerdict:
@@ -274,11 +295,11 @@ def _kind(look: Look, tracks: Sequence[Track], step_s: float, began: datetime | 
 
 
 def _held(
-    tracks: Sequence[Track], step_s: float, load: Array | None, began: datetime | None, now: Look
+    tracks: Sequence[Track], step_s: float, load: Array | None, began: datetime | None, back: Sequence[int]
 ) -> float:
     """For how long back every look, six hours apart, would have said the same."""
     held = 0.0
-    for hours in LOOK_BACK_H:
+    for hours in back:
         rows = int(hours * HOUR_S / step_s)
         cut = [Track(one.values[:-rows], tuple(r for r in one.restarts if r < one.values.size - rows))
                for one in tracks]  # fmt: skip
