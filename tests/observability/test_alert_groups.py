@@ -44,6 +44,28 @@ def test_two_incidents_at_the_same_time_stay_two() -> None:
     assert found == [0, 1, 0, 1]
 
 
+def test_several_reasons_of_about_the_same_strength_outweigh_a_lone_one() -> None:
+    """The caller of one troubled service and of two that fell with their node: two voices for the node."""
+    calls = Topology(
+        calls={"front": frozenset({"cart", "mail", "search"})},
+        machines={"cart": frozenset({"node-2"}), "mail": frozenset({"node-2"})},
+    )
+    alerts = [
+        firing(0, "node-2", "NodeNotReady"),
+        firing(1, "cart", "PodCrashLooping"),
+        firing(1, "mail", "PodCrashLooping"),
+        firing(1.2, "search", "PodCrashLooping"),
+        firing(2.6, "front"),
+    ]
+    found = groups_of(alerts, calls)
+    assert found == [0, 0, 0, 1, 0]
+
+
+def test_a_configuration_that_does_not_load_is_trouble_of_the_thing_itself() -> None:
+    assert not climbs("ConfigReloadFailed")
+    assert climbs("ConfigServiceErrorRate")
+
+
 def test_what_stands_on_a_failed_node_belongs_to_it_and_neighbours_on_others_do_not() -> None:
     node = firing(0, "node-1", "NodeNotReady")
     found = grouped(node, firing(1, "db", "PodCrashLooping"), firing(1, "mail", "PodCrashLooping"))

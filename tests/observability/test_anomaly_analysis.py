@@ -103,3 +103,40 @@ def test_a_leak_since_a_release_is_told_at_any_hour_of_the_day(phase: int) -> No
     assert abs(now.onset_s - onset) <= 600
     assert verdict(4).grade == "suspected"
     assert verdict(7).grade == ""
+
+
+def since_a_start(hours: int, *, fills_h: int, lives: int = 1) -> LeakVerdict:
+    """A memory that climbs 4 MiB an hour from a start three days into the data, for so many hours at most."""
+    rng = np.random.default_rng(11)
+    first = 3 * DAY
+    rows = first + hours * 12
+    starts = [first + hours * 12 * life // lives for life in range(lives)]
+    born = np.array([max([0, *(one for one in starts if one <= row)]) for row in range(rows)])
+    age_h = np.where(born > 0, (np.arange(rows) - born) / 12, 0.0)
+    values = 300 + 4.0 * np.minimum(age_h, fills_h) + rng.normal(0, 4, rows)
+    return judge([Track(values, tuple(starts))], 300.0, limit=2048.0)
+
+
+def test_growth_since_the_only_start_may_be_a_cache_and_is_confirmed_after_two_days() -> None:
+    early, late = since_a_start(40, fills_h=1000), since_a_start(60, fills_h=1000)
+    assert (early.kind, early.grade, early.confirms_s) == ("leak", "suspected", 48 * 3600.0)
+    assert late.grade == "confirmed"
+
+
+def test_growth_that_two_lives_show_is_confirmed_after_one_day() -> None:
+    found = since_a_start(60, fills_h=1000, lives=2)
+    assert (found.grade, found.confirms_s) == ("confirmed", 24 * 3600.0)
+
+
+@pytest.mark.parametrize("hours", [36, 44, 48, 60, 84])
+def test_a_cache_that_fills_for_a_day_and_a_half_is_at_no_time_a_confirmed_leak(hours: int) -> None:
+    assert since_a_start(hours, fills_h=36).grade != "confirmed"
+
+
+def test_a_level_that_wanders_for_hours_is_no_confirmed_leak() -> None:
+    for seed in range(8):
+        rng = np.random.default_rng([seed, 77])
+        wander = np.zeros(4 * DAY)
+        for row in range(1, wander.size):
+            wander[row] = 0.985 * wander[row - 1] + rng.normal()
+        assert judge([Track(300 + 3 * wander)], 300.0).grade != "confirmed"

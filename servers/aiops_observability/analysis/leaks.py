@@ -48,7 +48,7 @@ class LeakVerdict:
 
     `grade`: suspected | confirmed, empty: no leak. `kind`: leak | warmup | load_driven | seasonal | steady |
     thin. Rates in units a second, times in seconds since the grid began; `held_s`: for how long back the
-    same verdict stood.
+    same verdict stood; `confirms_s`: for how long it must.
     """
 
     kind: str
@@ -57,6 +57,7 @@ class LeakVerdict:
     rate_error: float = 0.0
     onset_s: float = 0.0
     held_s: float = 0.0
+    confirms_s: float = DAY_S
     score: float = 0.0  # t of the slope
     ranks_z: float = 0.0
     growth: float = 0.0
@@ -92,7 +93,8 @@ def judge(
     changed = any(-2 * step_s <= look.onset_s - one <= CHANGE_S + 2 * step_s for one in changes_s)
     shown = float(look.sample.at_s.max()) - look.onset_s >= CHANGED_S
     soon = far.expected_s is not None and far.expected_s < URGENT_S and changed and shown
-    sure = held >= back[-1] * HOUR_S or soon
+    confirms = back[-1] * HOUR_S
+    sure = held >= confirms or soon
     return replace(
         plain,
         kind="leak",
@@ -101,6 +103,7 @@ def judge(
         rate_error=far.rate_error,
         reach=far,
         held_s=held,
+        confirms_s=confirms,
     )
 
 

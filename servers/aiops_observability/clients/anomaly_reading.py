@@ -305,8 +305,8 @@ def _baseline(found: Gathered, memory: MemoryVerdict | None) -> str:
 
 def _would_change(memory: MemoryVerdict | None, grows: bool) -> str:
     if grows and memory:
-        held = memory.verdict.held_s / 3600.0
-        sure = "" if memory.verdict.grade == "confirmed" else f"; {24 - held:.0f} h more of it confirm it"
+        left = (memory.verdict.confirms_s - memory.verdict.held_s) / 3600.0
+        sure = "" if memory.verdict.grade == "confirmed" else f"; {left:.0f} h more of it confirm it"
         load = "" if memory.loaded else "; requests that rise likewise"
         return f"a plateau, or a restart after which it does not grow{load}{sure}"
     if memory and memory.verdict.kind == "warmup":
