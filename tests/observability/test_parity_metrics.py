@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from aiops_lab.scenarios import az_gray, memory_spike, traced
+from aiops_lab.scenarios import az_gray, db_pool, memory_spike, traced
 from aiops_lab.scenarios.profiles import leaker
 from aiops_lab.scenarios.traffic_surge import surge
+from aiops_lab.scenarios.trials.pods_base import a_node
 from tests.e2e.stage import Obj
 from tests.observability.stage import Stage, watched
 
@@ -37,10 +38,12 @@ LABELS = (
     "condition",
 )
 
+BOUNDLESS = "node-memory-pressure-positive-no-requests"
 NO_CLOUDWATCH = frozenset(
     {"memory_by_version", "memory_on_node", "requests", "requests_by_version", "requests_by_zone",
      "errors_by_route", "errors_by_version", "errors_by_zone", "latency_by_route", "latency_by_version",
-     "latency_by_zone", "node_disk_available", "addresses_assigned", "dns_latency_p99"}
+     "latency_by_zone", "pool_active", "pool_waiting", "pool_max", "node_disk_available",
+     "addresses_assigned", "dns_latency_p99"}
 )  # fmt: skip
 HAS_NOT: Mapping[str, frozenset[str]] = {
     "prometheus": frozenset(),
@@ -165,6 +168,25 @@ async def test_a_gray_zone_is_seen_in_the_metrics_of_requests(stage: Stage, seed
         "query_metrics", what="latency_by_zone", namespace=HOME, kind="Service", name=name
     )
     assert zone in latency["summary"]  # the largest
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.row("B6")
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_a_pool_and_a_node_are_asked_by_their_pods(stage: Stage, seed: int) -> None:
+    stage.play("db-pool", seed)
+    for what in ("pool_active", "pool_waiting", "pool_max"):
+        await same_numbers(stage, what, namespace=HOME, kind="Deployment", name=db_pool.pooled(stage.who))
+    stage.play(BOUNDLESS, seed)
+    node = a_node(stage.who)
+    ask = {"what": "memory_on_node", "kind": "Node", "name": node, "since": "-30m"}
+    for source in ("prometheus", "datadog"):
+        found = await stage.got("query_metrics", source=source, **ask)
+        assert stage.who.api in found["summary"], found["summary"]  # the largest is who filled it
+        assert "MiB" in found["summary"]
+    request = {"what": "memory_request", "namespace": HOME, "kind": "Deployment", "name": stage.who.api}
+    none = await stage.got("query_metrics", source="prometheus", **request)
+    assert "No value" in none["summary"]  # F-b4: nobody asked for any
 
 
 def alike(answers: list[Obj]) -> None:

@@ -5,6 +5,8 @@ Traces say it by a span of the service's own, the pool by its gauges, the log in
 """
 
 import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 
@@ -18,7 +20,7 @@ from aiops_lab.scenarios.shapes import config_map, container, deployment, http_p
 from aiops_lab.scenarios.traced import DAY_S, HOME, HOUR_S, MIN_S
 from aiops_lab.telemetry.log_groups import LogRecord
 from aiops_lab.telemetry.request_paths import CALM, Hop, Mix, Place, Twist
-from aiops_lab.telemetry.signals import Array, Signal
+from aiops_lab.telemetry.signals import Array, Signal, Signals
 from aiops_lab.telemetry.workloads import Quantity
 
 BEFORE, AFTER = 50, 10
@@ -89,22 +91,42 @@ def _traces(stage: Stage, names: Names, name: str, dry_s: float) -> None:
     traced.replay(stage, mix, from_s=dry_s + HOUR_S, per_minute=10, key=f"db-pool/{names.seed}")
 
 
-def _figures(stage: Stage, names: Names, name: str, changed_s: float, dry_s: float) -> None:
-    t0_s = stage.telemetry.t0_s
-    size = traced.since(stage, changed_s, BEFORE, AFTER)
-    used = traced.since(stage, dry_s, 9.0, AFTER)
-    waiting = traced.since(stage, dry_s, 0.0, 57.0)
-    for at in range(3):
-        where = {"namespace": HOME, "pod": f"{name}-{at}", "container": "app", "pool": "HikariPool-1"}
-        gauges = (("max", size), ("active", used), ("pending", waiting))
-        stage.telemetry.signals.add(
-            *(
-                Signal(
-                    f"hikaricp_connections_{what}", where, partial(_read, value), "gauge", t0_s - 3 * DAY_S
-                )
-                for what, value in gauges
+@dataclass(frozen=True, slots=True)
+class _Pools:
+    """The connection pool of each pod of a workload, for as long as the pod lives."""
+
+    signals: Signals
+    workload: str
+    gauges: Mapping[str, Quantity]
+
+    def names(self) -> Iterable[str]:
+        """The metrics it has."""
+        return self.gauges
+
+    def of(self, metric: str) -> Iterable[Signal]:
+        """The series of one metric, a pod each."""
+        if metric not in self.gauges:
+            return ()
+        pods = self.signals.find("container_memory_working_set_bytes", namespace=HOME)
+        return [
+            replace(
+                one,
+                metric=metric,
+                labels={**one.labels, "pool": "HikariPool-1"},
+                values=partial(_read, self.gauges[metric]),
             )
-        )
+            for one in pods
+            if one.labels["pod"].startswith(f"{self.workload}-")
+        ]
+
+
+def _figures(stage: Stage, names: Names, name: str, changed_s: float, dry_s: float) -> None:
+    gauges = {
+        "hikaricp_connections_max": traced.since(stage, changed_s, BEFORE, AFTER),
+        "hikaricp_connections_active": traced.since(stage, dry_s, 9.0, AFTER),
+        "hikaricp_connections_pending": traced.since(stage, dry_s, 0.0, 57.0),
+    }
+    stage.telemetry.signals.sources.append(_Pools(stage.telemetry.signals, name, gauges))
     failing = traced.since(stage, dry_s, 0.0005, 0.3)
     traced.requests_of(stage, name, "/orders", rate=30, failing=failing, latency_s=0.02, since_s=3 * DAY_S)
     traced.database(stage, database(names), cpu=22.0, connections=30.0)
