@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from aiops_observability.clients.log_cost import Costs, size
 from aiops_observability.clients.log_insights import Found, Insights
 from aiops_observability.clients.log_opensearch import OpenSearch
+from aiops_observability.clients.log_opensearch_words import body_of
 from aiops_observability.clients.log_pods import pod_lines
 from aiops_observability.clients.log_shape import shape_of
 from aiops_observability.clients.log_spans import Span, Until, hours, span_of
@@ -261,6 +262,7 @@ class LogQueryReader:
 
     async def _opensearch(self, ask: LogQueryAsk, span: Span) -> LogRows:
         backend = self.search()
+        body_of(ask.query, span, ask.limit)  # what it refuses, it refuses before anything is asked
         wanted = await backend.admit(ask.target, [span], self.settings.max_scan_bytes)
         found = await backend.query(ask.target, ask.query, span, ask.limit)
         rows, short = table(found.rows, full=ask.full)

@@ -72,9 +72,9 @@ KUBE: tuple[tuple[str, str, tuple[str, ...], Role, tuple[str, ...]], ...] = (
     ("", "pods", ("list",), Role.READ, ("analyze_traces", "list_alarms")),
     ("", "pods", ("get", "list"), Role.SENSITIVE, ("analyze_logs", "query_logs")),
     ("", "pods/log", ("get",), Role.SENSITIVE, ("analyze_logs", "query_logs")),
-    ("apps", "daemonsets", ("get",), Role.SENSITIVE, ("analyze_logs", "query_logs")),
-    ("apps", "deployments", ("get",), Role.SENSITIVE, ("analyze_logs", "query_logs")),
-    ("apps", "statefulsets", ("get",), Role.SENSITIVE, ("analyze_logs", "query_logs")),
+    ("apps", "daemonsets", ("get", "list"), Role.SENSITIVE, ("analyze_logs", "query_logs")),
+    ("apps", "deployments", ("get", "list"), Role.SENSITIVE, ("analyze_logs", "query_logs")),
+    ("apps", "statefulsets", ("get", "list"), Role.SENSITIVE, ("analyze_logs", "query_logs")),
 )
 
 

@@ -1,5 +1,6 @@
 """The log tools: one query in its backend's words, and what many lines say together."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
@@ -21,6 +22,7 @@ from aiops_shared.errors import InvalidInputError
 from aiops_shared.params import READS, Cluster, Detail, Limit, Since, SinceHour, Until, to_list
 
 MOST_TARGETS, LONGEST_TARGET, LONGEST_NAME = 20, 512, 120
+_SERVICE = re.compile(rf"[\w./-]{{0,{LONGEST_NAME}}}")
 
 
 def _targets(words: list[str]) -> list[str]:
@@ -32,8 +34,9 @@ def _targets(words: list[str]) -> list[str]:
 
 
 def _service(value: str) -> str:
-    if len(value) > LONGEST_NAME or not value.isprintable():
-        raise InvalidInputError("service", f"takes a name of at most {LONGEST_NAME} characters")
+    if not _SERVICE.fullmatch(value):
+        say = f"takes a name of at most {LONGEST_NAME} letters, digits and -_./"
+        raise InvalidInputError("service", say)
     return value
 
 

@@ -5,6 +5,7 @@ In: argument errors become `[invalid_input]` before anything upstream happens. O
 budget. A bug never shows its text to a client; the log has it, redacted, under an id.
 """
 
+import json
 import logging
 import secrets
 from collections import Counter
@@ -78,6 +79,17 @@ def _argument_problem(tool: str, cause: ValidationError) -> InvalidInputError:
     return InvalidInputError(tool, "; ".join(says), "correct the arguments and call again")
 
 
+def _unfit(arguments: Mapping[str, Any]) -> tuple[str, ...]:
+    """Why arguments are not looked at at all, and what to do; nothing for most."""
+    if size_bytes(arguments) > MAX_ARGUMENT_BYTES:
+        return "the arguments exceed 1.5 MB", "send less"
+    try:
+        json.dumps(arguments, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return "a text is no Unicode (half a surrogate pair)", "send whole characters"
+    return ()
+
+
 def _asked_for_more(arguments: Mapping[str, Any]) -> bool:
     return (
         arguments.get("detail") == "full"
@@ -125,8 +137,8 @@ class BoundTool(FunctionTool):
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
         """Run behind the door."""
         try:
-            if size_bytes(arguments) > MAX_ARGUMENT_BYTES:
-                return refusal(InvalidInputError(self.name, "the arguments exceed 1.5 MB", "send less"))
+            if said := _unfit(arguments):
+                return refusal(InvalidInputError(self.name, *said))
             draws = self.page is not None and client_draws()
             with anyio.fail_after(CALL_DEADLINE_S), collecting() as pictures, viewing(draws) as drawn:
                 result = await super().run(arguments)

@@ -5,6 +5,7 @@ journal of ordinary reads is a convenience, and never stands in the way of one (
 """
 
 import hashlib
+import json
 import logging
 from dataclasses import dataclass
 from typing import Any
@@ -55,10 +56,19 @@ class Recorder:
             await self.guard.audit.journal(
                 self.guard.caller,
                 tool,
-                arguments,
+                _storable(arguments),
                 trace=format(span.trace_id, "032x") if span.is_valid else "",
                 result_digest=hashlib.sha256(text.encode()).hexdigest(),
                 says=text[:200] if result.is_error else "",
             )
         except AiopsError as problem:
             log.warning("call journal: %s", problem.wire())
+
+
+def _storable(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments as the database can keep them: half a surrogate pair has no bytes."""
+    try:
+        json.dumps(arguments, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return {"not kept": "a text is no Unicode"}
+    return arguments

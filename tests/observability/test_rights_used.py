@@ -1,0 +1,206 @@
+"""The rights used equal the rights given (decision D24), both ways, by measurement, as `aiops-observer`.
+
+One walk of all ten tools over the worlds that need each right; the lab gives this identity exactly the table
+of `clients/rights.py`, so what is missing is a refusal there and a failure here. AWS is heard from botocore's
+events, AMP's data plane from the lab's log. What no world of the lab can show stands in UNPLAYED with why.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aiops_lab.aws.application_state import Monitored, Objective
+from aiops_lab.observatory.amp import ACTIONS
+from aiops_lab.scenarios import az_gray
+from aiops_observability.clients.rights import AWS, RIGHTS
+from aiops_shared.auth.rights import Role
+from tests.e2e.stage import Answer, Obj
+from tests.eks.rights_walk import Use, Uses
+from tests.observability.every_call import HOME, calls
+from tests.observability.planting import ORDERS, SERVICE, WORKLOAD, Plant
+from tests.observability.stage import Stage, watched
+
+FREE = {("aws", "sts:GetCallerIdentity")}  # no permission is needed (STS API reference)
+SIGNED = {"monitoring": "cloudwatch"}  # IAM's name of a service, where it is not the signing name
+UNPLAYED: dict[Use, str] = {
+    ("aws", "logs:StopQuery"): "only a query that is not done in time is stopped; test_logs.py plays one",
+}
+
+
+def table() -> Iterator[tuple[tuple[str, ...], Use]]:
+    """Every right with its tools."""
+    for kube in RIGHTS.kube:
+        for verb in kube.verbs:
+            yield kube.tools, ("kube", verb, kube.group, kube.resource, kube.namespace)
+    for aws in RIGHTS.aws:
+        yield aws.tools, ("aws", aws.action)
+
+
+def given() -> dict[str, set[Use]]:
+    """By tool."""
+    found: dict[str, set[Use]] = {}
+    for tools, use in table():
+        for tool in tools:
+            found.setdefault(tool, set()).add(use)
+    return found
+
+
+class Walk:
+    """Calls tools and books what each asked of Kubernetes, of AWS and of AMP."""
+
+    def __init__(self, stage: Stage, uses: Uses) -> None:
+        self.stage, self.uses, self.denied = stage, uses, list[str]()
+
+    async def ask(self, tool: str, **arguments: object) -> Answer:
+        """One call."""
+        lab = self.stage.lab
+        lab.requests.clear()
+        lab.observatory.log.asked.clear()
+        self.uses.aws.clear()
+        answer = await self.stage.ask(tool, **arguments)
+        for room, _, target in lab.observatory.log.asked:
+            if room == "amp":
+                name = target.partition("?")[0].rstrip("/").rpartition("/")[2]
+                if name in ACTIONS:  # the rest AMP does not serve
+                    self.uses.aws.append(f"aps:{ACTIONS[name]}")
+        self.uses.aws = [_named(each) for each in self.uses.aws]
+        self.uses.take(tool, lab.requests.entries)
+        if "access_denied" in answer.text or "AccessDenied" in answer.text:
+            self.denied.append(f"{tool} {arguments}: {answer.text[:400]}")
+        return answer
+
+
+def _named(action: str) -> str:
+    service, _, name = action.partition(":")
+    return f"{SIGNED.get(service, service)}:{name}"
+
+
+async def all_tools(walk: Walk) -> None:
+    """Every tool in every mode over a world that has everything."""
+    stage = walk.stage
+    stage.play("log-insights", 1)
+    Plant(stage.lab).everywhere(ORDERS[:1])
+    for tool, arguments in calls(WORKLOAD, SERVICE, pods=f"{HOME}/deployment/{stage.who.api}"):
+        await walk.ask(tool, **arguments)
+    for source in ("amp", "cloudwatch"):
+        one = {"namespace": HOME, "kind": "Deployment", "name": WORKLOAD, "source": source}
+        await walk.ask("detect_anomalies", what="memory", since="-1d", **one)
+        await walk.ask("forecast_metric", what="memory", **one)
+        await walk.ask("compare_windows", name=SERVICE, a="-2h/-1h", b="-1h/", source=source)
+        await walk.ask("query_metrics", search="memory", source=source)
+        for show in ("labels", "rules", "alerts", "cardinality"):
+            await walk.ask("query_metrics", show=show, query="http_requests_total", source=source)
+    contributors = "CONTRIBUTORS('rule', 5)"
+    for tool in ("query_metrics", "detect_anomalies", "forecast_metric"):
+        await walk.ask(tool, query=contributors, source="cloudwatch")
+    one_pod = stage.lab.store.list("Pod", HOME)[0]["metadata"]["name"]
+    for kind, name in (("pod", one_pod), *_workloads(stage)):
+        await walk.ask("query_logs", source="pods", query="", target=[f"{HOME}/{kind}/{name}"], since="-1h")
+        await walk.ask("analyze_logs", source="pods", target=[f"{HOME}/{kind}/{name}"], since="-1h")
+    await walk.ask("query_logs", query="fields @message", target=["/aws/nothing/here"], since="-1h")
+    await walk.ask("analyze_logs", target=["/aws/nothing/here"], since="-1h")
+
+
+def _workloads(stage: Stage) -> Iterator[tuple[str, str]]:
+    for kind in ("Deployment", "StatefulSet", "DaemonSet"):
+        held = stage.lab.store.list(kind, HOME)
+        yield from ((kind.lower(), one["metadata"]["name"]) for one in held[:1])
+        yield kind.lower(), "nothing-here"
+
+
+async def services(walk: Walk) -> None:
+    """Traces and the map, with and without Application Signals."""
+    stage = walk.stage
+    stage.play("az-gray-failure")
+    service = az_gray.frontend(stage.who)
+    for enabled in (False, True):
+        monitored = stage.lab.account.area(Monitored)
+        monitored.enabled, monitored.objectives = enabled, (Objective("available", service),)
+        await walk.ask("get_service_health", service=service)
+        await walk.ask("analyze_traces", service=service, since="-15m", source="xray")
+    stage.play("active-alarms")
+    await walk.ask("list_alarms", history="-7d")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.threat("T2")
+@pytest.mark.row("S10")
+async def test_the_rights_used_are_the_rights_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    uses, rights = Uses(), given()
+    uses.watch(monkeypatch)
+    async with watched(monkeypatch, tmp_path) as stage:
+        walk = Walk(stage, uses)
+        await all_tools(walk)
+        await services(walk)
+    assert not walk.denied, "\n".join(walk.denied)
+    assert not uses.refused, "\n".join(sorted(set(uses.refused)))
+    lacking = sorted(
+        f"{tool}: {' '.join(use)}"
+        for tool, book in uses.by_tool.items()
+        for use in book - FREE
+        if _wide(use) not in rights.get(tool, set())
+    )
+    assert not lacking, f"used, and not in the table of that tool: {lacking}"
+    used = {_wide(use) for book in uses.by_tool.values() for use in book}
+    granted = {use for _, use in table()}
+    assert sorted(granted - used) == sorted(UNPLAYED), "given, and used by nothing"
+
+
+def _wide(use: Use) -> Use:
+    """In all namespaces: the table has no other."""
+    return (*use[:4], "") if use[0] == "kube" else use
+
+
+@pytest.mark.threat("T6")
+@pytest.mark.row("S10")
+@pytest.mark.timeout(120)
+async def test_texts_of_programs_are_refused_where_the_operator_does_not_allow_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with watched(monkeypatch, tmp_path, "active-alarms", sensitive_reads=False) as stage:
+        stage.lab.observatory.log.asked.clear()
+        refused: tuple[tuple[str, Obj], ...] = (
+            ("query_logs", {"query": "fields @message"}),
+            ("query_logs", {"query": "", "source": "filter"}),
+            ("query_logs", {"query": "a", "source": "opensearch", "target": ["logs-application"]}),
+            ("query_logs", {"query": "", "source": "pods", "target": [f"{HOME}/deployment/{stage.who.api}"]}),
+            *(("analyze_logs", {"mode": mode, "at": "-30m"}) for mode in MODES),
+            *(("analyze_traces", {"service": "a", "source": each}) for each in ("xray", "jaeger", "tempo")),
+        )
+        for tool, arguments in refused:
+            before = len(stage.lab.aws_requests()), stage.lab.requests.total
+            answer = await stage.ask(tool, **arguments)
+            assert answer.code == "refused", (tool, arguments, answer.text[:300])
+            assert "AIOPS_SENSITIVE_READS" in answer.error
+            assert (len(stage.lab.aws_requests()), stage.lab.requests.total) == before
+        assert stage.lab.observatory.log.asked == []
+        assert (await stage.got("list_alarms"))["total"] == 3
+        assert not (await stage.ask("query_metrics", what="cpu")).error
+
+
+MODES = ("patterns", "error_rate", "impact", "compare", "volume")
+
+
+@pytest.mark.threat("T6")
+async def test_a_role_that_only_reads_gets_no_text_of_a_program(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sensitive = {action for action, role, _ in AWS if role is Role.SENSITIVE}
+    assert {"logs:StartQuery", "logs:FilterLogEvents", "xray:BatchGetTraces"} <= sensitive
+    async with watched(monkeypatch, tmp_path, "az-gray-failure") as stage:
+        for action in sensitive:
+            service, _, operation = action.partition(":")
+            stage.lab.fail_aws(service, operation, code="AccessDeniedException", status=403)
+        logs = await stage.ask("query_logs", query="fields @message", target=["control_plane"])
+        traces = await stage.ask("analyze_traces", service="web-frontend", since="-15m", source="xray")
+        assert (logs.code, traces.code) == ("access_denied",) * 2, (logs.text, traces.text)
+        assert "logs:StartQuery" in logs.error
+        assert "xray:" in traces.error
+        assert not (await stage.ask("list_alarms")).error
+        assert not (await stage.ask("query_metrics", what="cpu")).error
+        stage.lab.aws_faults.clear()
+        assert not (await stage.ask("query_logs", query="fields @message", target=["control_plane"])).error
+    audited = (tmp_path / "state" / "state.db").read_bytes()
+    assert audited.count(b"sensitive") >= 1
