@@ -6,7 +6,7 @@ with what the past lets expect. All decisions are causal; only the end of an ano
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -73,7 +73,25 @@ SPARSE: Mapping[str, float] = {
 
 
 def scanned(values: Array, step_s: float) -> Scan:
-    """Every anomaly of a series on a regular grid (NaN: not measured)."""
+    """Every anomaly of a series on a regular grid (NaN: not measured).
+
+    What lies before the first value is no past: filled up it would be one without any noise, and whatever
+    came first would be a shift that lasts.
+    """
+    seen = np.flatnonzero(~np.isnan(values))
+    before = int(seen[0]) if seen.size else 0
+    found = _scanned(values[before:], step_s)
+    if not before:
+        return found
+    moved = tuple(
+        replace(one, alert=one.alert + before, first=one.first + before, last=one.last + before)
+        for one in found.anomalies
+    )
+    rarity = None if found.rarity is None else np.concatenate([np.zeros(before), found.rarity])
+    return replace(found, anomalies=moved, rarity=rarity, missing=1.0 - seen.size / values.size)
+
+
+def _scanned(values: Array, step_s: float) -> Scan:
     seen = int(np.count_nonzero(~np.isnan(values)))
     missing = 1.0 - seen / max(1, values.size)
     warm = warm_rows(values.size, step_s)
