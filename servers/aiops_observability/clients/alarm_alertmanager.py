@@ -23,7 +23,7 @@ from aiops_observability.clients.alarm_source import (
     where_of,
 )
 from aiops_observability.models.alarms import Alarm, Episode, Source
-from aiops_shared.errors import AiopsError
+from aiops_shared.errors import AiopsError, UpstreamError
 from aiops_shared.kube.gathering import gather_outcomes
 from aiops_shared.results import SEVERITIES, Evidence
 
@@ -173,6 +173,8 @@ _Half = _Active | list[RuleAlert] | Told | None
 async def _active(door: AlertDoor) -> _Active:
     every = {"active": "true", "silenced": "true", "inhibited": "true", "unprocessed": "true"}
     alerts = await door.get("/api/v2/alerts", every)
+    if not isinstance(alerts, list):  # no alerts and no answer are not the same
+        raise UpstreamError("Alertmanager", "answered without a list of alerts", "check its URL")
     try:
         silences = await door.get("/api/v2/silences", {})
     except AiopsError as error:

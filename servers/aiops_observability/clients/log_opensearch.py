@@ -149,7 +149,12 @@ class OpenSearch:
                 raise broken(thing, error) from error
         if not response.is_success:
             raise await self._refused(response.status_code, answer, thing, index)
-        return parse_json(answer, thing)
+        told = parse_json(answer, thing)
+        if not isinstance(told, dict | list):
+            raise UpstreamError(thing, "answered with something else than an object")
+        if path.endswith("_search") and "hits" not in told:  # no hits and no answer are not the same
+            raise UpstreamError(thing, "answered a search without hits", "check AIOPS_LOGS_OPENSEARCH_URL")
+        return told
 
     async def _request(self, method: str, path: str, data: bytes) -> httpx.Request:
         headers = {
