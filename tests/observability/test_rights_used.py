@@ -24,6 +24,8 @@ from tests.observability.stage import Stage, watched
 FREE = {("aws", "sts:GetCallerIdentity")}  # no permission is needed (STS API reference)
 SIGNED = {"monitoring": "cloudwatch"}  # IAM's name of a service, where it is not the signing name
 UNPLAYED: dict[Use, str] = {
+    ("aws", "aps:DescribeAnomalyDetector"): "asked of a detector that is listed; this world has none",
+    ("kube", "list", "", "nodes", ""): "where spans name nodes and no zones; test_traces_lab.py plays one",
     ("aws", "logs:StopQuery"): "only a query that is not done in time is stopped; test_logs.py plays one",
 }
 
