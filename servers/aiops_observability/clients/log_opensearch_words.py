@@ -47,7 +47,7 @@ AGGREGATIONS = frozenset(
 TOP = frozenset({"query", "aggs", "aggregations", "sort", "_source", "size"})
 MOST_BUCKETS, DEEPEST = 1_000, 12
 _LEADING = re.compile(r"(?:^|[\s(:])[*?]\w?")
-_SAID = re.compile(r'\\.|"(?:\\.|[^"\\])*"')  # escaped or quoted: no parenthesis of the language
+_QUOTED = re.compile(r'\\.|"(?:[^"\\]|\\.)*"')  # escaped signs and phrases: brackets in them are text
 
 
 def body_of(query: str, span: Span, limit: int) -> dict[str, Any]:
@@ -98,7 +98,6 @@ def _text(query: str) -> dict[str, Any]:
             'words, level:ERROR, "a phrase", status:[500 TO *]',
         )
     _require_groups(query)
-    _require_shallow(query)
     return {"query_string": {"query": query, "default_operator": "AND", "allow_leading_wildcard": False}}
 
 
@@ -126,7 +125,6 @@ def _require_query(query: Any, depth: int) -> None:
         text = str((inner or {}).get("query") or "")
         if _LEADING.search(text):
             raise _refused("leading wild cards read every term", "words or field:value")
-        _require_shallow(text)
         _require_groups(text)
     if kind == "bool":
         for part, each in (inner or {}).items():
@@ -135,15 +133,6 @@ def _require_query(query: Any, depth: int) -> None:
                     _require_query(one, depth + 1)
             elif part != "minimum_should_match":
                 raise _refused(f"bool has no {part[:40]}", "must, filter, should, must_not")
-
-
-def _require_shallow(text: str) -> None:
-    """Raises QueryInvalidError for parentheses in parentheses: Lucene's parser goes down a frame for each."""
-    depth = 0
-    for letter in _SAID.sub("", text):
-        depth += {"(": 1, ")": -1}.get(letter, 0)
-        if depth > DEEPEST:
-            raise _refused(f"parentheses more than {DEEPEST} deep", "level:ERROR AND (timeout OR refused)")
 
 
 def _require_aggregations(aggs: Any, depth: int) -> None:
