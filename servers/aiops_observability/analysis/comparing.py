@@ -21,6 +21,7 @@ SIGNIFICANT = 0.01
 LEAST_CHANGE, LEAST_DELTA = 0.10, 0.5  # a tenth, and Cliff's delta: less is no change worth a word
 LEAST_BLOCKS = 5
 MOST_BLOCK = 6
+STEADY = 1e-3  # of the level
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,9 @@ def _blocks(values: Array) -> Array:
         return seen
     rest = seen - np.median(seen)
     power = float(np.dot(rest, rest))
-    memory = max(0.0, float(np.dot(rest[1:], rest[:-1])) / power) if power else 0.0
+    # What hardly moves has no memory: the last digits of a constant would be taken for one.
+    moves = power > seen.size * (STEADY * float(np.median(seen))) ** 2
+    memory = max(0.0, float(np.dot(rest[1:], rest[:-1])) / power) if moves else 0.0
     size = min(MOST_BLOCK, ceil((1 + memory) / max(1 - memory, 1e-3)))
     whole = seen[seen.size % size :]
     return np.asarray(whole.reshape(-1, size).mean(axis=1))
