@@ -8,7 +8,7 @@ from typing import Any
 
 from aiops_lab.aws.guardduty import GuardDuty, StoredFinding, eks_resource
 from aiops_lab.kube.wire import Obj
-from aiops_lab.scenarios.base import Scenario, Stage
+from aiops_lab.scenarios.base import Expected, Scenario, Stage
 from aiops_lab.scenarios.images import Image
 from aiops_lab.scenarios.names import Names
 from aiops_lab.scenarios.programs import Behaviour, Curve, Run, logfmt, serving
@@ -187,6 +187,11 @@ def _mining_signals(stage: Stage, names: Names, began_s: float) -> None:
     )
 
 
+def _full_disk(names: Names) -> tuple[Expected, ...]:
+    node = full_node(names)
+    return (Expected("NODE_DISK_PRESSURE", "Node", "", node, "Node", node, headline=node.split(".")[0]),)
+
+
 SCENARIOS = (
     Scenario(
         "active-alarms",
@@ -195,6 +200,7 @@ SCENARIOS = (
         "trouble: the node threw its pods out.",
         "F9",
         _active_alarms,
+        _full_disk,
         lead_s=2 * DAY_S,
     ),
     Scenario(

@@ -12,7 +12,7 @@ from random import Random
 import numpy as np
 
 from aiops_lab.kube.wire import Obj
-from aiops_lab.scenarios.base import Build, Scenario, Stage
+from aiops_lab.scenarios.base import Build, Expect, Expected, Scenario, Stage, nothing
 from aiops_lab.scenarios.images import Image
 from aiops_lab.scenarios.names import Names
 from aiops_lab.scenarios.profiles import HEAP_PATH, PORT, heap_profile, leaker
@@ -207,8 +207,15 @@ def _restarting(stage: Stage, names: Names, rng: Random) -> None:
     _requests(stage, names, told.rate)
 
 
-def _story(name: str, fixture: str, title: str, says: str, build: Build) -> Scenario:
-    return Scenario(name, title, says, fixture, build, lead_s=HISTORY_S + HOUR_S)
+def _story(
+    name: str, fixture: str, title: str, says: str, build: Build, expect: Expect = nothing
+) -> Scenario:
+    return Scenario(name, title, says, fixture, build, expect, lead_s=HISTORY_S + HOUR_S)
+
+
+def _exits(names: Names) -> tuple[Expected, ...]:
+    """What the cluster's API alone can say of the program that ends every eight hours."""
+    return (Expected("CONTAINER_EXITS", "Deployment", HOME, leaker(names), hurts_name=leaker(names)),)
 
 
 SCENARIOS = (
@@ -232,5 +239,6 @@ SCENARIOS = (
         "A leak that restarts hide",
         "Every eight hours the process ends itself, before the limit; the floor rises.",
         _restarting,
+        _exits,
     ),
 )
