@@ -45,10 +45,10 @@ from aiops_eks.tools.node_plans import NodeDesk, NodePlanTools
 from aiops_eks.tools.plans import PlanTools
 from aiops_eks.tools.profile_desk import ProfileDesk
 from aiops_eks.tools.resources import ResourceTools
-from aiops_shared.app import build, export_telemetry, log_to_stderr
-from aiops_shared.app.ending import end_on_signals
+from aiops_shared.app import build
 from aiops_shared.app.recording import Recorder
 from aiops_shared.app.resources import serve_plans
+from aiops_shared.app.serving import serve_stdio
 from aiops_shared.auth.callers import caller_from
 from aiops_shared.aws.clients import AwsClients
 from aiops_shared.clock import Clock
@@ -275,8 +275,4 @@ def make(settings: Settings) -> FastMCP:
 
 def serve() -> None:
     """Run over stdio until the client closes it, or a signal ends it."""
-    settings = Settings()
-    log_to_stderr(settings.log_level)
-    end_on_signals()
-    export_telemetry(settings, "eks")
-    make(settings).run(show_banner=False)
+    serve_stdio("eks", make)

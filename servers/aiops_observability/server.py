@@ -38,13 +38,13 @@ from aiops_observability.tools.metrics import MetricTools
 from aiops_observability.tools.services import ServiceTools
 from aiops_observability.tools.telemetry import TelemetryTools
 from aiops_observability.tools.traces import TraceTools
-from aiops_shared.app import build, export_telemetry, log_to_stderr
+from aiops_shared.app import build
 from aiops_shared.app.boundary import clean
-from aiops_shared.app.ending import end_on_signals
 from aiops_shared.app.recording import Recorder
+from aiops_shared.app.serving import serve_stdio
 from aiops_shared.auth.callers import caller_from
 from aiops_shared.aws.clients import AwsClients
-from aiops_shared.errors import AiopsError
+from aiops_shared.errors import ActionRefusedError, AiopsError
 from aiops_shared.guardrails import Caller
 from aiops_shared.guardrails.facade import Guardrails
 from aiops_shared.http.world_clock import make_clock
@@ -193,7 +193,9 @@ class Wiring:
 
 async def no_effects(cluster: str) -> Any:
     """This server has no hands."""
-    raise NotImplementedError(f"the observability server changes nothing in {cluster}")
+    raise ActionRefusedError(
+        f"change in {cluster}", "the observability server only reads", "use the eks server"
+    )
 
 
 def make(settings: Settings) -> FastMCP:
@@ -240,8 +242,4 @@ def make(settings: Settings) -> FastMCP:
 
 def serve() -> None:
     """Run over stdio until the client closes it, or a signal ends it."""
-    settings = Settings()
-    log_to_stderr(settings.log_level)
-    end_on_signals()
-    export_telemetry(settings, "observability")
-    make(settings).run(show_banner=False)
+    serve_stdio("observability", make)

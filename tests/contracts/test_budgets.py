@@ -14,6 +14,7 @@ BUDGETS = {"eks": 6_000, "observability": 4_000}
 # What a listing costs now. Growth of more than 5 % is a decision: raise the number with its reason.
 COMMITTED = {
     "eks": (5_920, "sixteen tools: changes of nodes and add-ons, the timeline; output schemas of depth 1"),
+    "observability": (3_812, "ten tools over every backend; bounds of size are not listed"),
 }
 HEADROOM = 1.05
 
@@ -32,8 +33,6 @@ async def test_every_listing_fits_its_budget() -> None:
 
 async def test_a_listing_grows_by_more_than_a_twentieth_only_with_a_reason() -> None:
     for server, paid in (await cost()).items():
-        if server not in COMMITTED:
-            continue
         known, reason = COMMITTED[server]
         assert reason
         assert known / HEADROOM**2 <= paid <= known * HEADROOM, f"{server}: {paid} tokens, committed {known}"

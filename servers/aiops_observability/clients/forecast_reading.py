@@ -16,11 +16,10 @@ from aiops_observability.analysis.forecasting import (
     WEEK,
     Forecast,
     Hourly,
-    Surge,
     forecast,
     hourly,
-    next_surge,
 )
+from aiops_observability.analysis.surges import Surge, next_surge
 from aiops_observability.clients.history import Wanted, as_one, end_of, past
 from aiops_observability.models.forecasts import ForecastAsk, MetricForecast, Peak, Sizing
 from aiops_observability.ports import Metrics

@@ -24,7 +24,7 @@ from aiops_observability.telemetry.backends import (
     Obj,
     Signal,
 )
-from aiops_shared.errors import InvalidInputError
+from aiops_shared.errors import AiopsError, InvalidInputError
 from aiops_shared.kube.manifests import dump_manifests, load_with_nodes
 from aiops_shared.kube.yaml_splicing import CannotSpliceError, spliced
 
@@ -180,7 +180,7 @@ def _written(text: str, node: object, before: Obj, after: Obj) -> tuple[str, boo
 def _check(before: Obj, after: Obj) -> None:
     """Nothing but exporters, their lists and extensions differs: else it is a bug, not the caller's."""
     if _apart_from_exporters(before) != _apart_from_exporters(after):
-        raise RuntimeError("a switch of backends changed more than exporters")
+        raise AiopsError("current", "the switch would change more than exporters", "keep the file; report it")
 
 
 def _apart_from_exporters(found: Obj) -> Obj:

@@ -22,14 +22,12 @@ from mcp_types import CallToolRequestParams, ListToolsRequest
 from mcp_types.jsonrpc import INVALID_PARAMS
 
 from aiops_shared.app.boundary import BoundTool, internal, refusal
-from aiops_shared.app.logs import log_to_stderr
-from aiops_shared.app.telemetry import export_telemetry
 from aiops_shared.app.views import client_draws
 from aiops_shared.errors import ActionRefusedError, AiopsError, NotConfiguredError, ReadOnlyError
 from aiops_shared.results.counting import OK, count_call
 from aiops_shared.settings import Settings
 
-__all__ = ["BoundTool", "CallLog", "build", "export_telemetry", "log_to_stderr"]
+__all__ = ["BoundTool", "CallLog", "build"]
 
 INSTRUCTIONS = (
     " Every answer has `summary`, data, `evidence`, `warnings`, `truncated`/`next_cursor`; `untrusted` names"
