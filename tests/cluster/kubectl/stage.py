@@ -119,6 +119,13 @@ async def furnish_real(plane: ControlPlane, lab: Lab) -> None:
         plane.container_log(name).write_text("".join(told))
 
 
+async def clear_real(plane: ControlPlane) -> None:
+    """Take the walk's nodes away again: others use this control plane, and no kubelet answers for these."""
+    async with plane.client() as api:
+        for name in NODES:
+            (await api.delete(f"/api/v1/nodes/{name}")).raise_for_status()
+
+
 async def both(
     plane: ControlPlane, folder: Path, steps: Sequence[Step]
 ) -> tuple[dict[str, Answer], dict[str, Answer]]:
@@ -138,6 +145,7 @@ async def both(
         async with anyio.create_task_group() as group:
             for name in stages:
                 group.start_soon(play, name)
+        await clear_real(plane)
     return answers["real"], answers["lab"]
 
 
