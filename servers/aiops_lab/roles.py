@@ -24,6 +24,7 @@ GIVEN: Mapping[str, tuple[str, ...]] = {
     "plan": (*_READING, "eks/plan"),
     "execute": (*_READING, "eks/plan", "eks/execute"),
     "observe": ("observability/read", "observability/sensitive"),
+    "account": ("cost/read",),
 }
 # Operations that need no right of the caller's own: who am I, and a role says itself who may assume it.
 _FREE = frozenset({"sts:GetCallerIdentity", "sts:AssumeRole"})

@@ -4,11 +4,12 @@ from typing import Any
 
 from fastmcp import Client
 
+from aiops_cost.server import make as make_cost
 from aiops_eks.server import make as make_eks
 from aiops_observability.server import make as make_observability
 from aiops_shared.settings import Settings
 
-SERVERS = {"eks": make_eks, "observability": make_observability}
+SERVERS = {"eks": make_eks, "observability": make_observability, "cost": make_cost}
 
 
 async def all_tools(*, write: bool) -> dict[str, list[dict[str, Any]]]:

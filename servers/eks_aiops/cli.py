@@ -51,6 +51,14 @@ def observability() -> None:
 
 
 @app.command()
+def cost() -> None:
+    """Serve the cost server over stdio: the bill, what moved it, savings, prices; it only reads."""
+    from eks_aiops.serving import serve
+
+    raise typer.Exit(serve("cost"))
+
+
+@app.command()
 def demo(
     seed: Annotated[int, typer.Option(help="Another seed plays the same story with other names.")] = 0,
     verbose: Annotated[bool, typer.Option(help="Show the whole answers.")] = False,

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from aiops_cost.clients import rights as cost
 from aiops_eks.clients import rights as eks
 from aiops_observability.clients import rights as observability
 from aiops_shared.auth.rights import AwsRight, KubeRight, Rights, Role
@@ -22,7 +23,7 @@ LAB_FILE = "servers/aiops_lab/rights_given.json"
 
 def tables() -> tuple[Rights, ...]:
     """The table of every server."""
-    return (eks.rights(), observability.RIGHTS)
+    return (eks.rights(), observability.RIGHTS, cost.RIGHTS)
 
 
 def role_name(server: str, role: Role) -> str:

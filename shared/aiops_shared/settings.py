@@ -198,6 +198,52 @@ class AlertsSettings(BaseSettings):
     token_file: Path | None = Field(default=None, description="File with the bearer token for it.")
 
 
+class CostSettings(BaseSettings):
+    """Where the bill is, how full nodes should be, and what a question may cost."""
+
+    model_config = _group("AIOPS_COST_")
+
+    account: str = Field(
+        default="",
+        pattern=r"^(\d{12})?$",
+        description="Account of the operator's table whose Cost Explorer is asked (the payer sees all"
+        " accounts); empty: the account of the default AWS credentials.",
+    )
+    cluster_tags: CommaList = Field(
+        default_factory=lambda: ["aws:eks:cluster-name", "eks:cluster-name"],
+        description="Cost allocation tags whose value is the name of the cluster; any of them counts.",
+    )
+    max_billed_requests: int = Field(
+        default=20,
+        ge=0,
+        le=1000,
+        description="Cost Explorer requests (0.01 USD each) that one call of a tool may make; 0: only"
+        " what is kept.",
+    )
+    keep_h: float = Field(
+        default=12.0, gt=0, le=720, description="Hours for which answers about unsettled days are kept."
+    )
+    prices_keep_days: float = Field(
+        default=7.0, gt=0, le=365, description="Days after which a kept price is read anew, when it can be."
+    )
+    cur: str = Field(
+        default="",
+        description="CUR 2.0 with split cost allocation data: a folder or s3:// prefix of Parquet files"
+        " (needs the extra `cur`), or `athena:database.table`.",
+    )
+    athena_workgroup: str = Field(default="primary", description="Workgroup of those Athena queries.")
+    athena_output: str = Field(
+        default="", description="s3:// prefix of their results; empty: the workgroup's own."
+    )
+    opencost_url: str = Field(default="", description="OpenCost's API, as http://opencost.opencost:9003.")
+    cpu_target: float = Field(
+        default=0.5, gt=0, le=1, description="Share of the nodes' CPU capacity that should be in use."
+    )
+    memory_target: float = Field(
+        default=0.65, gt=0, le=1, description="Share of the nodes' memory capacity that should be in use."
+    )
+
+
 class NodesSettings(BaseSettings):
     """How nodes are reached, where SSM does not reach them."""
 
@@ -264,6 +310,7 @@ class Settings(BaseSettings):
     logs: LogsSettings = Field(default_factory=LogsSettings)
     traces: TracesSettings = Field(default_factory=TracesSettings)
     alerts: AlertsSettings = Field(default_factory=AlertsSettings)
+    cost: CostSettings = Field(default_factory=CostSettings)
     caller: CallerSettings = Field(default_factory=CallerSettings)
     otel: OtelSettings = Field(default_factory=OtelSettings)
 

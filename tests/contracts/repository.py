@@ -9,7 +9,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = (
-    *("shared/aiops_shared", "servers/aiops_eks", "servers/aiops_observability", "servers/eks_aiops"),
+    *(
+        "shared/aiops_shared",
+        "servers/aiops_eks",
+        "servers/aiops_observability",
+        "servers/aiops_cost",
+        "servers/eks_aiops",
+    ),
     "servers/aiops_lab",
 )
 SUITE = PRODUCT[:-1]  # what runs at a user's; the lab is a world of its own

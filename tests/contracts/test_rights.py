@@ -20,7 +20,11 @@ from eks_aiops.rights_files import files, role_name, tables
 from tests.contracts.repository import ROOT
 
 # These read what this suite has stored, or compute, and ask nobody.
-OWN_RECORDS = {"eks": {"get_action"}, "observability": {"generate_telemetry_config"}}
+OWN_RECORDS: dict[str, set[str]] = {
+    "eks": {"get_action"},
+    "observability": {"generate_telemetry_config"},
+    "cost": set(),
+}
 
 
 def roles() -> dict[str, list[dict[str, Any]]]:

@@ -17,7 +17,7 @@ from aiops_shared.settings import Settings
 from eks_aiops.catalogue import SERVERS
 from tests.contracts.snapshots import FOLDER, HASHES, REGENERATE, Tool, digest, listed, text_of
 
-WRITES: dict[str, set[str]] = {"eks": {"execute_plan", "undo_action"}, "observability": set()}
+WRITES: dict[str, set[str]] = {"eks": {"execute_plan", "undo_action"}, "observability": set(), "cost": set()}
 VERBS = {
     *("list", "get", "query", "compare", "estimate", "forecast", "plan", "generate", "scan", "verify"),
     *("detect", "analyze", "explain", "recommend", "describe", "find", "search", "record"),

@@ -87,7 +87,7 @@ def _unique_id(prefix: str, name: str) -> str:
 
 
 # A newcomer's account: one administrator, one role for each right that `docs/guardrails.md` speaks of, one
-# for the observability server, and the pipeline user that scenarios blame for a deleted ConfigMap.
+# for each server that only reads, and the pipeline user that scenarios blame for a deleted ConfigMap.
 LAB_PRINCIPALS = (
     Principal("lab-admin", "user", ("system:masters",)),
     Principal("ci-cleanup", "user", ("aiops:ci",)),
@@ -95,6 +95,7 @@ LAB_PRINCIPALS = (
     Principal("aiops-planner", "role", ("aiops:plan",), frozenset({"lab-admin", "aiops-planner"})),
     Principal("aiops-executor", "role", ("aiops:execute",), frozenset({"lab-admin", "aiops-executor"})),
     Principal("aiops-observer", "role", ("aiops:observe",), frozenset({"lab-admin", "aiops-observer"})),
+    Principal("aiops-accountant", "role", ("aiops:account",), frozenset({"lab-admin", "aiops-accountant"})),
 )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from aiops_shared.auth import CallerIdentity
 from aiops_shared.aws import AwsClients, AwsTarget
-from aiops_shared.errors import InvalidInputError
+from aiops_shared.errors import InvalidInputError, NotConfiguredError
 from aiops_shared.kube.access import SERVICE_ACCOUNT, CredentialSource
 from aiops_shared.kube.table import ClusterRow, ClusterTable, read_table
 from aiops_shared.settings import Settings
@@ -104,6 +104,21 @@ async def sources_of(settings: Settings, aws: AwsClients, caller: CallerIdentity
     if (SERVICE_ACCOUNT / "token").is_file() and (SERVICE_ACCOUNT / "ca.crt").is_file():
         return (Place((Entry("in-cluster", "in-cluster"),)),)
     return (Place(discovers=True, target=AwsTarget(caller=caller.name)),)
+
+
+def account_target(settings: Settings, account: str, region: str, caller: CallerIdentity) -> AwsTarget:
+    """An account of the operator's table as AWS is asked there; the default credentials' own without one.
+
+    Raises NotConfiguredError for an account that the table does not name.
+    """
+    if not account:
+        return AwsTarget(region=region, caller=caller.name)
+    table = read_table(settings.clusters_file) if settings.clusters_file is not None else None
+    if table is None or table.account(account) is None:
+        raise NotConfiguredError(
+            f"account {account}", "the operator's table does not name it", "add it to AIOPS_CLUSTERS_FILE"
+        )
+    return _target(table, account, region, caller)
 
 
 def _from_context(context: str) -> Entry:

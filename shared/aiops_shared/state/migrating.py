@@ -45,6 +45,11 @@ _WATCHES = """CREATE TABLE journal_watches (
     cluster VARCHAR(256) NOT NULL, kind VARCHAR(128) NOT NULL, since_at BIGINT NOT NULL,
     seen_at BIGINT NOT NULL, PRIMARY KEY (cluster, kind))"""
 
+# BYTEA: PostgreSQL's name of bytes; SQLite keeps bytes as they are under any name.
+_ANSWERS = """CREATE TABLE answers (
+    room VARCHAR(64) NOT NULL, key VARCHAR(64) NOT NULL, made_at BIGINT NOT NULL, bytes BIGINT NOT NULL,
+    body BYTEA NOT NULL, PRIMARY KEY (room, key))"""
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(
         2,
@@ -58,6 +63,11 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX journal_events_at ON journal_events (cluster, last_at)",
             _WATCHES,
         ),
+    ),
+    Migration(
+        3,
+        "answers that were billed, kept",
+        (_ANSWERS, "CREATE INDEX answers_made ON answers (room, made_at)"),
     ),
 )
 

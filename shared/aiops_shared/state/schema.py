@@ -284,6 +284,19 @@ journal_events = Table(
     Index("journal_events_at", "cluster", "last_at"),
 )
 
+# Answers that were billed, or slow to get, schema 3: kept until they are too old for who asks. Times are
+# world time. `room` is who keeps it (`cost-explorer`, `prices`), `key` a digest of the question.
+answers = Table(
+    "answers",
+    metadata,
+    Column("room", String(64), primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("made_at", UtcTime, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("answers_made", "room", "made_at"),
+)
+
 # From when on, and until when, a kind of a cluster was watched.
 journal_watches = Table(
     "journal_watches",

@@ -1,0 +1,1 @@
+"""Pure functions over bills, fleets and prices. No I/O, no clock."""

@@ -1,0 +1,1 @@
+"""Pictures of money: a waterfall of what changed, stacked days."""

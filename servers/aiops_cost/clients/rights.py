@@ -1,0 +1,38 @@
+"""What each tool of this server needs of AWS and Kubernetes: the source of its ClusterRole and IAM policy.
+
+`tests/cost/test_rights_used.py` measures on the lab that nothing is used that is not given here. The server
+only reads. Cost Explorer has no resources to narrow; each of its requests is billed (0.01 USD).
+"""
+
+from collections.abc import Iterator, Mapping
+
+from aiops_shared.auth.rights import AwsRight, KubeRight, Rights, Role
+
+WHAT: Mapping[Role, str] = {
+    Role.READ: "The bill, prices, budgets; nodes, pods, owners, NodePools. No log and no Secret.",
+}
+
+# Every tool that names a cluster finds it so.
+EVERY = ("estimate_cost", "explain_cost_change", "get_costs", "recommend_savings")
+
+# Action -> role, tools. One line each.
+AWS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
+    ("eks:ListClusters", Role.READ, EVERY),
+    ("eks:DescribeCluster", Role.READ, EVERY),
+)
+
+# API group, resource, verbs, role, tools. One line each.
+KUBE: tuple[tuple[str, str, tuple[str, ...], Role, tuple[str, ...]], ...] = ()
+
+
+def _aws() -> Iterator[AwsRight]:
+    for action, role, tools in AWS:
+        yield AwsRight(role, tools, action)
+
+
+def _kube() -> Iterator[KubeRight]:
+    for group, resource, verbs, role, tools in KUBE:
+        yield KubeRight(role, tools, group, resource, verbs)
+
+
+RIGHTS = Rights("cost", tuple(_kube()), tuple(_aws()), WHAT)

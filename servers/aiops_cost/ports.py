@@ -1,0 +1,1 @@
+"""What the tools need and the clients fulfil. No code."""

@@ -1,0 +1,99 @@
+"""Wires the cost server: settings -> clients -> tools -> run. No logic.
+
+A tool is given a function that makes its reader; the reader's module, and what is heavy in it (numpy, boto3,
+SQLAlchemy, DuckDB), loads with the first call (decision D31). The server has no tool that writes; what it
+keeps are billed answers in the state store.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import anyio
+from fastmcp import FastMCP
+from fastmcp.tools import Tool
+
+from aiops_shared.app import build
+from aiops_shared.app.recording import Recorder
+from aiops_shared.app.serving import serve_stdio
+from aiops_shared.auth.callers import caller_from
+from aiops_shared.aws.clients import AwsClients
+from aiops_shared.errors import ActionRefusedError
+from aiops_shared.guardrails import Caller
+from aiops_shared.guardrails.facade import Guardrails
+from aiops_shared.http.world_clock import make_clock
+from aiops_shared.kube.clusters import ClusterDirectory
+from aiops_shared.metrics.directory import MetricsDirectory
+from aiops_shared.settings import Settings
+from aiops_shared.state.answers import Answers
+from aiops_shared.state.store import StateStore
+
+INSTRUCTIONS = (
+    "What EKS costs: the bill by service, cluster, namespace or workload, why it moved, what to change and"
+    " what that saves, what a change will cost."
+)
+
+
+@dataclass
+class Wiring:
+    """The outside world of one server. Building it opens nothing."""
+
+    settings: Settings
+
+    def __post_init__(self) -> None:
+        self.who = caller_from(self.settings)
+        self.clock = make_clock(self.settings)
+        self.aws = AwsClients(self.settings.aws)
+        self.clusters = ClusterDirectory(self.settings, self.aws, self.clock, self.who)
+        self.metrics = MetricsDirectory(self.settings, self.aws, self.clusters, self.clock)
+        self.store = StateStore(self.settings.state)
+        caller = Caller(name=self.who.name, kind=self.who.kind)
+        self.guard = Guardrails.open(self.settings, self.clock, no_effects, caller)
+        self.recorder = Recorder(self.guard, self.settings.sensitive_reads)
+
+    @cached_property
+    def tools(self) -> Sequence[Tool]:
+        """Every tool, each given functions that make what it needs."""
+        return []
+
+    def kept(self, room: str) -> Answers:
+        """The kept answers of one room: `cost-explorer`, `prices`."""
+        return Answers(self.store, self.clock, room)
+
+    @asynccontextmanager
+    async def running(self, _: FastMCP) -> AsyncIterator[dict[str, Any]]:
+        """The server's lifespan: closes what was opened."""
+        try:
+            yield {}
+        finally:
+            with anyio.move_on_after(5, shield=True):
+                await self.metrics.aclose()
+                await self.clusters.aclose()
+                await self.clock.aclose()
+            self.store.close()
+            self.guard.close()
+
+
+async def no_effects(cluster: str) -> Any:
+    """This server has no hands."""
+    raise ActionRefusedError(f"change in {cluster}", "the cost server only reads", "use the eks server")
+
+
+def make(settings: Settings) -> FastMCP:
+    """The server, not yet running."""
+    parts = Wiring(settings)
+    return build(
+        "cost",
+        parts.tools,
+        settings=settings,
+        instructions=INSTRUCTIONS,
+        calls=parts.recorder,
+        lifespan=parts.running,
+    )
+
+
+def serve() -> None:
+    """Run over stdio until the client closes it, or a signal ends it."""
+    serve_stdio("cost", make)

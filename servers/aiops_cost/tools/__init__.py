@@ -1,0 +1,1 @@
+"""What a client sees: one module for each tool."""
