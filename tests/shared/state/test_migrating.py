@@ -76,7 +76,7 @@ def test_the_shipped_steps_make_of_the_first_schema_what_a_new_database_has(tmp_
     with engine_in(tmp_path).begin() as conn:
         migrate(conn, first, ())
         migrate(conn)
-        assert versions(conn) == [BASE, latest()]
+        assert versions(conn) == list(range(BASE, latest() + 1))
         for table in metadata.tables.values():
             found = {column["name"]: column["nullable"] for column in inspect(conn).get_columns(table.name)}
             assert found == {column.name: column.nullable for column in table.columns}
