@@ -1,0 +1,49 @@
+"""The tool that says why the bill moved."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastmcp.tools.function_tool import FunctionTool
+from pydantic import BeforeValidator, Field
+
+from aiops_cost.models.changes import ChangeAsk, CostChange
+from aiops_cost.ports import CostChanges
+from aiops_shared.params import READS, Clusters, Detail, to_list
+
+Period = Annotated[
+    str, Field(max_length=40, description="7d (newest settled days), 2026-10, or FROM/TO, both included")
+]
+Baseline = Annotated[str, Field(max_length=40, description="As period; absent: the days before it")]
+Changes = Annotated[list[str], BeforeValidator(to_list), Field(description="Known changes: '-6h deploy v2'")]
+
+
+@dataclass(frozen=True)
+class ChangeTools:
+    """Tools about differences between bills."""
+
+    changes: Callable[[], CostChanges]
+
+    async def explain_cost_change(
+        self,
+        period: Period = "7d",
+        baseline: Baseline = "",
+        cluster: Clusters = None,
+        changes: Changes = [],  # noqa: B006  # fastmcp copies defaults; a schema wants a list
+        detail: Detail = "summary",
+    ) -> CostChange:
+        """Explain why the bill moved: price x quantity x mix, what moved with it, ranked causes; says when
+        growth explains it. Without cluster: the whole account. For plain amounts use get_costs.
+        """
+        ask = ChangeAsk(
+            clusters=cluster,
+            period=period or "7d",
+            baseline=baseline or "",
+            changes=tuple(changes),
+            full=detail == "full",
+        )
+        return await self.changes().explain(ask)
+
+    def tools(self) -> list[FunctionTool]:
+        """The tools of this module."""
+        return [FunctionTool.from_function(self.explain_cost_change, annotations=READS, tags={"read"})]
