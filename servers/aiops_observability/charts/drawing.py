@@ -1,27 +1,21 @@
 """Pictures of answers as PNG: the past, what comes, and the band around it. Drawn on request only.
 
-matplotlib's Agg canvas alone: no window, no pyplot state, so that calls may draw side by side. Colours are
-told apart in grey and by colour-blind people (Okabe and Ito); every picture has its unit and time zone.
+Every picture has its unit and time zone; canvas and colours are the suite's (`aiops_shared.app.drawing`).
 """
 
-import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from aiops_observability.analysis.forecasting import HOUR_S, WEEK, Forecast, Hourly
 from aiops_observability.analysis.robust import Array
 from aiops_observability.charts.watched import Watched
+from aiops_shared.app.drawing import BLUE, GREY, INK, ORANGE, by_time, canvas, plain, png_of
 
-SIZE_IN, DPI = (9.0, 3.6), 110
-ROW_IN, MOST_ROWS = 1.7, 6
-INK, BLUE, ORANGE, GREY = "#222222", "#0072B2", "#D55E00", "#999999"
-MOST_TITLE = 90
+MOST_ROWS = 6
 SIZES = ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"))
 
 
@@ -29,41 +23,14 @@ def _times(first_s: float, step_s: float, count: int) -> list[datetime]:
     return [datetime.fromtimestamp(first_s + step_s * at, UTC) for at in range(count)]
 
 
-def _canvas(title: str, unit: str, rows: int = 1) -> tuple[Figure, list[Any]]:
-    """A figure of so many rows over one time axis."""
-    wide, high = SIZE_IN
-    figure = Figure(figsize=(wide, max(high, 0.7 + ROW_IN * rows)), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    found = list(figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0])
-    found[0].set_title(_plain(title), loc="left", fontsize=10, color=INK)
-    for axes in found:
-        axes.set_ylabel(_plain(unit), fontsize=9)
-        axes.tick_params(labelsize=8)
-        axes.grid(visible=True, color="#e6e6e6", linewidth=0.6)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
-    return figure, found
-
-
-def _plain(text: str) -> str:
-    """A title as text: names are not mathematics, whatever signs they have."""
-    return text[:MOST_TITLE].replace("$", r"\$")
-
-
 def _png(figure: Figure, axes: Any) -> bytes:
-    locator = AutoDateLocator(tz=UTC)  # type: ignore[no-untyped-call]  # matplotlib.dates has no types
-    axes.xaxis.set_major_locator(locator)
-    formatter = ConciseDateFormatter(locator, tz=UTC)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_formatter(formatter)
-    axes.set_xlabel("UTC", fontsize=8)
-    found = io.BytesIO()
-    figure.savefig(found, format="png")
-    return found.getvalue()
+    by_time(axes)
+    return png_of(figure)
 
 
 def draw_forecast(title: str, unit: str, series: Hourly, found: Forecast) -> bytes:
     """The last two weeks, the hours to come, and their 80 and 95 % intervals."""
-    figure, (axes,) = _canvas(f"Forecast: {title}", unit)
+    figure, (axes,) = canvas(f"Forecast: {title}", unit)
     past = series.values[-2 * WEEK :]
     first_s = series.first_s + (series.values.size - past.size) * HOUR_S
     axes.plot(_times(first_s, HOUR_S, past.size), past, color=INK, linewidth=1.0, label="measured")
@@ -84,7 +51,7 @@ def draw_anomalies(title: str, found: Sequence[Watched]) -> bytes:
     over all of it would be an invention.
     """
     shown = found[:MOST_ROWS]
-    figure, rows = _canvas(f"Anomalies: {title}", "", len(shown))
+    figure, rows = canvas(f"Anomalies: {title}", "", len(shown))
     rows[0].set_title("orange: abnormal; blue: expected; grey: not measured", loc="right", fontsize=8)
     for axes, one in zip(rows, shown, strict=True):
         _watched(axes, one)
@@ -117,9 +84,9 @@ def _watched(axes: Any, one: Watched) -> None:
         axes.axhline(one.limit / scale, color=INK, linewidth=0.9, linestyle="-.")
         drawn.append(np.array([one.limit / scale]))
     _from_zero(axes, *drawn)
-    axes.set_ylabel(_plain(unit), fontsize=8)
+    axes.set_ylabel(plain(unit), fontsize=8)
     said = f"{one.name}: {one.verdict}" if one.verdict else one.name
-    axes.text(0.005, 0.97, _plain(said), transform=axes.transAxes, va="top", fontsize=8, color=INK)
+    axes.text(0.005, 0.97, plain(said), transform=axes.transAxes, va="top", fontsize=8, color=INK)
 
 
 def scaled(unit: str, values: Array) -> tuple[float, str]:

@@ -1,0 +1,3 @@
+"""Addresses of the pages that a host may draw answers on."""
+
+MONEY_PAGE = "ui://eks-aiops/money.html"
