@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from aiops_cost.models.changes import ChangeAsk, CostChange
+from aiops_cost.models.savings import SavingsAsk, SavingsReport
 
 
 class CostChanges(Protocol):
@@ -10,4 +11,12 @@ class CostChanges(Protocol):
 
     async def explain(self, ask: ChangeAsk) -> CostChange:
         """One comparison. Raises InvalidInputError for spans that are none, what Cost Explorer raises."""
+        ...
+
+
+class Savings(Protocol):
+    """What could cost less: `clients/savings_reading.py`."""
+
+    async def recommend(self, ask: SavingsAsk) -> SavingsReport:
+        """What to change and what that saves."""
         ...
