@@ -13,8 +13,10 @@ from typing import Any
 
 import anyio
 from fastmcp import FastMCP
+from fastmcp.apps.config import AppConfig, ResourceCSP
 from fastmcp.tools import Tool
 
+from aiops_cost.models.pages import MONEY_PAGE
 from aiops_shared.app import build
 from aiops_shared.app.recording import Recorder
 from aiops_shared.app.serving import serve_stdio
@@ -84,7 +86,7 @@ async def no_effects(cluster: str) -> Any:
 def make(settings: Settings) -> FastMCP:
     """The server, not yet running."""
     parts = Wiring(settings)
-    return build(
+    server = build(
         "cost",
         parts.tools,
         settings=settings,
@@ -92,6 +94,15 @@ def make(settings: Settings) -> FastMCP:
         calls=parts.recorder,
         lifespan=parts.running,
     )
+    page = AppConfig(csp=ResourceCSP(connect_domains=[], resource_domains=[]))
+
+    @server.resource(MONEY_PAGE, app=page, description="Draws costs and what moved them")
+    def page_of_money() -> str:
+        from aiops_cost.charts.pages import money_page
+
+        return money_page()
+
+    return server
 
 
 def serve() -> None:

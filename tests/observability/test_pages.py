@@ -1,7 +1,6 @@
 """Charts and the host's page through a client: a PNG where asked for, a page only where a host draws."""
 
 import base64
-import re
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
@@ -30,26 +29,6 @@ DRAWN = {"detect_anomalies", "forecast_metric"}
 def drawing(server: Any) -> Client[FastMCPTransport]:
     """A client whose host draws pages."""
     return Client(server, extensions=[advertise(UI_EXTENSION, {"mimeTypes": ["text/html;profile=mcp-app"]})])
-
-
-def test_the_page_is_whole_and_asks_nobody() -> None:
-    page = series_page()
-    assert not re.search(r"(?:https?:)?//[a-z0-9]", page.replace("\n", " "), re.I), "no address"
-    for word in (
-        "eval(",
-        "Function(",
-        "innerHTML",
-        "outerHTML",
-        "document.write",
-        "fetch(",
-        "XMLHttp",
-        "import(",
-    ):
-        assert word not in page, word
-    assert not re.search(r"<(?:script|link|img|iframe|object)[^>]*(?:src|href)\s*=", page, re.I)
-    assert not re.search(r"\son[a-z]+\s*=", page.split("<script>")[0], re.I), "no handler in markup"
-    assert "default-src 'none'" in page
-    assert len(page.encode()) < 20_000
 
 
 async def test_the_page_is_named_only_to_hosts_that_draw_pages() -> None:
