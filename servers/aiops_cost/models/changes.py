@@ -37,22 +37,22 @@ class CostCause(Frozen):
 
 
 class CostChange(Answer):
-    """Why the bill moved."""
+    """Why the bill moved.
+
+    `effects` is a waterfall: the baseline, its parts that sum to the change, the period. `drivers`: the same
+    by service, parts in % of the service's baseline. `cells`: the largest movers as price x quantity.
+    """
 
     verdict: Annotated[Verdict, Field(description="no_anomaly: usual, or growth explains it")]
-    period: Annotated[str, Field(description="Days compared, both ends included")]
+    period: str
     baseline: str
     currency: str = "USD"
-    before_usd: float
-    after_usd: float
-    change_usd: float
-    change_percent: float | None = None
-    effects: Annotated[Table, Field(description="Parts of the change; they sum to change_usd")]
-    drivers: Annotated[Table, Field(description="By service: parts in % of the service's baseline")]
-    cells: Annotated[Table, Field(description="Largest movers: price x quantity")]
+    effects: Annotated[Table, Field(description="Baseline, parts, period")]
+    drivers: Table
+    cells: Table
     causes: tuple[CostCause, ...] = ()
     facts: Annotated[Table | None, Field(description="What moved with it")] = None
-    clusters: Annotated[Table | None, Field(description="Where several were asked")] = None
-    usual: Annotated[str, Field(description="Beside the usual weeks")] = ""
+    clusters: Table | None = None
+    usual: str = ""
     unsettled_days: tuple[str, ...] = ()
-    billed_requests: Annotated[int, Field(description="Cost Explorer requests made, 0.01 USD each")] = 0
+    billed_requests: int = 0

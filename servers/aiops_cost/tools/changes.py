@@ -11,11 +11,9 @@ from aiops_cost.models.changes import ChangeAsk, CostChange
 from aiops_cost.ports import CostChanges
 from aiops_shared.params import READS, Clusters, Detail, to_list
 
-Period = Annotated[
-    str, Field(max_length=40, description="7d (newest settled days), 2026-10, or FROM/TO, both included")
-]
-Baseline = Annotated[str, Field(max_length=40, description="As period; absent: the days before it")]
-Changes = Annotated[list[str], BeforeValidator(to_list), Field(description="Known changes: '-6h deploy v2'")]
+Period = Annotated[str, Field(max_length=40, description="7d (settled), 2026-10 or FROM/TO")]
+Baseline = Annotated[str, Field(max_length=40, description="Absent: the days before")]
+Changes = Annotated[list[str], BeforeValidator(to_list), Field(description="Known: '-6h deploy v2'")]
 
 
 @dataclass(frozen=True)
@@ -32,8 +30,8 @@ class ChangeTools:
         changes: Changes = [],  # noqa: B006  # fastmcp copies defaults; a schema wants a list
         detail: Detail = "summary",
     ) -> CostChange:
-        """Explain why the bill moved: price x quantity x mix, what moved with it, ranked causes; says when
-        growth explains it. Without cluster: the whole account. For plain amounts use get_costs.
+        """Explain why the bill moved: price x quantity x mix, what moved with it, ranked causes, or growth.
+        Without cluster: the account. For amounts use get_costs.
         """
         ask = ChangeAsk(
             clusters=cluster,
