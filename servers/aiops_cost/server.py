@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from fastmcp import FastMCP
@@ -31,6 +31,9 @@ from aiops_shared.metrics.directory import MetricsDirectory
 from aiops_shared.settings import Settings
 from aiops_shared.state.answers import Answers
 from aiops_shared.state.store import StateStore
+
+if TYPE_CHECKING:
+    from aiops_cost.clients.fleet_reading import FleetReader
 
 INSTRUCTIONS = (
     "What EKS costs: the bill by service, cluster, namespace or workload, why it moved, what to change and"
@@ -59,6 +62,12 @@ class Wiring:
     def tools(self) -> Sequence[Tool]:
         """Every tool, each given functions that make what it needs."""
         return []
+
+    def fleets(self) -> "FleetReader":
+        """A cluster's nodes, pods and pools, and what they use."""
+        from aiops_cost.clients.fleet_reading import FleetReader
+
+        return FleetReader(self.clusters, self.metrics, self.clock)
 
     def kept(self, room: str) -> Answers:
         """The kept answers of one room: `cost-explorer`, `prices`."""

@@ -6,7 +6,7 @@ Quantities: cores, bytes. `used_*` are means over the window that was asked abou
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-ON_DEMAND, SPOT = "on-demand", "spot"
+ON_DEMAND, SPOT, FARGATE = "on-demand", "spot", "fargate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Node:
     name: str
     instance_type: str
     zone: str
-    capacity_type: str  # on-demand | spot
+    capacity_type: str  # on-demand | spot | fargate
     pool: str  # NodePool or node group; empty: neither
     capacity: Room
     allocatable: Room
@@ -60,6 +60,12 @@ class Pod:
     priority: int = 0
     evictable: bool = True  # no local storage, not mirrored, karpenter.sh/do-not-disrupt absent
     wants_zones: tuple[str, ...] = ()  # zones its volumes or affinity bind it to; empty: any
+    claims: tuple[str, ...] = ()  # PersistentVolumeClaims it mounts, in its namespace
+
+    @property
+    def owner(self) -> tuple[str, str, str]:
+        """Namespace, kind and name of its workload."""
+        return self.namespace, self.owner_kind, self.owner_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +81,60 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
+class Volume:
+    """A PersistentVolume. `namespace` and `claim` are empty for one that nothing claims."""
+
+    name: str
+    namespace: str
+    claim: str
+    storage_class: str
+    size_bytes: float
+    volume_id: str = ""  # vol-… of EBS, or the driver's handle
+    zones: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A PodDisruptionBudget: which pods it covers and how many of them may go now."""
+
+    namespace: str
+    name: str
+    labels: Mapping[str, str]  # of its selector's matchLabels
+    expressions: tuple[tuple[str, str, tuple[str, ...]], ...] = ()  # key, operator, values
+    allowed: int = 0
+
+    def covers(self, pod: Pod) -> bool:
+        """Whether its selector fits; an empty selector fits every pod of the namespace (policy/v1)."""
+        if pod.namespace != self.namespace:
+            return False
+        named = all(pod.labels.get(key) == value for key, value in self.labels.items())
+        return named and all(_holds(pod.labels, *one) for one in self.expressions)
+
+
+def _holds(labels: Mapping[str, str], key: str, operator: str, values: tuple[str, ...]) -> bool:
+    match operator:
+        case "In":
+            return labels.get(key) in values
+        case "NotIn":
+            return labels.get(key) not in values
+        case "Exists":
+            return key in labels
+        case _:
+            return key not in labels
+
+
+@dataclass(frozen=True, slots=True)
 class Fleet:
-    """A cluster at a moment, with usage over a window."""
+    """A cluster at a moment, with usage over a window.
+
+    `pods` hold room or wait for it; `finished` ended within the window but still stand in the API, `gone`
+    are known from metrics alone (their `node` is empty).
+    """
 
     nodes: tuple[Node, ...]
     pods: tuple[Pod, ...]
     pools: tuple[Pool, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    finished: tuple[Pod, ...] = ()
+    gone: tuple[Pod, ...] = ()

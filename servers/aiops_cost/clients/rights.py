@@ -19,10 +19,21 @@ EVERY = ("estimate_cost", "explain_cost_change", "get_costs", "recommend_savings
 AWS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
     ("eks:ListClusters", Role.READ, EVERY),
     ("eks:DescribeCluster", Role.READ, EVERY),
+    ("aps:DescribeWorkspace", Role.READ, EVERY),
+    ("aps:QueryMetrics", Role.READ, EVERY),
+    ("cloudwatch:GetMetricData", Role.READ, EVERY),
+    ("cloudwatch:ListMetrics", Role.READ, EVERY),
 )
 
 # API group, resource, verbs, role, tools. One line each.
-KUBE: tuple[tuple[str, str, tuple[str, ...], Role, tuple[str, ...]], ...] = ()
+KUBE: tuple[tuple[str, str, tuple[str, ...], Role, tuple[str, ...]], ...] = (
+    ("", "nodes", ("list",), Role.READ, EVERY),
+    ("", "persistentvolumes", ("list",), Role.READ, EVERY),
+    ("", "pods", ("list",), Role.READ, EVERY),
+    ("karpenter.sh", "nodepools", ("list",), Role.READ, EVERY),
+    ("metrics.k8s.io", "pods", ("list",), Role.READ, EVERY),
+    ("policy", "poddisruptionbudgets", ("list",), Role.READ, EVERY),
+)
 
 
 def _aws() -> Iterator[AwsRight]:
