@@ -34,6 +34,7 @@ from aiops_shared.state.store import StateStore
 
 if TYPE_CHECKING:
     from aiops_cost.clients.fleet_reading import FleetReader
+    from aiops_cost.clients.price_book import PriceBook
 
 INSTRUCTIONS = (
     "What EKS costs: the bill by service, cluster, namespace or workload, why it moved, what to change and"
@@ -57,6 +58,7 @@ class Wiring:
         caller = Caller(name=self.who.name, kind=self.who.kind)
         self.guard = Guardrails.open(self.settings, self.clock, no_effects, caller)
         self.recorder = Recorder(self.guard, self.settings.sensitive_reads)
+        self._prices: PriceBook | None = None
 
     @cached_property
     def tools(self) -> Sequence[Tool]:
@@ -68,6 +70,15 @@ class Wiring:
         from aiops_cost.clients.fleet_reading import FleetReader
 
         return FleetReader(self.clusters, self.metrics, self.clock)
+
+    def prices(self) -> "PriceBook":
+        """What AWS asks for things; one for the process, since it holds who is reading which sheet."""
+        if self._prices is None:
+            from aiops_cost.clients.price_book import PriceBook
+
+            kept = self.kept("prices")
+            self._prices = PriceBook(self.settings, self.aws, kept, self.clock, self.who)
+        return self._prices
 
     def kept(self, room: str) -> Answers:
         """The kept answers of one room: `cost-explorer`, `prices`."""

@@ -15,6 +15,9 @@ WHAT: Mapping[Role, str] = {
 # Every tool that names a cluster finds it so.
 EVERY = ("estimate_cost", "explain_cost_change", "get_costs", "recommend_savings")
 
+# Prices and what types hold.
+PRICED = (*EVERY, "list_prices")
+
 # Action -> role, tools. One line each.
 AWS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
     ("eks:ListClusters", Role.READ, EVERY),
@@ -23,6 +26,9 @@ AWS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
     ("aps:QueryMetrics", Role.READ, EVERY),
     ("cloudwatch:GetMetricData", Role.READ, EVERY),
     ("cloudwatch:ListMetrics", Role.READ, EVERY),
+    ("ec2:DescribeInstanceTypes", Role.READ, PRICED),
+    ("ec2:DescribeSpotPriceHistory", Role.READ, PRICED),
+    ("pricing:GetProducts", Role.READ, PRICED),
 )
 
 # API group, resource, verbs, role, tools. One line each.
