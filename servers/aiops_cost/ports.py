@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from aiops_cost.models.changes import ChangeAsk, CostChange
+from aiops_cost.models.costs import CostAsk, CostReport
 from aiops_cost.models.savings import SavingsAsk, SavingsReport
 
 
@@ -11,6 +12,16 @@ class CostChanges(Protocol):
 
     async def explain(self, ask: ChangeAsk) -> CostChange:
         """One comparison. Raises InvalidInputError for spans that are none, what Cost Explorer raises."""
+        ...
+
+
+class Costs(Protocol):
+    """What things cost: `clients/cost_reading.py` by the bill's own groups, `clients/allocation_reading.py`
+    by namespace and workload.
+    """
+
+    async def costs(self, ask: CostAsk) -> CostReport:
+        """The rows of one period. Raises InvalidInputError, NotConfiguredError, AccessDeniedError."""
         ...
 
 

@@ -33,6 +33,7 @@ from aiops_shared.state.answers import Answers
 from aiops_shared.state.store import StateStore
 
 if TYPE_CHECKING:
+    from aiops_cost.clients.cost_explorer import CostExplorer
     from aiops_cost.clients.fleet_reading import FleetReader
     from aiops_cost.clients.price_book import PriceBook
 
@@ -59,11 +60,21 @@ class Wiring:
         self.guard = Guardrails.open(self.settings, self.clock, no_effects, caller)
         self.recorder = Recorder(self.guard, self.settings.sensitive_reads)
         self._prices: PriceBook | None = None
+        self._explorer: CostExplorer | None = None
 
     @cached_property
     def tools(self) -> Sequence[Tool]:
         """Every tool, each given functions that make what it needs."""
         return []
+
+    def explorer(self) -> "CostExplorer":
+        """The bill; one for the process, since it holds who is asking which question."""
+        if self._explorer is None:
+            from aiops_cost.clients.cost_explorer import CostExplorer
+
+            kept = self.kept("cost-explorer")
+            self._explorer = CostExplorer(self.settings, self.aws, kept, self.clock, self.who)
+        return self._explorer
 
     def fleets(self) -> "FleetReader":
         """A cluster's nodes, pods and pools, and what they use."""

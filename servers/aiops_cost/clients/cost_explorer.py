@@ -1,0 +1,252 @@
+"""Cost Explorer, asked once for each day: what was billed is kept and never paid for again.
+
+Made once in `Wiring.explorer()`; everything of this server that reads the bill calls `bill`. Each request, a
+page is one, costs 0.01 USD: they are counted in `Spent`, bounded by `AIOPS_COST_MAX_BILLED_REQUESTS`, and
+kept for each question month by month, so that a longer question asks only for the days that are missing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+from weakref import WeakValueDictionary
+
+import anyio
+import numpy as np
+
+from aiops_cost.analysis.bill import Bill
+from aiops_cost.analysis.periods import earliest
+from aiops_cost.analysis.settling import good_until, next_month, unsettled_days
+from aiops_cost.clients.cost_errors import explained
+from aiops_cost.clients.cost_pages import Pages
+from aiops_cost.clients.cost_queries import METRICS, QUANTITY, filter_of, groups_of, require_dims
+from aiops_cost.clients.cost_slabs import MIXED, Slab, UnreadableError, joined, unpacked
+from aiops_cost.models.bills import BillQuestion, Spent
+from aiops_shared.auth import CallerIdentity
+from aiops_shared.aws.clients import AwsClients
+from aiops_shared.aws.target import AwsTarget
+from aiops_shared.clock import Clock
+from aiops_shared.errors import ActionRefusedError, AiopsError, InvalidInputError
+from aiops_shared.kube.cluster_sources import account_target
+from aiops_shared.settings import Settings
+from aiops_shared.state.answers import Answers, key_of
+
+ROOM: Final = "cost-explorer"
+REGION: Final = "us-east-1"  # Cost Explorer, Budgets and prices have no other endpoint
+# One request over kept days is cheaper than two around them, unless that makes it page.
+WORTH_ASKING_AGAIN_DAYS: Final = 31
+
+
+class CostExplorer:
+    """The bill of the account that `AIOPS_COST_ACCOUNT` names. Safe to share between tasks."""
+
+    def __init__(
+        self, settings: Settings, aws: AwsClients, answers: Answers, clock: Clock, who: CallerIdentity
+    ) -> None:
+        self._settings = settings
+        self._aws = aws
+        self._answers = answers
+        self._clock = clock
+        self._who = who
+        self._account = settings.cost.account
+        self._turns: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
+
+    async def bill(self, question: BillQuestion, counted: Spent) -> Bill:
+        """The bill in the currency that most of it has; any other one is noted in `counted`, never added.
+
+        Raises InvalidInputError for days that Cost Explorer does not have, ActionRefusedError when it would
+        take too many requests, NotConfiguredError when it is not enabled, AccessDeniedError.
+        """
+        first, *others = await self.bills(question, counted)
+        for other in others:
+            counted.note(f"the bill has amounts in {other.currency} too: they are not in these figures")
+        return first
+
+    async def bills(self, question: BillQuestion, counted: Spent) -> tuple[Bill, ...]:
+        """The bill as one for each currency, the one with most amounts first."""
+        require_dims(question)
+        today = (await self._clock.now()).date()
+        end = min(question.end, today + timedelta(days=1))
+        if not earliest(today) <= question.first < end:
+            raise InvalidInputError(
+                f"days {question.first}..{question.end - timedelta(days=1)}",
+                f"Cost Explorer has days from {earliest(today)} to {today}",
+                "ask for days between them",
+            )
+        question = replace(question, end=end)
+        filtered = filter_of(question, self._settings.cost.cluster_tags)
+        name = key_of(await self.account(), question.dims, repr(filtered), question.metric)
+        turn = self._turns.setdefault(name, anyio.Lock())
+        async with turn:
+            slab = await self._slab(name, question, filtered, counted)
+        return _bills(slab, question, today)
+
+    async def account(self) -> str:
+        """Whose bill it is: kept answers of one account are not another's. Not billed."""
+        if not self._account:
+            who = await self._aws.call(self.target(), "sts", "get_caller_identity")
+            self._account = str(who.get("Account") or "")
+        return self._account
+
+    def target(self) -> AwsTarget:
+        """Where Cost Explorer and Budgets are asked. Raises NotConfiguredError."""
+        return account_target(self._settings, self._settings.cost.account, REGION, self._who)
+
+    async def ask(self, operation: str, counted: Spent, **parameters: Any) -> Mapping[str, Any]:
+        """One billed request of any operation of Cost Explorer, counted. Raises ActionRefusedError."""
+        self._afford(counted, 1)
+        counted.requests += 1
+        try:
+            answer = await self._aws.call(self.target(), "ce", operation, **parameters)
+        except AiopsError as error:
+            raise explained(error, operation) from error
+        return dict(answer)
+
+    def _afford(self, counted: Spent, more: int) -> None:
+        most = self._settings.cost.max_billed_requests
+        if counted.requests + 1 <= most:
+            return
+        raise ActionRefusedError(
+            "Cost Explorer",
+            f"the answer takes about {counted.requests + more} billed requests, one call may make {most}",
+            "a shorter period or coarser groups, or raise AIOPS_COST_MAX_BILLED_REQUESTS",
+        )
+
+    async def _slab(
+        self, name: str, question: BillQuestion, filtered: Mapping[str, Any] | None, counted: Spent
+    ) -> Slab:
+        kept = [slab for month in _months(question) if (slab := await self._kept(name, month, counted))]
+        held = joined(kept)
+        now = await self._clock.now()
+        good = _good(held, now, self._settings.cost.keep_h)
+        missing = gaps(question.first, question.end, good)
+        if not missing:
+            return held
+        for first, end in missing:
+            await self._fetch(name, replace(question, first=first, end=end), filtered, counted)
+        return joined(
+            [slab for month in _months(question) if (slab := await self._kept(name, month, counted))]
+        )
+
+    async def _kept(self, name: str, month: date, counted: Spent) -> Slab | None:
+        found = await self._answers.get(key_of(name, month.isoformat()))
+        if found is None:
+            return None
+        try:
+            return unpacked(found.body)
+        except UnreadableError:
+            counted.note("a kept answer could not be read and was asked again")
+            return None
+
+    async def _fetch(
+        self, name: str, question: BillQuestion, filtered: Mapping[str, Any] | None, counted: Spent
+    ) -> None:
+        asked_at = await self._clock.now()
+        pages = Pages(question.first, question.end, question.dims, question.metric)
+        complete = False
+        try:
+            token = ""
+            while not complete:
+                token = await self._page(pages, question, filtered, counted, token)
+                complete = not token
+        finally:
+            slab = pages.whole(asked_at, complete=complete) if pages.read else None
+            if slab is not None:
+                with anyio.CancelScope(shield=True):
+                    await self._keep(name, slab, counted)
+
+    async def _page(
+        self,
+        pages: Pages,
+        question: BillQuestion,
+        filtered: Mapping[str, Any] | None,
+        counted: Spent,
+        token: str,
+    ) -> str:
+        self._afford(counted, pages.pages_needed() - pages.read)
+        words: dict[str, Any] = {
+            "TimePeriod": {"Start": question.first.isoformat(), "End": question.end.isoformat()},
+            "Granularity": "DAILY",
+            "Metrics": [METRICS[question.metric], QUANTITY],
+        }
+        if question.dims:
+            words["GroupBy"] = groups_of(question.dims)
+        if filtered:
+            words["Filter"] = filtered
+        if token:
+            words["NextPageToken"] = token
+        page = await self.ask("get_cost_and_usage", counted, **words)
+        pages.add(page)
+        return str(page.get("NextPageToken") or "")
+
+    async def _keep(self, name: str, slab: Slab, counted: Spent) -> None:
+        """Put the days into their months, in place of what was kept of them."""
+        months: dict[date, list[int]] = {}
+        for row, day in enumerate(slab.days):
+            months.setdefault(day.replace(day=1), []).append(row)
+        for month, rows in months.items():
+            before = await self._kept(name, month, counted)
+            both = joined([*([before] if before else []), slab.taken(rows)])
+            await self._answers.put(key_of(name, month.isoformat()), both.packed())
+
+
+def gaps(first: date, end: date, good: frozenset[date]) -> list[tuple[date, date]]:
+    """The spans of days to ask for; two with few kept days between them become one."""
+    found: list[tuple[date, date]] = []
+    for at in range((end - first).days):
+        day = first + timedelta(days=at)
+        if day in good:
+            continue
+        if found and (day - found[-1][1]).days < WORTH_ASKING_AGAIN_DAYS:
+            found[-1] = (found[-1][0], day + timedelta(days=1))
+        else:
+            found.append((day, day + timedelta(days=1)))
+    return found
+
+
+def _good(held: Slab, now: datetime, keep_h: float) -> frozenset[date]:
+    unsettled = unsettled_days(held.days, held.estimated, now.date())
+    rows = zip(held.days, held.asked_at, held.estimated, unsettled, strict=True)
+    return frozenset(
+        day
+        for day, asked_at, estimated, open_ in rows
+        if asked_at <= now < good_until(day, asked_at, estimated=estimated, unsettled=open_, keep_h=keep_h)
+    )
+
+
+def _months(question: BillQuestion) -> Sequence[date]:
+    found = [question.first.replace(day=1)]
+    while (after := next_month(found[-1])) < question.end:
+        found.append(after)
+    return found
+
+
+def _bills(slab: Slab, question: BillQuestion, today: date) -> tuple[Bill, ...]:
+    """The days asked for, keys without any amount left out, split by currency."""
+    unsettled = np.array(unsettled_days(slab.days, slab.estimated, today), dtype=np.bool_)
+    rows = np.array([question.first <= day < question.end for day in slab.days], dtype=np.bool_)
+    amounts, quantities = slab.amounts[rows], slab.quantities[rows]
+    used = amounts.any(axis=0) | np.nan_to_num(quantities, nan=1.0).any(axis=0)
+    currencies: dict[str, list[int]] = {}
+    for place in np.flatnonzero(used):
+        currencies.setdefault(slab.keys[place][-1], []).append(int(place))
+    days = tuple(day for day, wanted in zip(slab.days, rows, strict=True) if wanted)
+    bills = [
+        Bill(
+            days=days,
+            dims=question.dims,
+            keys=tuple(slab.keys[place][:-1] for place in places),
+            amounts=amounts[:, places],
+            quantities=_told(quantities[:, places], [slab.units[place] for place in places]),
+            units=tuple(slab.units[place] for place in places),
+            unsettled=unsettled[rows],
+            currency=currency,
+        )
+        for currency, places in (currencies or {"USD": []}).items()
+    ]
+    return tuple(sorted(bills, key=lambda bill: -int(np.abs(bill.amounts).sum())))
+
+
+def _told(quantities: Any, units: Sequence[str]) -> Any:
+    quantities[:, [unit == MIXED for unit in units]] = np.nan
+    return quantities
