@@ -15,6 +15,7 @@ from aiops_lab.aws.cloudwatch.anomaly_detectors import detector_operations
 from aiops_lab.aws.cloudwatch.contributors import contributor_operations
 from aiops_lab.aws.cloudwatch.data import data_operations
 from aiops_lab.aws.cloudwatch.histories import history_operations
+from aiops_lab.aws.cost_explorer import cost_explorer_operations
 from aiops_lab.aws.devopsguru import devopsguru_operations
 from aiops_lab.aws.ec2 import ec2_operations
 from aiops_lab.aws.ec2_instances import ec2_instance_operations
@@ -56,5 +57,6 @@ def operations(account: Account, directory: Directory) -> Operations:
         **contributor_operations(account),
         **xray_operations(account),
         **application_signals_operations(account),
+        **cost_explorer_operations(account),
     }
     return recorded(account, served)
