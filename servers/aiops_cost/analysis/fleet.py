@@ -6,6 +6,8 @@ Quantities: cores, bytes. `used_*` are means over the window that was asked abou
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from aiops_cost.analysis.pod_rules import NO_RULES, PodRules
+
 ON_DEMAND, SPOT, FARGATE = "on-demand", "spot", "fargate"
 
 
@@ -61,6 +63,7 @@ class Pod:
     evictable: bool = True  # no local storage, not mirrored, karpenter.sh/do-not-disrupt absent
     wants_zones: tuple[str, ...] = ()  # zones its volumes or affinity bind it to; empty: any
     claims: tuple[str, ...] = ()  # PersistentVolumeClaims it mounts, in its namespace
+    rules: PodRules = NO_RULES
 
     @property
     def owner(self) -> tuple[str, str, str]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from aiops_cost.analysis.fleet import FARGATE, ON_DEMAND, SPOT, Budget, Node, Pod, Pool, Room, Volume
+from aiops_cost.clients.fleet_rules import rules_of
 from aiops_shared.kube.quantities import amount
 from aiops_shared.kube.shapes import mapping, meta, rows, text, words
 
@@ -130,6 +131,7 @@ def pod_of(obj: Obj, span: Span) -> Pod:
         evictable=_evictable(about, spec),
         wants_zones=_zones(mapping(mapping(spec.get("affinity")).get("nodeAffinity"))),
         claims=tuple(_claims(spec)),
+        rules=rules_of(spec),
     )
 
 
