@@ -4,8 +4,8 @@ What Cost Explorer, cost and usage files and the kept copies all become, and wha
 server reads. Amounts are billionths (`models.money`), so that sums are exact whatever their order.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TypeVar
 
@@ -33,6 +33,7 @@ class Bill:
     units: tuple[str, ...]
     unsettled: NDArray[np.bool_]
     currency: str = "USD"
+    names: Mapping[str, str] = field(default_factory=dict)  # what AWS calls accounts, by number
 
     @property
     def total(self) -> int:

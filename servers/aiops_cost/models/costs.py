@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from aiops_cost.models.bills import Metric
+from aiops_cost.models.bills import Metric, Terms
 from aiops_shared.results import Answer, Frozen, Table
 
 GroupBy = Literal[
@@ -25,16 +25,17 @@ Granularity = Literal["total", "day", "month"]
 
 
 class CostAsk(Frozen):
-    """One question about costs. `period`: `analysis.periods.period_of(text, today)` reads it."""
+    """One question about costs. `period`: `analysis.periods.period_of(text, today)` reads it. `only` and
+    `without` are filters as `BillQuestion` has them; `cluster` as the client wrote it, None: the whole bill.
+    """
 
     group_by: GroupBy
     period: str
     tag: str
     cluster: str | None
     namespace: str
-    service: tuple[str, ...]
-    account: tuple[str, ...]
-    region: tuple[str, ...]
+    only: Terms
+    without: Terms
     metric: Metric
     granularity: Granularity
     limit: int
