@@ -1,10 +1,13 @@
 """What the planning and executing tools return."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from aiops_shared.results import Answer, Table
+
+ProfileOf = Literal["heap", "cpu", "threads"]
+Resolve = Literal["none", "overwrite", "preserve"]  # conflicts of an add-on, in EKS's words
 
 
 class PlannedChange(Answer):

@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 from aiops_eks.models.addon_roles import CORE, ROLES
 from aiops_eks.models.aws_addons import CatalogueAddon
+from aiops_eks.models.changes import Resolve
 from aiops_eks.planning.drafts import Around, Obj, at
 from aiops_shared.guardrails.models import ActionName, Environment, Facts, ObjectRef, Reversible
 from aiops_shared.results import Frozen
 
 API = "eks.amazonaws.com/v1"
-Resolve = Literal["none", "overwrite", "preserve"]
 BUSY = frozenset({"CREATING", "UPDATING", "DELETING"})
 MOST_NAMED = 6
 # Add-ons that ask for another one first, each on its own page of the user guide or of its project.

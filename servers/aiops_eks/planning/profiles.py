@@ -7,17 +7,16 @@ names of functions and numbers leave.
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 from aiops_eks.diagnosis.quantities import memory_text
 from aiops_eks.models import fields
+from aiops_eks.models.changes import ProfileOf
 from aiops_eks.planning.drafts import Draft, Obj, Wish, at, name_of, uid_of
 from aiops_eks.planning.pprof import Holder, Profile
 from aiops_shared.errors import InvalidInputError
 from aiops_shared.guardrails.models import FieldChange, GateCheck, ObjectRef, Step
 
 GROUP = "profile.aiops/v1"
-ProfileOf = Literal["heap", "cpu", "threads"]
 CPU_S = 10
 # pprof's paths (net/http/pprof); what a caller asks for only chooses one of them.
 PATHS: dict[ProfileOf, tuple[str, dict[str, str]]] = {

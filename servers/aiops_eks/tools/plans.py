@@ -1,22 +1,14 @@
 """The plan tools (they only read) and the only two hands of this server: execute_plan and undo_action."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 from fastmcp import Context
 from fastmcp.tools import Tool
 from mcp_types import InputRequiredResult
 from pydantic import Field
 
-from aiops_eks.models.changes import ActionStatus, PlannedChange
-from aiops_eks.planning.autoscaling import bounds_of
-from aiops_eks.planning.drafts import Wish
-from aiops_eks.planning.git_asking import GitWish, check_git
-from aiops_eks.planning.profiles import ProfileOf, check_profile
-from aiops_eks.tools.approving import execute_with_approval
-from aiops_eks.tools.autoscale_desk import AutoscaleDesk
-from aiops_eks.tools.desk import PlanDesk
-from aiops_eks.tools.profile_desk import ProfileDesk
+from aiops_eks.models.changes import ActionStatus, PlannedChange, ProfileOf
 from aiops_shared.errors import InvalidInputError
 from aiops_shared.guardrails.facade import Guardrails
 from aiops_shared.params import (
@@ -30,6 +22,12 @@ from aiops_shared.params import (
     Namespace,
     ObjectName,
 )
+
+if TYPE_CHECKING:
+    from aiops_eks.planning.git_asking import GitWish
+    from aiops_eks.tools.autoscale_desk import AutoscaleDesk
+    from aiops_eks.tools.desk import PlanDesk
+    from aiops_eks.tools.profile_desk import ProfileDesk
 
 Quantity = Annotated[
     str | None, Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,9})?[a-zA-Z]{0,2}$", description="e.g. 384Mi, 250m")
@@ -56,7 +54,7 @@ Manifest = Annotated[str | None, Field(max_length=1_000_000, description="YAML o
 class GitPlans(Protocol):
     """Plans of commits."""
 
-    async def plan(self, cluster: str | None, wish: GitWish) -> PlannedChange:
+    async def plan(self, cluster: str | None, wish: "GitWish") -> PlannedChange:
         """One manifest in a repository."""
         ...
 
@@ -65,10 +63,10 @@ class GitPlans(Protocol):
 class PlanTools:
     """Plan, execute, look, undo."""
 
-    desk: PlanDesk
+    desk: "PlanDesk"
     guard: Guardrails
-    profiles: ProfileDesk
-    autoscalers: AutoscaleDesk
+    profiles: "ProfileDesk"
+    autoscalers: "AutoscaleDesk"
     git: GitPlans
 
     async def plan_workload_change(
@@ -98,6 +96,10 @@ class PlanTools:
 
         Changes nothing. `resources` without values raises the memory limit by half.
         """
+        from aiops_eks.planning.autoscaling import bounds_of
+        from aiops_eks.planning.drafts import Wish
+        from aiops_eks.planning.profiles import check_profile
+
         wish = Wish(
             replicas=replicas,
             container=container or "",
@@ -135,6 +137,8 @@ class PlanTools:
         Changes nothing. For scale, restart, rollback, resources or image use plan_workload_change.
         """
         if via == "git":
+            from aiops_eks.planning.git_asking import GitWish, check_git
+
             check_git(action)
             wish = GitWish(
                 manifest=manifest or "", repository=repository or "", file=place or "", reason=reason or ""
@@ -157,6 +161,8 @@ class PlanTools:
 
         Asks a person first where policy says so. The same plan again returns the same action.
         """
+        from aiops_eks.tools.approving import execute_with_approval
+
         done = await execute_with_approval(self.guard, context, plan_id, confirm, idempotency_key)
         return done if isinstance(done, InputRequiredResult) else self.desk.status(done)
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from aiops_eks.models.changes import PlannedChange
+from aiops_eks.models.changes import PlannedChange, ProfileOf
 from aiops_eks.planning.drafts import Around, DryRun, Surroundings, name_of
 from aiops_eks.planning.facts import measure, owner_key
 from aiops_eks.planning.judging import Judged, plan_of, request_of
-from aiops_eks.planning.profiles import ProfileOf, chosen, draft
+from aiops_eks.planning.profiles import chosen, draft
 from aiops_eks.tools.desk import shown
 from aiops_eks.tools.settling import stamped, verdict_on
 from aiops_shared.clock import Clock
