@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from aiops_lab.aws.addon_catalogue import CATALOGUE, CatalogueAddon
+from aiops_lab.places import ACCOUNT_ID as ACCOUNT_ID
+from aiops_lab.places import CLUSTER as CLUSTER
+from aiops_lab.places import REGION as REGION
 
-ACCOUNT_ID = "111122223333"
-REGION = "us-east-1"
-CLUSTER = "my-cluster"
 KUBERNETES_VERSION = "1.35"
 VPC_ID = "vpc-0lab"
 

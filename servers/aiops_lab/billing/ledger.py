@@ -10,6 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from aiops_lab.billing.everyday import everyday
 from aiops_lab.billing.lines import (
     CLOUDWATCH,
     EC2,
@@ -49,7 +50,7 @@ class Ledger:
     The day under way is billed up to `LAG_H` hours ago and is always estimated.
     """
 
-    lines: tuple[Line, ...] = ()
+    lines: tuple[Line, ...] = field(default_factory=everyday)
     since: date = date(2025, 6, 1)  # nothing was billed before
     unsettled_days: int = 1
     currency: str = "USD"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from aiops_lab.aws.account import ACCOUNT_ID, REGION
+from aiops_lab.places import ACCOUNT_ID, REGION
 
 Quantity = Callable[[date], float]
 Price = Decimal | Callable[[date], Decimal]
