@@ -42,7 +42,7 @@ class Autoscaler:
     most: int
     metrics: tuple[Metric, ...] = ()
     current: int = 0
-    annotations: tuple[str, ...] = ()
+    owner: str = ""  # who keeps it, where it is not the team: keda-operator, ...
 
     @property
     def cpu_target(self) -> float:
@@ -101,7 +101,7 @@ class Floor:
 
 
 def wrong_metric(scaler: Autoscaler, seen: Seen, memory_goal: float) -> WrongMetric | None:
-    """Whether memory is what fills up while the autoscaler waits for CPU. `memory_goal`: the target to set."""
+    """Whether memory is what fills up while the autoscaler waits for CPU. `memory_goal`: what to set."""
     cpu, memory = _known(seen.cpu), _known(seen.memory)
     if not scaler.cpu_alone or min(cpu.size, memory.size) < LEAST_POINTS:
         return None

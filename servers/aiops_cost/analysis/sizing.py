@@ -159,8 +159,11 @@ def _risen(counter: Samples) -> float:
     return float(np.maximum(np.diff(seen), 0).sum()) if seen.size > 1 else 0.0
 
 
-def judged(containers: Sequence[Container], found: Used, *, hpa_target: float = 0.0) -> Verdict:
-    """What the pod should ask for. `hpa_target`: the CPU utilisation an autoscaler keeps, 0 for none.
+def judged(
+    containers: Sequence[Container], found: Used, *, hpa_target: float = 0.0, hpa_memory: float = 0.0
+) -> Verdict:
+    """What the pod should ask for. `hpa_target`, `hpa_memory`: the utilisation of CPU and of memory that an
+    autoscaler keeps, 0 for none: the request is then at least what makes today's use its target.
 
     With several containers the largest one changes; the others keep what they ask for, whether they use it
     or not, since usage is known of the pod as a whole.
@@ -173,7 +176,9 @@ def judged(containers: Sequence[Container], found: Used, *, hpa_target: float = 
         one.cpu == one.cpu_limit > 0 and one.memory == one.memory_limit > 0 for one in containers
     )
     cpu, cpu_lines, cpu_kept = _cpu(main, others, found, guaranteed=guaranteed, hpa_target=hpa_target)
-    memory, limit, lines, kept = _memory(main, others, found, guaranteed=guaranteed)
+    memory, limit, lines, kept = _memory(
+        main, others, found, guaranteed=guaranteed, over=max(MARGIN, 1 / hpa_memory if hpa_memory else 0.0)
+    )
     made = replace(main, cpu=cpu, memory=memory, memory_limit=limit)
     if guaranteed:
         made = replace(made, cpu_limit=cpu, memory_limit=max(memory, limit), memory=max(memory, limit))
@@ -215,7 +220,7 @@ def _cpu(
 
 
 def _memory(
-    main: Container, others: Sequence[Container], found: Used, *, guaranteed: bool
+    main: Container, others: Sequence[Container], found: Used, *, guaranteed: bool, over: float
 ) -> tuple[float, float, tuple[str, ...], tuple[str, ...]]:
     """The new memory request and limit, how they came about, and why they were kept."""
     if why := _short_of_memory(main, others, found):
@@ -226,7 +231,7 @@ def _memory(
     if why := _not_lowered(main, found):
         return main.memory, main.memory_limit, (), (why,)
     held = sum(one.memory for one in others)
-    least = max(found.memory_p99 * MARGIN, MEMORY_FLOOR, main.heap.bytes * 1.25) - held
+    least = max(found.memory_p99 * over, MEMORY_FLOOR, main.heap.bytes * 1.25) - held
     made = up_bytes(max(least, MEMORY_FLOOR / (len(others) + 1)))
     if guaranteed:
         made = _limit(made, found.memory_most - held)
@@ -234,7 +239,7 @@ def _memory(
         return main.memory, main.memory_limit, (), ()
     minus = f" - {mebibytes(held)} of its other containers" if held else ""
     line = (
-        f"memory p99 {mebibytes(found.memory_p99)} x {MARGIN}{minus} -> {mebibytes(made)}"
+        f"memory p99 {mebibytes(found.memory_p99)} x {over:.3g}{minus} -> {mebibytes(made)}"
         f" (now {mebibytes(main.memory)})"
     )
     if not main.memory_limit or guaranteed:

@@ -37,6 +37,11 @@ AWS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
 
 # API group, resource, verbs, role, tools. One line each.
 KUBE: tuple[tuple[str, str, tuple[str, ...], Role, tuple[str, ...]], ...] = (
+    ("apps", "daemonsets", ("get",), Role.READ, ("recommend_savings",)),
+    ("apps", "deployments", ("get",), Role.READ, ("recommend_savings",)),
+    ("apps", "statefulsets", ("get",), Role.READ, ("recommend_savings",)),
+    ("autoscaling", "horizontalpodautoscalers", ("list",), Role.READ, ("recommend_savings",)),
+    ("autoscaling.k8s.io", "verticalpodautoscalers", ("list",), Role.READ, ("recommend_savings",)),
     ("", "nodes", ("list",), Role.READ, EVERY),
     ("", "persistentvolumes", ("list",), Role.READ, EVERY),
     ("", "pods", ("list",), Role.READ, EVERY),
