@@ -17,6 +17,8 @@ from fastmcp.apps.config import AppConfig, ResourceCSP
 from fastmcp.tools import Tool
 
 from aiops_cost.models.pages import MONEY_PAGE
+from aiops_cost.ports import Savings
+from aiops_cost.tools.savings import SavingsTools
 from aiops_shared.app import build
 from aiops_shared.app.recording import Recorder
 from aiops_shared.app.serving import serve_stdio
@@ -65,7 +67,9 @@ class Wiring:
     @cached_property
     def tools(self) -> Sequence[Tool]:
         """Every tool, each given functions that make what it needs."""
-        return []
+        return [
+            *SavingsTools(self.savings).tools(),
+        ]
 
     def explorer(self) -> "CostExplorer":
         """The bill; one for the process, since it holds who is asking which question."""
@@ -90,6 +94,14 @@ class Wiring:
             kept = self.kept("prices")
             self._prices = PriceBook(self.settings, self.aws, kept, self.clock, self.who)
         return self._prices
+
+    def savings(self) -> Savings:
+        """What could cost less."""
+        from aiops_cost.clients.savings_reading import SavingsReader
+        from aiops_cost.clients.savings_scene import Sources
+
+        cost, doors = self.settings.cost, (self.clusters, self.metrics, self.clock)
+        return SavingsReader(Sources(*doors, cost, self.fleets(), self.prices(), self.explorer()))
 
     def kept(self, room: str) -> Answers:
         """The kept answers of one room: `cost-explorer`, `prices`."""

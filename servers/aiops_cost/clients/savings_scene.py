@@ -6,12 +6,13 @@ Advisers (`advice_*.py`) run at the same time and share what is slow or billed: 
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import anyio
 
 from aiops_cost.analysis.fleet import Fleet
+from aiops_cost.models.bills import BillQuestion, Spent
 from aiops_cost.models.savings import Advice, SavingsAsk, Scope
 from aiops_shared.aws import EksCluster
 from aiops_shared.clock import Clock
@@ -19,12 +20,15 @@ from aiops_shared.errors import AiopsError
 from aiops_shared.settings import CostSettings
 
 if TYPE_CHECKING:
+    from aiops_cost.analysis.bill import Bill
+    from aiops_cost.clients.cost_explorer import CostExplorer
+    from aiops_cost.clients.fleet_reading import FleetFacts, FleetReader
+    from aiops_cost.clients.price_book import PriceBook
     from aiops_shared.kube.api import KubeApi
     from aiops_shared.kube.clusters import ClusterDirectory
     from aiops_shared.metrics.directory import MetricsDirectory
 
 Found = TypeVar("Found")
-USE_WINDOW = timedelta(days=14)  # use is read over two weeks: a weekend more than one
 
 
 class Adviser(Protocol):
@@ -42,17 +46,15 @@ class Adviser(Protocol):
 
 @dataclass(frozen=True)
 class Sources:
-    """What answers the questions, wired once per server. `fleets`, `prices`, `costs`: FleetReader,
-    PriceBook, CostExplorer of this room.
-    """
+    """What answers the questions, wired once per server."""
 
     clusters: "ClusterDirectory"
     metrics: "MetricsDirectory"
     clock: Clock
     settings: CostSettings
-    fleets: Any
-    prices: Any
-    costs: Any
+    fleets: "FleetReader"
+    prices: "PriceBook"
+    costs: "CostExplorer"
 
 
 @dataclass
@@ -62,6 +64,7 @@ class Scene:
     ask: SavingsAsk
     now: datetime
     sources: Sources
+    spent: Spent = field(default_factory=Spent)
     _kept: dict[str, Any] = field(default_factory=dict, repr=False)
     _locks: dict[str, anyio.Lock] = field(default_factory=dict, repr=False)
 
@@ -91,13 +94,22 @@ class Scene:
         """The cluster's AWS side. Raises NotConfiguredError for a bare kubeconfig context."""
         return await self.once("eks", lambda: self.sources.clusters.eks(self.ask.cluster))
 
-    async def fleet(self) -> Fleet:
-        """Nodes, pods and pools now, with what they used over `USE_WINDOW`."""
-        return await self.once("fleet", self._read_fleet)
+    async def facts(self) -> "FleetFacts":
+        """The cluster now, with its disruption budgets and what its pods used over the last day."""
+        return await self.once("fleet", lambda: self.sources.fleets.read(self.ask.cluster, budgets=True))
 
-    async def _read_fleet(self) -> Fleet:
-        found: Fleet = await self.sources.fleets.read(self.ask.cluster, USE_WINDOW)
-        return found
+    async def fleet(self) -> Fleet:
+        """Nodes, pods, pools and budgets of `facts`."""
+        return (await self.facts()).fleet
+
+    async def bill(self, question: BillQuestion) -> "Bill":
+        """A bill; its billed requests are counted in `spent`, and its notes said."""
+        return await self.sources.costs.bill(question, self.spent)
+
+    @property
+    def prices(self) -> "PriceBook":
+        """What AWS asks for things."""
+        return self.sources.prices
 
     async def region(self) -> str:
         """Where the cluster stands: whose prices count."""
