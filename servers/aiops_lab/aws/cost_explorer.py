@@ -251,7 +251,9 @@ def _numbers(asker: Asker, name: str, quantities: Real, amounts: Mapping[str, Wh
         return amounts[_COSTS[name]]
     if name == "UsageQuantity":
         return quantities
-    return quantities * np.array([[_factor(line.instance_type)] for line in asker.ledger.lines])
+    factors = np.array([_factor(line.instance_type) for line in asker.ledger.lines])
+    units: Real = quantities * factors.reshape(-1, 1)
+    return units
 
 
 def _factor(instance_type: str) -> float:

@@ -147,7 +147,8 @@ class Asker:
             if len(inner) < 2:
                 raise invalid(f"{name} expression must have at least 2 operands")
             masks = [self.mask(one) for one in inner]
-            return np.logical_and.reduce(masks) if name == "And" else np.logical_or.reduce(masks)
+            joined: Mask = (np.logical_and if name == "And" else np.logical_or).reduce(masks)
+            return joined
         return self._leaf(name, inner)
 
     def _leaf(self, kind: str, inner: Mapping[str, Any]) -> Mask:

@@ -40,7 +40,7 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_LOG = 10_000
 SIGNED_AS = {"monitoring": "cloudwatch", "aps": "amp"}  # services whose signing name is not botocore's name
 # Answers of a hundred thousand numbers, which moto's serializer takes seconds for: written as they are.
-LARGE = frozenset({("cloudwatch", "GetMetricData", "json")})
+LARGE = frozenset({("cloudwatch", "GetMetricData", "json"), ("ce", "GetCostAndUsage", "json")})
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from typing import TypedDict, Unpack
 
-from aiops_lab.places import ACCOUNT_ID, CLUSTER, REGION
 from aiops_lab.billing.lines import CLOUDWATCH, EC2, EC2_OTHER, EKS, Line, Quantity, flat
 from aiops_lab.billing.quantities import at, hours, monthly
+from aiops_lab.places import ACCOUNT_ID, CLUSTER, REGION
 
 TAG = "eks:cluster-name"
 ELB = "Amazon Elastic Load Balancing"
@@ -43,6 +44,17 @@ PREFIXES = {
     "ap-southeast-1": "APS1",
     "ap-southeast-2": "APS2",
 }
+
+
+class _More(TypedDict, total=False):
+    """What else a line says of itself."""
+
+    unit: str
+    operation: str
+    zone: str
+    instance_type: str
+    purchase_type: str
+    resource_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +216,8 @@ class Kit:
     ) -> tuple[Line, Line, Line]:
         """A plan of `commitment` an hour that covers the hours of `nodes` at `plan_price` an hour.
 
-        As AWS writes it: usage at the on-demand price, its negation, and the plan's fee. Amortized: the plan's
-        price for the usage, and the unused part of the commitment on the fee.
+        As AWS writes it: usage at the on-demand price, its negation, and the plan's fee. Amortized: the
+        plan's price for the usage, and the unused part of the commitment on the fee.
         """
         covered = replace(
             nodes,
@@ -267,11 +279,15 @@ class Kit:
     def _code(self) -> str:
         return PREFIXES.get(self.region, self.region.upper().replace("-", ""))
 
-    def _line(self, service: str, usage_type: str, price: str, quantity: Quantity, **more: str) -> Line:
+    def _line(
+        self, service: str, usage_type: str, price: str, quantity: Quantity, **more: Unpack[_More]
+    ) -> Line:
         tags = ({TAG: self.cluster} if self.cluster else {}) | dict(self.tags)
         return replace(self._untagged(service, usage_type, price, quantity, **more), tags=tags)
 
-    def _untagged(self, service: str, usage_type: str, price: str, quantity: Quantity, **more: str) -> Line:
+    def _untagged(
+        self, service: str, usage_type: str, price: str, quantity: Quantity, **more: Unpack[_More]
+    ) -> Line:
         made = Line(service, usage_type, Decimal(price), quantity, account=self.account, region=self.region)
         return replace(made, **more)
 

@@ -56,7 +56,7 @@ def spread(
     seed: int = 0,
     otherwise: Quantity | None = None,
 ) -> Quantity:
-    """Exactly `total` over these days, each up to `uneven` (a share) off the mean; the last takes the rest."""
+    """Exactly `total` over these days, each up to `uneven` (a share) off; the last takes the rest."""
     rng, mean, made = Random(f"{seed}/{first}/{total}"), total / days, {}
     for place in range(days - 1):
         made[first + timedelta(days=place)] = round(mean * (1 + uneven * rng.uniform(-1, 1)), 3)
