@@ -8,6 +8,7 @@ from aiops_lab.scenarios import (
     alarm_stories,
     alert_storm,
     az_gray,
+    bills,
     crashloop,
     db_pool,
     disk,
@@ -61,6 +62,7 @@ STORIES: dict[str, Scenario] = {
         log_volume,
         alarm_stories,
         alert_storm,
+        bills,
     )
     for each in room.SCENARIOS
 }
