@@ -4,12 +4,14 @@ import shutil
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Literal
 
 from aiops_shared.auth.callers import caller_from
 from aiops_shared.aws.clients import AwsClients
 from aiops_shared.errors import AiopsError
 from aiops_shared.http.world_clock import make_clock
+from aiops_shared.kube.cluster_sources import account_target
 from aiops_shared.kube.clusters import ClusterDirectory
 from aiops_shared.settings import Settings
 from eks_aiops.guarding import guardrails
@@ -85,6 +87,24 @@ async def clusters(settings: Settings) -> list[Finding]:
     return found or [Finding("MISSING", "clusters", "none found", "set AWS_REGION, or AIOPS_CLUSTERS_FILE")]
 
 
+async def bill(settings: Settings) -> list[Finding]:
+    """Where the bill is read. Cost Explorer is not asked: each of its requests is billed."""
+    cost = settings.cost
+    target = account_target(settings, cost.account, "us-east-1", caller_from(settings))
+    whose = target.account or "the default credentials' account"
+    says = f"Cost Explorer of {whose}; not asked here, since each request costs 0.01 USD"
+    found = [Finding("note", "bill", says)]
+    split = cost.cur or cost.opencost_url
+    fix = "AIOPS_COST_CUR, or AIOPS_COST_OPENCOST_URL"
+    says = split or "none: node cost is divided by requests and usage"
+    found.append(Finding("note", "split costs", says, "" if split else fix))
+    if cost.cur and not cost.cur.startswith("athena:") and find_spec("duckdb") is None:
+        found.append(
+            Finding("MISSING", "duckdb", "AIOPS_COST_CUR names files", "pip install 'eks-aiops[cur]'")
+        )
+    return found
+
+
 async def clients(settings: Settings) -> list[Finding]:
     """Which programs are on the PATH."""
     del settings
@@ -97,6 +117,7 @@ CHECKS: dict[str, Check] = {
     "policy": policy,
     "state": state,
     "clusters": clusters,
+    "bill": bill,
     "clients": clients,
 }
 
