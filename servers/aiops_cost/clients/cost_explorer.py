@@ -26,13 +26,29 @@ from aiops_shared.auth import CallerIdentity
 from aiops_shared.aws.clients import AwsClients
 from aiops_shared.aws.target import AwsTarget
 from aiops_shared.clock import Clock
-from aiops_shared.errors import ActionRefusedError, AiopsError, InvalidInputError
+from aiops_shared.errors import (
+    AccessDeniedError,
+    ActionRefusedError,
+    AiopsError,
+    InvalidInputError,
+    NotConfiguredError,
+    ThrottledError,
+    UnreachableError,
+)
 from aiops_shared.kube.cluster_sources import account_target
 from aiops_shared.settings import Settings
 from aiops_shared.state.answers import Answers, key_of
 
 ROOM: Final = "cost-explorer"
 REGION: Final = "us-east-1"  # Cost Explorer, Budgets and prices have no other endpoint
+# Refused before anything was computed. A time-out or an error of AWS's may have been billed.
+NEVER_BILLED: Final = (
+    AccessDeniedError,
+    InvalidInputError,
+    NotConfiguredError,
+    ThrottledError,
+    UnreachableError,
+)
 # One request over kept days is cheaper than two around them, unless that makes it page.
 WORTH_ASKING_AGAIN_DAYS: Final = 31
 
@@ -95,11 +111,13 @@ class CostExplorer:
     async def ask(self, operation: str, counted: Spent, **parameters: Any) -> Mapping[str, Any]:
         """One billed request of any operation of Cost Explorer, counted. Raises ActionRefusedError."""
         self._afford(counted, 1)
-        counted.requests += 1
+        counted.requests += 1  # before the answer: others of the same call ask meanwhile
         try:
             answer = await self._aws.call(self.target(), "ce", operation, **parameters)
         except AiopsError as error:
-            raise explained(error, operation) from error
+            told = explained(error, operation)
+            counted.requests -= isinstance(told, NEVER_BILLED)
+            raise told from error
         return dict(answer)
 
     def _afford(self, counted: Spent, more: int) -> None:
@@ -241,6 +259,7 @@ def _bills(slab: Slab, question: BillQuestion, today: date) -> tuple[Bill, ...]:
             units=tuple(slab.units[place] for place in places),
             unsettled=unsettled[rows],
             currency=currency,
+            names=slab.names,
         )
         for currency, places in (currencies or {"USD": []}).items()
     ]

@@ -85,11 +85,6 @@ class Pages:
         self._amount.append(nano(str(cost["Amount"])))
         self._quantity.append(_number(usage.get("Amount")))
 
-    @property
-    def names(self) -> Mapping[str, str]:
-        """What Cost Explorer calls accounts, by their numbers."""
-        return self._names
-
     def pages_needed(self) -> int:
         """How many pages the whole answer has, as far as those read tell."""
         if not self._orderly or self._newest is None or not self.read:
@@ -127,6 +122,7 @@ class Pages:
             tuple(self._units),
             amounts,
             quantities,
+            dict(self._names),
         )
 
 

@@ -5,8 +5,8 @@ estimate, so that a later question asks only for what is missing. The currency i
 """
 
 import zlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
 
@@ -35,6 +35,7 @@ class Slab:
     units: tuple[str, ...]
     amounts: Nanos
     quantities: Amounts
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def taken(self, rows: Sequence[int]) -> "Slab":
         """Some of the days."""
@@ -46,6 +47,7 @@ class Slab:
             self.units,
             self.amounts[list(rows)],
             self.quantities[list(rows)],
+            self.names,
         )
 
     def packed(self) -> bytes:
@@ -58,6 +60,7 @@ class Slab:
                 "estimated": self.estimated,
                 "keys": self.keys,
                 "units": self.units,
+                "names": self.names,
             }
         )
         body = (
@@ -89,8 +92,9 @@ def unpacked(body: bytes) -> Slab:
             tuple(head["units"]),
             np.frombuffer(raw, "<i8", offset=start, count=size // 8).reshape(shape),
             np.frombuffer(raw, "<f8", offset=start + size, count=size // 8).reshape(shape),
+            {str(key): str(name) for key, name in head["names"].items()},
         )
-    except (zlib.error, ValueError, KeyError, TypeError) as error:
+    except (zlib.error, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnreadableError from error
 
 
