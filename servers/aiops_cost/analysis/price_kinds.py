@@ -30,9 +30,7 @@ class PriceKind:
 
 
 def _volume(name: str, says: str) -> PriceKind:
-    usage = f"EBS:VolumeUsage.{'piops' if name == 'io1' else name}"
-    if name == "gp2":
-        usage = r"EBS:VolumeUsage(\.gp2)?"
+    usage = rf"EBS:VolumeUsage\.{'piops' if name == 'io1' else name}"
     found = {"volumeApiName": name, "productFamily": "Storage"}
     return PriceKind(name, "storage", "AmazonEC2", usage, "GB-Mo", says, found)
 

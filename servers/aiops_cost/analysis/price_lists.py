@@ -13,6 +13,7 @@ from aiops_cost.models.money import nano
 
 Product = Mapping[str, Any]
 Tier = tuple[float, int]
+_PREFIX = re.compile(r"^(?:[A-Z]{2,4}\d+|EU)-")  # USE1-, EUC1-, and Ireland's
 
 # A Linux machine on shared hardware that runs, without licences: what a node of EKS is billed as. EC2 lists
 # the same machine also as reserved but unused capacity, on hosts of one's own, and with software.
@@ -39,7 +40,7 @@ def is_linux_node(product: Product) -> bool:
 
 def used_as(product: Product, usage: re.Pattern[str]) -> bool:
     """Whether its usage type is the one meant, with or without the region's prefix (`USE1-`)."""
-    return usage.fullmatch(re.sub(r"^[A-Z]{2,4}[A-Z0-9]*-", "", attribute(product, "usagetype"))) is not None
+    return usage.fullmatch(_PREFIX.sub("", attribute(product, "usagetype"))) is not None
 
 
 def tiers_of(product: Product, scale: int = 1) -> tuple[Tier, ...]:

@@ -49,4 +49,8 @@ def _values(row: Any, path: str) -> list[str]:
     for part in path.split("."):
         inner = [each for one in found for each in (one if isinstance(one, list) else [one])]
         found = [one[part] for one in inner if isinstance(one, Mapping) and one.get(part) is not None]
-    return [str(each) for one in found for each in (one if isinstance(one, list) else [one])]
+    return [_text(each) for one in found for each in (one if isinstance(one, list) else [one])]
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

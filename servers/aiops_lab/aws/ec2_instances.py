@@ -38,7 +38,15 @@ _INSTANCE_FILTERS = {
     "private-ip-address": "PrivateIpAddress",
     "instance-lifecycle": "InstanceLifecycle",
 }
-_TYPE_FILTERS = {"instance-type": "InstanceType", "hypervisor": "Hypervisor"}
+_TYPE_FILTERS = {
+    "instance-type": "InstanceType",
+    "hypervisor": "Hypervisor",
+    "current-generation": "CurrentGeneration",
+    "bare-metal": "BareMetal",
+    "processor-info.supported-architecture": "ProcessorInfo.SupportedArchitectures",
+    "vcpu-info.default-vcpus": "VCpuInfo.DefaultVCpus",
+    "memory-info.size-in-mib": "MemoryInfo.SizeInMiB",
+}
 
 
 def ec2_instance_operations(account: Account) -> Operations:
@@ -172,11 +180,15 @@ _OF_INSTANCE = (
 
 
 def _type(one: InstanceType) -> dict[str, Any]:
-    return {
+    gpus = {"GpuInfo": {"Gpus": [{"Count": one.gpus}]}} if one.gpus else {}
+    return gpus | {
         "InstanceType": one.name,
         "CurrentGeneration": one.hypervisor == "nitro",
         "Hypervisor": one.hypervisor,
         "BareMetal": False,
+        "BurstablePerformanceSupported": one.family in {"t3", "t4g"},
+        "SupportedUsageClasses": ["on-demand", "spot"],
+        "ProcessorInfo": {"SupportedArchitectures": ["arm64" if one.arm else "x86_64"]},
         "VCpuInfo": {"DefaultVCpus": one.cpus},
         "MemoryInfo": {"SizeInMiB": int(one.memory_gib * 1024)},
         "NetworkInfo": {

@@ -10,7 +10,7 @@ from aiops_lab.roles import may
 # How each service names a refusal (its model's errors, EC2's "Error codes"); the others say AccessDenied.
 _CODES = {
     "ec2": "UnauthorizedOperation",
-    **dict.fromkeys(("amp", "cloudtrail", "eks", "logs", "ssm"), "AccessDeniedException"),
+    **dict.fromkeys(("amp", "cloudtrail", "eks", "logs", "pricing", "ssm"), "AccessDeniedException"),
 }
 _PREFIXES = {"amp": "aps"}  # IAM's name of a service, where it is not botocore's
 

@@ -26,7 +26,9 @@ from aiops_lab.aws.guardduty import guardduty_operations
 from aiops_lab.aws.iam import iam_operations
 from aiops_lab.aws.logs import logs_operations
 from aiops_lab.aws.overlay import Operations
+from aiops_lab.aws.pricing import pricing_operations
 from aiops_lab.aws.principals import Directory
+from aiops_lab.aws.spot import spot_operations
 from aiops_lab.aws.ssm import ssm_operations
 from aiops_lab.aws.sts import sts_operations
 from aiops_lab.aws.xray import xray_operations
@@ -44,6 +46,8 @@ def operations(account: Account, directory: Directory) -> Operations:
         **ec2_operations(account),
         **ssm_operations(account),
         **ec2_instance_operations(account),
+        **spot_operations(account),
+        **pricing_operations(account),
         **iam_operations(account),
         **amp_operations(account),
         **devopsguru_operations(account),
