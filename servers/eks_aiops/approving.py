@@ -78,7 +78,7 @@ async def approve_at_terminal(approval_id: str, *, decline: bool, ask: Ask = inp
     """List what waits, or decide one. 1 when refused, left, or not there."""
     settings = Settings()
     person = operator(settings)
-    with guardrails(settings) as guard:
+    async with guardrails(settings) as guard:
         if why := no_person(sys.stdin, sys.stdout) if approval_id else "":
             raise await guard.refuse_approval(approval_id, person, why)
         waiting = await guard.pending_approvals()

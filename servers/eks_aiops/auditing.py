@@ -22,7 +22,7 @@ def line_of(record: AuditRecord) -> str:
 
 async def show(*, limit: int, as_json: bool) -> int:
     """The newest records, oldest of them first."""
-    with guardrails() as guard:
+    async with guardrails() as guard:
         for record in await guard.audit.show(limit):
             sys.stdout.write((record.model_dump_json() if as_json else line_of(record)) + "\n")
     return 0
@@ -30,7 +30,7 @@ async def show(*, limit: int, as_json: bool) -> int:
 
 async def export() -> int:
     """Every record with its mac, one JSON object a line."""
-    with guardrails() as guard:
+    async with guardrails() as guard:
         async for line in guard.audit.lines():
             sys.stdout.write(line + "\n")
     return 0
@@ -39,7 +39,7 @@ async def export() -> int:
 async def verify(log: Path | None = None) -> int:
     """Exit code 1 and the first bad record when the chain does not hold; `log` holds its exported heads."""
     lines = (await anyio.Path(log).read_text(encoding="utf-8")).splitlines() if log else []
-    with guardrails() as guard:
+    async with guardrails() as guard:
         report = await guard.audit.verify(anchors_in(lines))
     if not report.holds:
         sys.stdout.write(f"BROKEN at record {report.first_bad}: {report.reason}\n")

@@ -47,14 +47,14 @@ async def switches(settings: Settings) -> list[Finding]:
 
 async def policy(settings: Settings) -> list[Finding]:
     """Whether the policy bundle loads."""
-    with guardrails(settings) as guard:
+    async with guardrails(settings) as guard:
         where = str(settings.policy.dir or "shipped")
         return [Finding("ok", "policy", f"{where}, digest {guard.policy_digest[:12]}")]
 
 
 async def state(settings: Settings) -> list[Finding]:
     """Whether the store opens and the audit's chain holds."""
-    with guardrails(settings) as guard:
+    async with guardrails(settings) as guard:
         report = await guard.audit.verify()
         held = await guard.freeze_status()
     found = [Finding("ok", "state", settings.state.database_url.split("@")[-1])]
@@ -69,13 +69,13 @@ async def state(settings: Settings) -> list[Finding]:
 
 async def clusters(settings: Settings) -> list[Finding]:
     """Credentials, and every cluster that may be named."""
-    directory = ClusterDirectory(
-        settings, AwsClients(settings.aws), make_clock(settings), caller_from(settings)
-    )
+    clock = make_clock(settings)
+    directory = ClusterDirectory(settings, AwsClients(settings.aws), clock, caller_from(settings))
     try:
         known = await directory.known()
     finally:
         await directory.aclose()
+        await clock.aclose()
     found = [
         Finding(
             "ok" if info.reachable and not info.problem else "MISSING",

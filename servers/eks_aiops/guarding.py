@@ -1,7 +1,7 @@
 """The guardrails of the configured store, for commands that touch no cluster."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from aiops_shared.auth.callers import caller_from
 from aiops_shared.errors import NotConfiguredError
@@ -20,12 +20,14 @@ def operator(settings: Settings) -> Caller:
     return Caller(name=caller_from(settings).name, kind="human")
 
 
-@contextmanager
-def guardrails(settings: Settings | None = None) -> Iterator[Guardrails]:
+@asynccontextmanager
+async def guardrails(settings: Settings | None = None) -> AsyncIterator[Guardrails]:
     """Open, and close what was opened."""
     found = settings or Settings()
-    guard = Guardrails.open(found, make_clock(found), _no_cluster, operator(found))
+    clock = make_clock(found)
+    guard = Guardrails.open(found, clock, _no_cluster, operator(found))
     try:
         yield guard
     finally:
         guard.close()
+        await clock.aclose()

@@ -20,7 +20,7 @@ async def _note(guard: Guardrails, event: str, scope: str, reason: str = "") -> 
 
 async def freeze(reason: str) -> int:
     """Stop every write from the next step on."""
-    with guardrails() as guard:
+    async with guardrails() as guard:
         await guard.freeze_on(guard.caller.name, reason)
         await _note(guard, "on", "all", reason)
     sys.stdout.write("frozen: nothing is written until `eks-aiops freeze off`\n")
@@ -29,7 +29,7 @@ async def freeze(reason: str) -> int:
 
 async def lift(scope: str) -> int:
     """Allow writes again."""
-    with guardrails() as guard:
+    async with guardrails() as guard:
         if why := no_person(sys.stdin, sys.stdout):
             await _note(guard, "off_refused", scope, why)
             raise ActionRefusedError("freeze off", why, "a person lifts it in a terminal of their own")
@@ -41,7 +41,7 @@ async def lift(scope: str) -> int:
 
 async def show() -> int:
     """What holds now."""
-    with guardrails() as guard:
+    async with guardrails() as guard:
         held = await guard.freeze_status()
     for one in held:
         sys.stdout.write(f"frozen: {spelled(str(one))} (scope {spelled(one.scope)})\n")

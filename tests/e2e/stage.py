@@ -120,7 +120,7 @@ class Stage:
         assert refused.code == "approval_pending", refused.text
         approval_id = refused.error.rpartition("eks-aiops approve ")[2].split()[0]
         person = self.settings.model_copy(update={"caller": CallerSettings(name=name, kind="human")})
-        with guardrails(person) as guard:
+        async with guardrails(person) as guard:
             await guard.approve(approval_id, operator(person), "terminal")
 
     async def ended(self, action_id: str) -> Answer:

@@ -105,7 +105,7 @@ class Product:
         """Another person says yes at a terminal."""
         approval_id = refused.error.rpartition("eks-aiops approve ")[2].split()[0]
         person = self.settings.model_copy(update={"caller": CallerSettings(name="ben", kind="human")})
-        with guardrails(person) as guard:
+        async with guardrails(person) as guard:
             await guard.approve(approval_id, operator(person), "terminal")
 
     async def undo(self, action: Obj) -> Obj:
