@@ -118,8 +118,8 @@ class RequestsAdviser:
         made = [one for one in (_priced(fleet, prices, one) for one in found) if one is not None]
         notes = await _resizing(scene) if made else ()
         return Advice(
-            recommendations=tuple(with_notes(one, notes) for one in made),
-            says=_says(fleet, prices, found, made),
+            recommendations=tuple(made),
+            says="; ".join((_says(fleet, prices, found, made), *notes)),
             warnings=(*_warnings(found), *lost, *(f"coverage_gap: requests: {gap}" for gap in prices.gaps)),
         )
 
@@ -331,13 +331,8 @@ async def _resizing(scene: Scene) -> tuple[str, ...]:
     if minor < 33:
         return ()
     said = (
-        f"Kubernetes 1.{minor} can resize a running pod (subresource resize): CPU without a restart; a memory"
-        " limit goes down only where resizePolicy is RestartContainer (1.33) or use is below it; the QoS"
-        " class stays"
+        f"Kubernetes 1.{minor} can resize running pods (subresource resize): CPU without a restart, a memory"
+        " limit down only with resizePolicy RestartContainer (1.33) or while use is below it, never to"
+        " another QoS class"
     )
     return (said,)
-
-
-def with_notes(one: Recommendation, notes: Sequence[str]) -> Recommendation:
-    """The recommendation with more assumptions."""
-    return one.model_copy(update={"assumptions": (*one.assumptions, *notes)})

@@ -10,6 +10,8 @@ from functools import partial
 
 import anyio
 
+from aiops_cost.clients.advice_hpa import HpaAdviser
+from aiops_cost.clients.advice_requests import RequestsAdviser
 from aiops_cost.clients.savings_scene import Adviser, Scene, Sources
 from aiops_cost.models.money import shown, worded
 from aiops_cost.models.savings import Advice, Recommendation, SavingsAsk, SavingsReport, together
@@ -20,7 +22,10 @@ from aiops_shared.results.wording import counted, cut
 WITHIN_S = 30.0  # one adviser; they run at the same time
 IN_FULL = 3  # recommendations with patch and arithmetic, unless detail=full
 # One line each, in the order in which equal savings are told.
-ADVISERS: tuple[Adviser, ...] = ()
+ADVISERS: tuple[Adviser, ...] = (
+    RequestsAdviser(),
+    HpaAdviser(),
+)
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ is asked in coarser ones, and what was used is said. What one question cannot an
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aiops_cost.analysis.sizing import Samples
-from aiops_cost.clients.savings_scene import USE_WINDOW, Scene
+from aiops_cost.clients.savings_scene import Scene
 from aiops_shared.errors import AiopsError, QueryInvalidError
 from aiops_shared.metrics.ports import MetricsBackend, Target
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from aiops_shared.metrics.series import MetricAnswer
 
 STEPS_S = (300, 900, 3600)
-DAYS = USE_WINDOW.days
+USE_WINDOW = timedelta(days=14)  # two weeks: more than one weekend
 
 
 @dataclass(frozen=True, slots=True)
