@@ -242,6 +242,11 @@ class CostSettings(BaseSettings):
     memory_target: float = Field(
         default=0.65, gt=0, le=1, description="Share of the nodes' memory capacity that should be in use."
     )
+    families: CommaList = Field(
+        default_factory=list,
+        description="Instance families that savings may propose, globs allowed (m7*,r7i); empty: those of"
+        " the same generation and processor as now.",
+    )
 
 
 class NodesSettings(BaseSettings):

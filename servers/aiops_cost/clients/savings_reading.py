@@ -10,6 +10,7 @@ from functools import partial
 
 import anyio
 
+from aiops_cost.clients.advice_compute import ComputeAdviser
 from aiops_cost.clients.advice_hpa import HpaAdviser
 from aiops_cost.clients.advice_requests import RequestsAdviser
 from aiops_cost.clients.savings_scene import Adviser, Scene, Sources
@@ -23,6 +24,7 @@ WITHIN_S = 30.0  # one adviser; they run at the same time
 IN_FULL = 3  # recommendations with patch and arithmetic, unless detail=full
 # One line each, in the order in which equal savings are told.
 ADVISERS: tuple[Adviser, ...] = (
+    ComputeAdviser(),
     RequestsAdviser(),
     HpaAdviser(),
 )
