@@ -17,7 +17,8 @@ from fastmcp.apps.config import AppConfig, ResourceCSP
 from fastmcp.tools import Tool
 
 from aiops_cost.models.pages import MONEY_PAGE
-from aiops_cost.ports import Savings
+from aiops_cost.ports import Costs, PriceLists, Savings
+from aiops_cost.tools.prices import PriceTools
 from aiops_cost.tools.savings import SavingsTools
 from aiops_shared.app import build
 from aiops_shared.app.recording import Recorder
@@ -69,6 +70,7 @@ class Wiring:
         """Every tool, each given functions that make what it needs."""
         return [
             *SavingsTools(self.savings).tools(),
+            *PriceTools(self.price_lists).tools(),
         ]
 
     def explorer(self) -> "CostExplorer":
@@ -102,6 +104,18 @@ class Wiring:
 
         cost, doors = self.settings.cost, (self.clusters, self.metrics, self.clock)
         return SavingsReader(Sources(*doors, cost, self.fleets(), self.prices(), self.explorer()))
+
+    def allocations(self) -> "Costs":
+        """What namespaces and workloads cost."""
+        from aiops_cost.clients.allocation_making import make_allocations
+
+        return make_allocations(self)
+
+    def price_lists(self) -> PriceLists:
+        """Prices as tables."""
+        from aiops_cost.clients.price_listing import PriceReader
+
+        return PriceReader(self.prices(), self.aws)
 
     def kept(self, room: str) -> Answers:
         """The kept answers of one room: `cost-explorer`, `prices`."""

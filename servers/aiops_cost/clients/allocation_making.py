@@ -1,0 +1,40 @@
+"""Puts the sources of allocations together as the settings say. Loads with the first question (D31)."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from aiops_cost.clients.allocation_logs import LogSharer
+from aiops_cost.clients.allocation_own import OwnAllocation
+from aiops_cost.clients.allocation_reading import AllocationReader
+from aiops_cost.clients.allocation_source import Source
+
+if TYPE_CHECKING:
+    from aiops_cost.clients.cost_explorer import CostExplorer
+    from aiops_cost.clients.fleet_reading import FleetReader
+    from aiops_cost.clients.price_book import PriceBook
+    from aiops_shared.clock import Clock
+    from aiops_shared.kube.clusters import ClusterDirectory
+    from aiops_shared.settings import Settings
+    from aiops_shared.state.answers import Answers
+
+
+class Parts(Protocol):
+    """What `Wiring` has of what the sources need."""
+
+    @property
+    def settings(self) -> "Settings": ...  # noqa: D102 - an attribute of Wiring
+    @property
+    def clusters(self) -> "ClusterDirectory": ...  # noqa: D102
+    @property
+    def clock(self) -> "Clock": ...  # noqa: D102
+
+    def fleets(self) -> "FleetReader": ...  # noqa: D102
+    def explorer(self) -> "CostExplorer": ...  # noqa: D102
+    def prices(self) -> "PriceBook": ...  # noqa: D102
+    def kept(self, room: str) -> "Answers": ...  # noqa: D102
+
+
+def make_allocations(parts: Parts) -> AllocationReader:
+    """The reader with its sources in order."""
+    own = OwnAllocation(parts.fleets(), parts.explorer, parts.prices, LogSharer(parts.kept("log-shares")))
+    sources: list[Source] = [own]
+    return AllocationReader(parts.clusters, parts.clock, sources)
