@@ -4,6 +4,7 @@ from typing import Protocol
 
 from aiops_cost.models.changes import ChangeAsk, CostChange
 from aiops_cost.models.costs import CostAsk, CostReport
+from aiops_cost.models.prices import PriceAsk, PriceReport
 from aiops_cost.models.savings import SavingsAsk, SavingsReport
 
 
@@ -30,4 +31,12 @@ class Savings(Protocol):
 
     async def recommend(self, ask: SavingsAsk) -> SavingsReport:
         """What to change and what that saves."""
+        ...
+
+
+class PriceLists(Protocol):
+    """What AWS asks for things: `clients/price_listing.py`."""
+
+    async def listed(self, ask: PriceAsk) -> PriceReport:
+        """One page of prices. Raises NotFoundError with the nearest names, what AWS says without a copy."""
         ...

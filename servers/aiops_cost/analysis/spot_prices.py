@@ -57,6 +57,11 @@ def figures(changes: Sequence[SpotChange], start: datetime, end: datetime) -> Sp
     return SpotFigures(mean, min(seen), max(seen), seen[-1], held / MICROSECOND / 86_400)
 
 
+def mean_of(amounts: Sequence[int]) -> int:
+    """The plain mean of billionths, half to even: of zones, which a fleet spreads over."""
+    return round(Fraction(sum(amounts), len(amounts)))
+
+
 def _micros(start: datetime, moment: datetime) -> int:
     span = moment - start
     return (span.days * 86_400 + span.seconds) * MICROSECOND + span.microseconds

@@ -1,11 +1,11 @@
 """Prices, what instance types can hold, and what `list_prices` is asked and answers."""
 
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
-from aiops_shared.results import Frozen
+from aiops_shared.results import Answer, Frozen, Table
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -82,3 +82,33 @@ class Quotes(dict[Key, Value]):
     def __init__(self, found: dict[Key, Value] | None = None, gaps: tuple[str, ...] = ()) -> None:
         super().__init__(found or {})
         self.gaps = gaps
+
+
+Architecture = Literal["", "amd64", "arm64"]
+
+
+class PriceAsk(Frozen):
+    """What `list_prices` was asked. `words` are types, families, globs and kinds."""
+
+    words: tuple[str, ...] = ()
+    region: str = ""
+    min_vcpus: float = 0
+    min_memory_gib: float = 0
+    architecture: Architecture = ""
+    spot_days: float = 7.0
+    limit: int = 15
+    cursor: str = ""
+
+
+class PriceReport(Answer):
+    """List prices, the cheapest first; dates say how old they are."""
+
+    region: str = ""
+    currency: str = "USD"
+    as_of: Annotated[str, Field(description="Day the oldest price shown was read")] = ""
+    types: Annotated[
+        Table | None,
+        Field(description="USD an hour; spot: of spot_days over all zones, saving against on_demand in %"),
+    ] = None
+    zones: Annotated[Table | None, Field(description="Spot by zone, when one type was asked")] = None
+    others: Annotated[Table | None, Field(description="USD for a unit, in the first paid tier")] = None
