@@ -7,15 +7,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from aiops_observability.analysis.bursts import incidents, sparkline
-from aiops_observability.analysis.log_lines import numbers, read
 from aiops_observability.analysis.proportions import compared, poisson_tail
 from aiops_observability.analysis.templates import Miner, masked, told
 from aiops_observability.clients.log_findings import advice, kinds_of
 from aiops_observability.clients.log_opensearch_words import body_of
-from aiops_observability.clients.log_shape import shape_of
-from aiops_observability.clients.log_spans import Span, span_of, split_at
+from aiops_observability.clients.log_spans import span_of, split_at
 from aiops_observability.clients.log_store import Told
 from aiops_observability.clients.log_targets import groups_in_sql, groups_of
+from aiops_shared.aws.log_lines import numbers, read
+from aiops_shared.aws.log_shape import shape_of
+from aiops_shared.aws.log_spans import Span
 from aiops_shared.errors import InvalidInputError, QueryInvalidError
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

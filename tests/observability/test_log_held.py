@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aiops_observability.analysis.log_lines import read
 from aiops_observability.clients import log_held
 from aiops_observability.clients.log_held import HeldLogs
-from aiops_observability.clients.log_spans import Span
 from aiops_observability.clients.log_store import Lines, Told, Which
+from aiops_shared.aws.log_lines import read
+from aiops_shared.aws.log_spans import Span
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 SPAN = Span(T0, T0 + timedelta(hours=24))

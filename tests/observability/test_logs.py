@@ -312,7 +312,7 @@ async def test_every_fault_of_a_backend_is_a_part_of_the_answer_or_a_clear_refus
         assert (refused.code, "logs:StartQuery" in refused.error) == ("access_denied", True)
         lab.aws_faults.clear()
 
-        monkeypatch.setattr("aiops_observability.clients.log_insights.FIRST_WAIT_S", 0.05)
+        monkeypatch.setattr("aiops_shared.aws.log_insights.FIRST_WAIT_S", 0.05)
         # as many queries run as may: waited out once, then said
         lab.account.area(Queries).at_once = 0
         refused = await stage.ask("query_logs", **ask)
@@ -333,9 +333,9 @@ async def test_every_fault_of_a_backend_is_a_part_of_the_answer_or_a_clear_refus
         lab.account.area(Queries).ends = "Complete"
 
         # too slow: stopped, and what it had until then is told
-        monkeypatch.setattr("aiops_observability.clients.log_spans.WITHIN_S", 3.0)
+        monkeypatch.setattr("aiops_shared.aws.log_spans.WITHIN_S", 3.0)
         monkeypatch.setattr(
-            "aiops_observability.clients.log_spans.Until.within.__func__.__defaults__", (3.0,)
+            "aiops_shared.aws.log_spans.Until.within.__func__.__defaults__", (3.0,)
         )
         lab.account.area(Queries).polls = 40
         slow = await stage.got("query_logs", **{**ask, "query": "fields @message"})

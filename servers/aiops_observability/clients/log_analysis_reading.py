@@ -18,11 +18,12 @@ from aiops_observability.clients.log_patterns import patterns
 from aiops_observability.clients.log_pods import pod_lines
 from aiops_observability.clients.log_query_reading import Places, Sensitive
 from aiops_observability.clients.log_rates import error_rate
-from aiops_observability.clients.log_spans import Span, Until, span_of
+from aiops_observability.clients.log_spans import span_of
 from aiops_observability.clients.log_store import Lines, LogStore, Which
 from aiops_observability.clients.log_targets import groups_of
 from aiops_observability.clients.log_volume import volume
 from aiops_observability.models.logs import LogAnalysis, LogAnalysisAsk
+from aiops_shared.aws.log_spans import Span, Until
 from aiops_shared.clock import Clock
 from aiops_shared.errors import InvalidInputError
 from aiops_shared.settings import LogsSettings

@@ -9,9 +9,10 @@ from aiops_observability.analysis.proportions import Change
 from aiops_observability.analysis.proportions import compared as shares_compared
 from aiops_observability.clients.log_findings import Kind, advice, kinds_of
 from aiops_observability.clients.log_rates import counts_as_request, failed
-from aiops_observability.clients.log_spans import Span, split_at
+from aiops_observability.clients.log_spans import split_at
 from aiops_observability.clients.log_store import Counts, LogStore
 from aiops_observability.models.logs import LogAnalysis, LogAnalysisAsk
+from aiops_shared.aws.log_spans import Span
 from aiops_shared.errors import AiopsError
 from aiops_shared.results import Cell, Table
 

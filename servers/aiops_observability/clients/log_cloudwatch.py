@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from aiops_observability.analysis.log_lines import read
 from aiops_observability.clients.log_cost import Costs
-from aiops_observability.clients.log_insights import MOST_ROWS, Found, Insights
-from aiops_observability.clients.log_shape import Shape, shape_of
-from aiops_observability.clients.log_spans import Span, Until, hours
+from aiops_observability.clients.log_spans import hours
 from aiops_observability.clients.log_store import MOST_LINES, Count, Counts, Lines, Spent, Told, Which
 from aiops_shared.aws import EksCluster
+from aiops_shared.aws.log_insights import MOST_ROWS, Found, Insights
+from aiops_shared.aws.log_lines import read
+from aiops_shared.aws.log_shape import Shape, shape_of
+from aiops_shared.aws.log_spans import Span, Until
 from aiops_shared.errors import InvalidInputError
 from aiops_shared.results import Evidence
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from aiops_observability.clients.log_spans import Span
 from aiops_observability.clients.log_targets import described, missing
 from aiops_shared.aws import EksCluster
+from aiops_shared.aws.log_spans import Span
 from aiops_shared.errors import AiopsError, NotFoundError, QueryInvalidError
 from aiops_shared.kube.gathering import gather_outcomes
 

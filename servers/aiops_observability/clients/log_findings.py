@@ -10,9 +10,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from aiops_observability.analysis.log_lines import numbers
 from aiops_observability.analysis.templates import Miner, Template, told
 from aiops_observability.clients.log_store import Told
+from aiops_shared.aws.log_lines import numbers
 from aiops_shared.guardrails.redacting import shortened
 
 SAMPLES = 40

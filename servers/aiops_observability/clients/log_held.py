@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from aiops_observability.clients.log_spans import Span
 from aiops_observability.clients.log_store import MOST_LINES, Count, Counts, Lines, Spent, Told, Which
+from aiops_shared.aws.log_spans import Span
 
 MOST_HELD, DEEPEST = 60_000, 4
 Read = Callable[[Span, Which], Awaitable[Lines]]

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 from aiops_observability.analysis.bursts import Incident, incidents
 from aiops_observability.clients.log_findings import Kind, advice, kinds_of
-from aiops_observability.clients.log_spans import Span, moment_of
+from aiops_observability.clients.log_spans import moment_of
 from aiops_observability.clients.log_store import Lines, LogStore, Told
 from aiops_observability.models.logs import LogAnalysis, LogAnalysisAsk
+from aiops_shared.aws.log_spans import Span
 from aiops_shared.results import Table
 
 SHOWN = {False: 6, True: 30}

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from aiops_observability.analysis.log_lines import read
 from aiops_observability.clients.log_cost import duration, size
 from aiops_observability.clients.log_opensearch_words import TIME, body_of, time_range
-from aiops_observability.clients.log_spans import Span
 from aiops_observability.clients.log_store import MOST_LINES, Lines, Told, Which
+from aiops_shared.aws.log_lines import read
+from aiops_shared.aws.log_spans import Span
 from aiops_shared.errors import (
     AccessDeniedError,
     AiopsError,

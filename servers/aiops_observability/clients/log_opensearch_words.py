@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from aiops_observability.clients.log_spans import Span
+from aiops_shared.aws.log_spans import Span
 from aiops_shared.errors import QueryInvalidError
 
 TIME = "@timestamp"

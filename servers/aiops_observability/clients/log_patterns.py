@@ -2,9 +2,9 @@
 
 from aiops_observability.analysis.proportions import poisson_tail
 from aiops_observability.clients.log_findings import Kind, advice, kinds_of
-from aiops_observability.clients.log_spans import Span
 from aiops_observability.clients.log_store import Lines, LogStore
 from aiops_observability.models.logs import LogAnalysis, LogAnalysisAsk
+from aiops_shared.aws.log_spans import Span
 from aiops_shared.errors import AiopsError, QueryInvalidError
 from aiops_shared.results import Cell, Table
 

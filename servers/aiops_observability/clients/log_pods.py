@@ -8,9 +8,9 @@ the closer look (previous instances, grep); this one is for counting.
 from collections.abc import Sequence
 from functools import partial
 
-from aiops_observability.analysis.log_lines import read
-from aiops_observability.clients.log_spans import Span
 from aiops_observability.clients.log_store import Lines, Told
+from aiops_shared.aws.log_lines import read
+from aiops_shared.aws.log_spans import Span
 from aiops_shared.errors import AiopsError, InvalidInputError
 from aiops_shared.kube import names
 from aiops_shared.kube.api import KubeApi

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aiops_observability.clients.log_cost import Costs, size
-from aiops_observability.clients.log_insights import Found, Insights
 from aiops_observability.clients.log_opensearch import OpenSearch
 from aiops_observability.clients.log_opensearch_words import body_of
 from aiops_observability.clients.log_pods import pod_lines
-from aiops_observability.clients.log_shape import shape_of
-from aiops_observability.clients.log_spans import Span, Until, hours, span_of
+from aiops_observability.clients.log_spans import hours, span_of
 from aiops_observability.clients.log_targets import groups_in_sql, groups_of, missing
 from aiops_observability.models.logs import LogQueryAsk, LogRows
 from aiops_shared.aws import EksCluster
+from aiops_shared.aws.log_insights import Found, Insights
+from aiops_shared.aws.log_shape import shape_of
+from aiops_shared.aws.log_spans import Span, Until
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, InvalidInputError, NotFoundError, QueryInvalidError
 from aiops_shared.guardrails.redacting import shortened

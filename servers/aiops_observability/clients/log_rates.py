@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from aiops_observability.analysis.bursts import sparkline
 from aiops_observability.clients.log_findings import Kind, advice, kinds_of, read_off
-from aiops_observability.clients.log_spans import Span, moment_of
+from aiops_observability.clients.log_spans import moment_of
 from aiops_observability.clients.log_store import Count, Counts, LogStore
 from aiops_observability.models.logs import LogAnalysis, LogAnalysisAsk
+from aiops_shared.aws.log_spans import Span
 from aiops_shared.errors import AiopsError
 from aiops_shared.results import Table
 from aiops_shared.results.wording import quotable

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from aiops_observability.analysis.log_lines import Line
-from aiops_observability.clients.log_spans import Span
+from aiops_shared.aws.log_lines import Line
+from aiops_shared.aws.log_spans import Span
 from aiops_shared.results import Evidence
 
 Which = Literal["errors", "trouble", "all"]

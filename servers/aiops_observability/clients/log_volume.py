@@ -8,11 +8,11 @@ from collections import Counter
 from datetime import timedelta
 from functools import partial
 
-from aiops_observability.analysis.log_lines import level_named
 from aiops_observability.clients.log_cloudwatch import CloudWatchLogs
 from aiops_observability.clients.log_cost import size
-from aiops_observability.clients.log_spans import Span
 from aiops_observability.models.logs import LogAnalysis, LogAnalysisAsk
+from aiops_shared.aws.log_lines import level_named
+from aiops_shared.aws.log_spans import Span
 from aiops_shared.errors import AiopsError
 from aiops_shared.kube.gathering import gather_outcomes
 from aiops_shared.results import Table

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from aiops_observability.analysis.log_lines import NAMES, Line, path_of, read
+from aiops_shared.aws.log_lines import NAMES, Line, path_of, read
 
 LEVEL_WORDS = {
     "error": ("ERROR", "error", "Error", "ERR", "err", "SEVERE"),

@@ -1,6 +1,6 @@
 """One run of CloudWatch Logs Insights: started, polled, stopped when nobody waits any more.
 
-Called by the log readers. https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_StartQuery.html:
+Called by log readers. https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_StartQuery.html:
 ends are whole seconds and both included. At most 100 queries run at once in an account, so LimitExceeded is
 waited out as throttling is. A query that is not done in time gives what it has: Insights answers a running
 query with partial results.
@@ -12,9 +12,9 @@ from typing import Any
 
 import anyio
 
-from aiops_observability.clients.log_spans import Span, Until
 from aiops_shared.aws import EksCluster
 from aiops_shared.aws.listing import required
+from aiops_shared.aws.log_spans import Span, Until
 from aiops_shared.errors import (
     AiopsError,
     InvalidInputError,
