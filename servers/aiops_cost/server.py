@@ -18,6 +18,7 @@ from fastmcp.tools import Tool
 
 from aiops_cost.models.pages import MONEY_PAGE
 from aiops_cost.ports import Costs, PriceLists, Savings
+from aiops_cost.tools.costs import CostTools
 from aiops_cost.tools.prices import PriceTools
 from aiops_cost.tools.savings import SavingsTools
 from aiops_shared.app import build
@@ -69,9 +70,16 @@ class Wiring:
     def tools(self) -> Sequence[Tool]:
         """Every tool, each given functions that make what it needs."""
         return [
+            *CostTools(self.costs, self.allocations).tools(),
             *SavingsTools(self.savings).tools(),
             *PriceTools(self.price_lists).tools(),
         ]
+
+    def costs(self) -> Costs:
+        """What things cost, by the bill's own groups."""
+        from aiops_cost.clients.cost_reading import CostReader
+
+        return CostReader(self.settings, self.explorer(), self.aws, self.clusters, self.clock)
 
     def explorer(self) -> "CostExplorer":
         """The bill; one for the process, since it holds who is asking which question."""

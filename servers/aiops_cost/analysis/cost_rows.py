@@ -4,7 +4,7 @@ Called by `clients/cost_reading.py`. Amounts are billionths until `Rows.shown`, 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -54,21 +54,9 @@ def apart(bill: Bill) -> Bill:
 
     A credit hidden in a service's row would look like a service that got cheaper.
     """
-    keys = tuple(
-        key[:-1] if is_usage(key[-1]) else (f"[{key[-1]}]", *[""] * (len(key) - 2)) for key in bill.keys
-    )
-    renamed = Bill(
-        days=bill.days,
-        dims=bill.dims[:-1],
-        keys=keys,
-        amounts=bill.amounts,
-        quantities=bill.quantities,
-        units=bill.units,
-        unsettled=bill.unsettled,
-        currency=bill.currency,
-        names=bill.names,
-    )
-    return renamed.by(*renamed.dims)
+    blank = [""] * (len(bill.dims) - 2)
+    keys = tuple(key[:-1] if is_usage(key[-1]) else (f"[{key[-1]}]", *blank) for key in bill.keys)
+    return replace(bill, dims=bill.dims[:-1], keys=keys).by(*bill.dims[:-1])
 
 
 def settled_mean(bill: Bill) -> float | None:

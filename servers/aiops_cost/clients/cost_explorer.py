@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 
 import anyio
 import numpy as np
+import orjson
 
 from aiops_cost.analysis.bill import Bill
 from aiops_cost.analysis.periods import earliest
@@ -40,6 +41,7 @@ from aiops_shared.settings import Settings
 from aiops_shared.state.answers import Answers, key_of
 
 ROOM: Final = "cost-explorer"
+UNREADABLE: Final = "a kept answer could not be read: it was asked again"
 REGION: Final = "us-east-1"  # Cost Explorer, Budgets and prices have no other endpoint
 # Refused before anything was computed. A time-out or an error of AWS's may have been billed.
 NEVER_BILLED: Final = (
@@ -120,6 +122,21 @@ class CostExplorer:
             raise told from error
         return dict(answer)
 
+    async def remembered(self, operation: str, counted: Spent, **parameters: Any) -> Mapping[str, Any]:
+        """`ask` for what is no bill (forecasts, anomalies): an answer is good for `AIOPS_COST_KEEP_H`."""
+        name = key_of(await self.account(), operation, orjson.dumps(parameters, option=orjson.OPT_SORT_KEYS))
+        async with self._turns.setdefault(name, anyio.Lock()):
+            kept = await self._answers.get(name, timedelta(hours=self._settings.cost.keep_h))
+            if kept is not None:
+                try:
+                    return dict(orjson.loads(kept.body))
+                except (ValueError, TypeError):
+                    counted.note(UNREADABLE)
+            answer = await self.ask(operation, counted, **parameters)
+            said = {key: value for key, value in answer.items() if key != "ResponseMetadata"}
+            await self._answers.put(name, orjson.dumps(said))
+            return said
+
     def _afford(self, counted: Spent, more: int) -> None:
         most = self._settings.cost.max_billed_requests
         if counted.requests + 1 <= most:
@@ -153,7 +170,7 @@ class CostExplorer:
         try:
             return unpacked(found.body)
         except UnreadableError:
-            counted.note("a kept answer could not be read and was asked again")
+            counted.note(UNREADABLE)
             return None
 
     async def _fetch(
