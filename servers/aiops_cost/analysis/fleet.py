@@ -81,6 +81,7 @@ class Pool:
     cpu_limit: float = 0.0
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[tuple[str, str, str], ...] = ()
+    node_class: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from aiops_cost.analysis.pod_rules import Selector, holds
 
 NOTHING: Final = Room(0, 0, 0)
 ZONE: Final = "topology.kubernetes.io/zone"
-# Use is measured with noise, and the targets are policy: a hundredth over does not buy another node.
-SLACK: Final = 0.01
+# Use is measured with noise, and the targets are policy: half a hundredth does not buy another node.
+SLACK: Final = 0.005
 # How far above the first guess a fleet is tried, before its type is given up.
 TRIES: Final = 12
 GIB: Final = 1024**3

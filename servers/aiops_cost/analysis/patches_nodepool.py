@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+import yaml
+
 from aiops_cost.analysis.fleet import Pool
-from aiops_cost.analysis.patches_workload import written
 from aiops_cost.analysis.pod_rules import Expression
 from aiops_cost.analysis.pool_slices import CHANGED, KARPENTER
 from aiops_shared.kube.quantities import amount
@@ -24,6 +25,7 @@ CHECKED: Final = (
 )
 OPERATORS: Final = frozenset({"In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt", "Gte", "Lte"})
 MOST_REQUIREMENTS: Final = 100
+_CLASS: Final = {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass"}
 _KEY = re.compile(
     r"([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9][-A-Za-z0-9_.]{0,62}"
 )
@@ -55,18 +57,18 @@ def nodepool(
     *,
     cores: float = 0.0,
     weight: int = 0,
-    taint: Expression | None = None,
+    node_class: str = "",
 ) -> Obj:
-    """A NodePool's patch. `cores`: its new limit of CPU; `taint`: key, effect, (value,)."""
-    inner: Obj = {
+    """A NodePool's patch. `cores`: its new limit of CPU; `node_class`: of a pool that is new, which must name
+    one.
+    """
+    inner: Obj = {"nodeClassRef": {**_CLASS, "name": node_class}} if node_class else {}
+    inner |= {
         "requirements": [
             {"key": key, "operator": operator, **({"values": list(values)} if values else {})}
             for key, operator, values in requirements
         ]
     }
-    if taint is not None:
-        key, effect, values = taint
-        inner["taints"] = [{"key": key, "effect": effect, **({"value": values[0]} if values else {})}]
     spec: Obj = {"template": {"spec": inner}}
     if cores:
         spec["limits"] = {"cpu": f"{cores:g}"}
@@ -80,7 +82,7 @@ def yaml_of(patch: Obj) -> str:
     wrong = tuple(faults(patch))
     if wrong:
         raise ValueError("; ".join(wrong))
-    return written(patch)
+    return yaml.safe_dump(patch, sort_keys=False, width=160, default_flow_style=None)
 
 
 def faults(patch: Mapping[str, Any]) -> Iterator[str]:

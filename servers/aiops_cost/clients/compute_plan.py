@@ -7,6 +7,7 @@ up. `PoolPlan.why_not` says why a pool has none.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from math import log
 from typing import Final
 
 from aiops_cost.analysis.fleet import Fleet, Pod, Room
@@ -32,7 +33,7 @@ from aiops_shared.results.wording import brief
 # A migration that saves less is not worth its risk, and is within what use and prices wobble by.
 WORTH: Final = 0.05
 MOST_POOLS: Final = 8
-ROWS: Final = 6
+ROWS: Final = 3  # of each family
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +131,14 @@ def planned(found: PoolPlan) -> PoolPlan:
 
 
 def _checked(best: Fitted, compared: Sequence[Fitted], demand: Demand) -> tuple[Fitted, ...]:
-    """The cheapest of each size of each other family, packed too where the use alone does not say it."""
-    shown = [one for one in compared if one.candidate.name != best.candidate.name]
-    families: dict[str, int] = {}
-    kept_rows: list[Fitted] = []
-    for one in shown:
-        rank = families.get(one.candidate.family, 0)
-        families[one.candidate.family] = rank + 1
-        if rank < ROWS // 2:
-            kept_rows.append(fitted(one.candidate, demand, one.nodes) or one)
-    return tuple(kept_rows[:ROWS])
+    """Of each family the sizes that come nearest to today's number of nodes, packed too where they can be."""
+    families: dict[str, list[Fitted]] = {}
+    for one in sorted(compared, key=lambda one: abs(log(one.nodes / demand.nodes_now))):
+        if one.candidate.name != best.candidate.name:
+            families.setdefault(one.candidate.family, []).append(one)
+    shown = [one for rows in families.values() for one in rows[:ROWS]]
+    checked = [fitted(one.candidate, demand, one.nodes) or one for one in shown]
+    return tuple(sorted(checked, key=lambda one: (one.nano_per_hour, one.candidate.name)))
 
 
 def _demand(scene: Scene, fleet: Fleet, part: PoolSlice, used: Room | None) -> Demand:

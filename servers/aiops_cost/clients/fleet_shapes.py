@@ -265,6 +265,7 @@ def nodepool_of(obj: Obj) -> Pool:
         cpu_limit=number(mapping(spec.get("limits")).get("cpu")),
         labels=labels_of(template),
         taints=_taints(inner),
+        node_class=text(mapping(inner.get("nodeClassRef")).get("name")),
     )
 
 

@@ -32,6 +32,7 @@ AWS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
     ("cloudwatch:ListMetrics", Role.READ, EVERY),
     ("ec2:DescribeInstanceTypes", Role.READ, PRICED),
     ("ec2:DescribeSpotPriceHistory", Role.READ, PRICED),
+    ("ec2:GetSpotPlacementScores", Role.READ, ("recommend_savings",)),
     ("pricing:GetProducts", Role.READ, PRICED),
 )
 

@@ -13,6 +13,7 @@ import anyio
 from aiops_cost.clients.advice_compute import ComputeAdviser
 from aiops_cost.clients.advice_hpa import HpaAdviser
 from aiops_cost.clients.advice_requests import RequestsAdviser
+from aiops_cost.clients.advice_spot import SpotAdviser
 from aiops_cost.clients.savings_scene import Adviser, Scene, Sources
 from aiops_cost.models.money import shown, worded
 from aiops_cost.models.savings import Advice, Recommendation, SavingsAsk, SavingsReport, together
@@ -25,6 +26,7 @@ IN_FULL = 3  # recommendations with patch and arithmetic, unless detail=full
 # One line each, in the order in which equal savings are told.
 ADVISERS: tuple[Adviser, ...] = (
     ComputeAdviser(),
+    SpotAdviser(),
     RequestsAdviser(),
     HpaAdviser(),
 )
