@@ -111,7 +111,7 @@ class Asker:
     def period(self, params: Mapping[str, Any]) -> Period:
         """The asked days. Raises AwsError ValidationException as AWS does."""
         asked = params.get("TimePeriod") or {}
-        first, end = _day("Start", asked.get("Start")), _day("End", asked.get("End"))
+        first, end = day_of("Start", asked.get("Start")), day_of("End", asked.get("End"))
         granularity = str(params.get("Granularity") or "MONTHLY")
         if granularity == "HOURLY":
             raise invalid("Hourly granularity is not enabled for this account. Opt in in its settings.")
@@ -119,7 +119,7 @@ class Asker:
             raise invalid("Start date (and hour) should be before end date (and hour)")
         if first > self.now.date():
             raise invalid("Start date should be equal to or no later than the current date")
-        if end > _month(self.now.date(), 1):
+        if end > month_of(self.now.date(), 1):
             raise invalid("end date past the beginning of next month")
         self._not_too_old(first)
         return Period(first, end, granularity)
@@ -130,7 +130,7 @@ class Asker:
                 "Start date is more than 14 days ago for hourly granularity. Please adjust start date as we "
                 "support only 14 days of data at hourly granularity."
             )
-        if first < _month(self.now.date(), -MONTHS_BACK):
+        if first < month_of(self.now.date(), -MONTHS_BACK):
             raise invalid("You haven't enabled historical data beyond 14 months")
 
     def mask(self, expression: Mapping[str, Any] | None) -> Mask:
@@ -210,7 +210,8 @@ class Asker:
         return [self.group(one) for one in definitions]
 
 
-def _day(name: str, value: Any) -> date:
+def day_of(name: str, value: Any) -> date:
+    """A date as asked for. Raises AwsError ValidationException."""
     words = f"{name} time {value} is invalid. Valid format is: yyyy-MM-dd."
     if not _DAY.fullmatch(str(value)):
         raise invalid(words)
@@ -220,7 +221,7 @@ def _day(name: str, value: Any) -> date:
         raise invalid(words) from error
 
 
-def _month(day: date, away: int) -> date:
+def month_of(day: date, away: int) -> date:
     """The first day of the month that many months away."""
     count = day.year * 12 + day.month - 1 + away
     return date(count // 12, count % 12 + 1, 1)

@@ -9,6 +9,7 @@ from aiops_lab.aws.account import Account
 from aiops_lab.aws.addon_changes import addon_change_operations
 from aiops_lab.aws.amp import amp_operations
 from aiops_lab.aws.application_signals import application_signals_operations
+from aiops_lab.aws.budgets import budget_operations
 from aiops_lab.aws.cloudtrail import cloudtrail_operations, recorded
 from aiops_lab.aws.cloudwatch.alarms import alarm_operations
 from aiops_lab.aws.cloudwatch.anomaly_detectors import detector_operations
@@ -16,6 +17,10 @@ from aiops_lab.aws.cloudwatch.contributors import contributor_operations
 from aiops_lab.aws.cloudwatch.data import data_operations
 from aiops_lab.aws.cloudwatch.histories import history_operations
 from aiops_lab.aws.cost_explorer import cost_explorer_operations
+from aiops_lab.aws.cost_explorer_anomalies import anomaly_operations
+from aiops_lab.aws.cost_explorer_commitments import commitment_operations
+from aiops_lab.aws.cost_explorer_forecasts import forecast_operations
+from aiops_lab.aws.cost_explorer_values import value_operations
 from aiops_lab.aws.devopsguru import devopsguru_operations
 from aiops_lab.aws.ec2 import ec2_operations
 from aiops_lab.aws.ec2_instances import ec2_instance_operations
@@ -62,5 +67,10 @@ def operations(account: Account, directory: Directory) -> Operations:
         **xray_operations(account),
         **application_signals_operations(account),
         **cost_explorer_operations(account),
+        **value_operations(account),
+        **forecast_operations(account),
+        **anomaly_operations(account),
+        **commitment_operations(account),
+        **budget_operations(account),
     }
     return recorded(account, served)

@@ -154,7 +154,7 @@ def _corrections(rng: Random, kit: Kit, newest: date) -> list[Line]:
         nodes = kit.nodes("m5.large", "0.096", hours(rng.randint(1, 9)))
         made += kit.savings_plan(_price(rng, 0.05, 0.9), nodes, "0.06")
     if rng.random() < 0.3:
-        made += kit.reserved(kit.nodes("r5.large", "0.126", hours(rng.randint(1, 4))), "0.079", "57.67")
+        made += kit.reserved(kit.nodes("r5.large", "0.126", hours(rng.randint(1, 4))), "0.079", 4)
     if rng.random() < 0.3:  # usage of one day only
         made.append(kit.other("AWS Glue", "Crawler-Hour", "0.44", at({_day(rng, newest): 2.5}), "Hrs"))
     return made

@@ -15,13 +15,14 @@ in the price list (`aws pricing get-products`): EC2's are bare in us-east-1 and 
 EKS, CloudWatch logs and Prometheus carry `USE1-` there too.
 """
 
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import TypedDict, Unpack
 
-from aiops_lab.billing.lines import CLOUDWATCH, EC2, EC2_OTHER, EKS, Line, Quantity, flat
+from aiops_lab.billing.lines import CLOUDWATCH, EC2, EC2_OTHER, EKS, Line, Quantity, flat, rounded
 from aiops_lab.billing.quantities import at, hours, monthly
 from aiops_lab.places import ACCOUNT_ID, CLUSTER, REGION
 
@@ -244,21 +245,35 @@ class Kit:
         )
         return covered, negation, fee
 
-    def reserved(self, nodes: Line, effective: str, monthly_fee: str) -> tuple[Line, Line]:
-        """Reserved instances that cover `nodes`: usage for nothing, and a fee on each month's first day."""
+    def reserved(self, nodes: Line, hourly: str, count: int) -> tuple[Line, Line]:
+        """`count` reserved instances at `hourly` that cover the hours of `nodes`: at most `24 * count` a day.
+
+        Usage for nothing, and a fee for the whole month on its first day. Amortized: the hourly price for
+        the usage, what was not used on the fee.
+        """
+        price = Decimal(hourly)
+
+        def bought(day: date) -> float:
+            return 24.0 * count * monthrange(day.year, day.month)[1]
+
+        def unused(day: date) -> Decimal:
+            days = [day.replace(day=one + 1) for one in range(monthrange(day.year, day.month)[1])]
+            used = sum(Decimal(repr(float(nodes.quantity(one)))) for one in days)
+            return price * (1 - used / Decimal(bought(day)))
+
         used = replace(
             nodes,
             price_usd=Decimal(),
-            amortized_usd=Decimal(effective),
+            amortized_usd=price,
             record_type="DiscountedUsage",
             purchase_type="Standard Reserved Instances",
         )
         fee = replace(
             nodes,
             usage_type=nodes.usage_type.replace("BoxUsage", "HeavyUsage"),
-            price_usd=Decimal(monthly_fee),
-            amortized_usd=Decimal(),
-            quantity=lambda day: 1.0 if day.day == 1 else 0.0,
+            price_usd=price,
+            amortized_usd=lambda day: rounded(unused(day)) if day.day == 1 else Decimal(),
+            quantity=lambda day: bought(day) if day.day == 1 else 0.0,
             record_type="RIFee",
             purchase_type="Standard Reserved Instances",
             tags={},

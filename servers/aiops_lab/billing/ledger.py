@@ -10,6 +10,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from aiops_lab.billing.anomalies import Anomaly, Monitor, Subscription
+from aiops_lab.billing.budgets import Budget
 from aiops_lab.billing.everyday import everyday
 from aiops_lab.billing.lines import (
     CLOUDWATCH,
@@ -60,6 +62,10 @@ class Ledger:
     tags_active: frozenset[str] = frozenset({"eks:cluster-name", "team"})  # activated as cost allocation tags
     account_names: Mapping[str, str] = field(default_factory=dict)  # linked account -> its name
     cost_categories: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # name -> account -> value
+    anomalies: tuple[Anomaly, ...] = ()
+    monitors: tuple[Monitor, ...] = (Monitor(),)
+    subscriptions: tuple[Subscription, ...] = ()
+    budgets: tuple[Budget, ...] = ()
     asked: list[str] = field(default_factory=list)  # billed requests, by operation
     _sheet: "Sheet | None" = field(default=None, repr=False, compare=False)
 
