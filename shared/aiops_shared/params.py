@@ -206,6 +206,8 @@ Cluster = Annotated[
     _CLUSTER_FORM,
     Field(description="Name, account/region/name or ARN; needless when one is configured"),
 ]
+# For bills: they are an account's first.
+AnyCluster = Annotated[str | None, _OPTIONAL, _CLUSTER_FORM, Field(description="Absent: the account")]
 _SEVERAL = "Name, account/region/name or ARN; several: comma list or glob (prod-*)"
 # For reads: one cluster or several. The schema says text, which every client can send; lists are taken too.
 Clusters = Annotated[

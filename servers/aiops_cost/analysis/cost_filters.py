@@ -4,11 +4,13 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from aiops_cost.analysis.service_names import full_name
 from aiops_cost.models.bills import Terms
 from aiops_shared.errors import InvalidInputError
+from aiops_shared.kube import names
 
 DIM_OF: Final = {
     "service": "SERVICE",
@@ -43,24 +45,44 @@ def word_of(dim: str) -> str:
     return f"{TAG_WORD}{dim[4:]}" if dim.startswith("TAG:") else WORD_OF.get(dim, dim.lower())
 
 
-def filters_of(texts: Sequence[str]) -> tuple[Terms, Terms]:
-    """What must and what must not hold. Raises InvalidInputError."""
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What must and what must not hold, and the namespace, which no bill knows."""
+
+    only: Terms
+    without: Terms
+    namespace: str = ""
+
+
+def asked_for(texts: Sequence[str]) -> Filters:
+    """The filters in a client's words. Raises InvalidInputError."""
     if len(texts) > MOST_FILTERS:
         raise InvalidInputError("filters", f"takes at most {MOST_FILTERS}", HINT)
     only: list[tuple[str, tuple[str, ...]]] = []
     without: list[tuple[str, tuple[str, ...]]] = []
+    namespace = ""
     for text in texts:
-        found = _FILTER.fullmatch(text.strip())
-        if found is None or len(text) > MOST_CHARACTERS or not text.isprintable():
-            raise InvalidInputError("filters", f"{ascii(text)[:60]} is none", HINT)
-        values = tuple(value.strip() for value in found["values"].split("|") if value.strip())
-        if not values:
-            raise InvalidInputError("filters", f"{ascii(text)[:60]} has no value", HINT)
-        dim = _dim(found["what"])
+        what, sign, values = _parts(text)
+        if what == "namespace":
+            if sign != "=" or len(values) != 1 or namespace:
+                raise InvalidInputError("filters", "one namespace= at most", HINT)
+            namespace = names.namespace(values[0])
+            continue
+        dim = _dim(what)
         if dim == "SERVICE":
             values = tuple(full_name(value) for value in values)
-        (only if found["sign"] == "=" else without).append((dim, values))
-    return tuple(only), tuple(without)
+        (only if sign == "=" else without).append((dim, values))
+    return Filters(tuple(only), tuple(without), namespace)
+
+
+def _parts(text: str) -> tuple[str, str, tuple[str, ...]]:
+    found = _FILTER.fullmatch(text.strip())
+    if found is None or len(text) > MOST_CHARACTERS or not text.isprintable():
+        raise InvalidInputError("filters", f"{ascii(text)[:60]} is none", HINT)
+    values = tuple(value.strip() for value in found["values"].split("|") if value.strip())
+    if not values:
+        raise InvalidInputError("filters", f"{ascii(text)[:60]} has no value", HINT)
+    return found["what"], found["sign"], values
 
 
 def _dim(word: str) -> str:

@@ -1,4 +1,4 @@
-"""What people call the services of a bill. Called where a sentence names a service, and where one is asked for.
+"""What people call the services of a bill. Called where a sentence names a service, or a question does.
 
 A service's name is quoted in our own sentences only when it stands here: sellers on the Marketplace name
 theirs as they like (T7).

@@ -14,7 +14,7 @@ from aiops_cost.analysis.service_names import SHORT
 from aiops_cost.clients.cost_explorer import CostExplorer
 from aiops_cost.models.bills import BillQuestion, Spent, Terms
 from aiops_cost.models.costs import CostAsk
-from aiops_shared.errors import InvalidInputError, NotFoundError
+from aiops_shared.errors import NotFoundError
 from aiops_shared.kube.nearest import nearest
 from aiops_shared.results.wording import quotable
 
@@ -74,8 +74,6 @@ def _dims(ask: CostAsk) -> tuple[str, ...]:
     if ask.group_by == "record_type":
         return (RECORDS,)
     if ask.group_by == "tag":
-        if not ask.tag:
-            raise InvalidInputError("tag", "group_by=tag needs the tag's key", "as tag=team")
         return dim_of_tag(ask.tag), RECORDS
     if ask.group_by == "cluster":
         return ()

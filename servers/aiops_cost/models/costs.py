@@ -73,20 +73,18 @@ class InCurrency(Frozen):
 class CostReport(Answer):
     """Rows that sum to the bill, biggest first."""
 
-    period: Annotated[str, Field(description="UTC days, first..last")]
+    period: str
     currency: str = "USD"
     total: float
-    per_day: Annotated[float | None, Field(description="mean of the settled days")] = None
-    rows: Annotated[Table, Field(description="sum to total; rest and rounding are rows of their own")]
-    unsettled: Annotated[
-        tuple[str, ...], Field(description="days that may change: in total, not in means or forecast")
-    ] = ()
+    per_day: float | None = None  # of the settled days
+    rows: Annotated[Table, Field(description="sum to total")]
+    unsettled: tuple[str, ...] = ()  # days in the total, in no mean
     previous: Compared | None = None
     month: MonthEnd | None = None
     series: Table | None = None
     anomalies: Table | None = None
     budgets: Table | None = None
     other_currencies: tuple[InCurrency, ...] = ()
-    method: Annotated[str, Field(description="how the bill was divided, where it was")] = ""
-    billed_requests: Annotated[int, Field(description="Cost Explorer requests, 0.01 USD each")] = 0
+    method: str = ""  # how the bill was divided, where it was
+    billed_requests: int = 0
     billed_usd: float = 0.0

@@ -2,27 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, get_args
 
 from fastmcp.tools.function_tool import FunctionTool
 from pydantic import BeforeValidator, Field
 
-from aiops_cost.analysis.cost_filters import filters_of
-from aiops_cost.models.bills import Metric
+from aiops_cost.analysis.cost_filters import TAG_WORD, asked_for
 from aiops_cost.models.costs import CostAsk, CostReport, Granularity, GroupBy
 from aiops_cost.models.pages import MONEY_PAGE
 from aiops_cost.ports import Costs
 from aiops_shared.app.views import drawn_on
-from aiops_shared.params import READS, AnyNamespace, Cluster, to_list
+from aiops_shared.errors import InvalidInputError
+from aiops_shared.params import READS, AnyCluster, shown, to_list
 
-Period = Annotated[str, Field(max_length=40, description="30d, mtd, last_month, 2026-10 or FROM/TO")]
-Tag = Annotated[str, Field(max_length=128, description="Key, for group_by=tag")]
+GROUPS = tuple(one for one in get_args(GroupBy) if one != "tag")
+By = Annotated[str, Field(max_length=140, description=f"{', '.join(GROUPS)}, tag:KEY")]
+Period = Annotated[str, Field(max_length=40, description="30d, mtd, 2026-10 or FROM/TO")]
 Filters = Annotated[
-    list[str], BeforeValidator(to_list), Field(description="service=, account!=, tag:team=a|b, …")
+    list[str], BeforeValidator(to_list), Field(description="service=, region!=, namespace=, tag:team=a")
 ]
-Rows = Annotated[int, Field(ge=1, le=200, description="Rows")]
-# Divided among pods; everything else is the bill's own group.
-DIVIDED = ("namespace", "workload")
+DIVIDED = ("namespace", "workload")  # among pods; everything else is a group of the bill's own
+MOST_ROWS = 200
 
 
 @dataclass(frozen=True)
@@ -34,37 +34,49 @@ class CostTools:
 
     async def get_costs(
         self,
-        group_by: GroupBy = "service",
+        group_by: By = "service",
         period: Period = "30d",
-        cluster: Cluster = None,
-        namespace: AnyNamespace = None,
-        tag: Tag = "",
+        cluster: AnyCluster = None,
         filters: Filters = [],  # noqa: B006  # fastmcp copies defaults; a schema wants a list
-        metric: Metric = "unblended",
+        amortized: bool = False,
         granularity: Granularity = "total",
-        limit: Rows = 10,
-        chart: Annotated[bool, Field(description="With a PNG")] = False,
+        limit: int = 10,
+        chart: bool = False,
     ) -> CostReport:
-        """What was spent: rows that sum to the bill, change, month's end, anomalies, budgets. Without
-        cluster: the account. Kept answers cost nothing. For why it moved use explain_cost_change.
+        """What was spent: rows that sum to the bill, change, month's end, anomalies, budgets. For why it
+        moved use explain_cost_change.
         """
-        only, without = filters_of(filters)
+        wanted, tag = _group(group_by or "service")
+        asked = asked_for(filters)
+        if not 1 <= limit <= MOST_ROWS:
+            raise InvalidInputError("limit", f"{limit} rows", f"1 to {MOST_ROWS}")
         ask = CostAsk(
-            group_by=group_by,
+            group_by=wanted,
             period=period or "30d",
-            tag=tag or "",
+            tag=tag,
             cluster=cluster,
-            namespace=namespace or "",
-            only=only,
-            without=without,
-            metric=metric,
+            namespace=asked.namespace,
+            only=asked.only,
+            without=asked.without,
+            metric="amortized" if amortized else "unblended",
             granularity=granularity,
             limit=limit,
             chart=chart,
         )
-        return await (self.divided if group_by in DIVIDED else self.costs)().costs(ask)
+        return await (self.divided if wanted in DIVIDED else self.costs)().costs(ask)
 
     def tools(self) -> list[FunctionTool]:
         """The tools of this module."""
         page = drawn_on(MONEY_PAGE)
         return [FunctionTool.from_function(self.get_costs, annotations=READS, tags={"read"}, meta=page)]
+
+
+def _group(text: str) -> tuple[GroupBy, str]:
+    """What to group by, and the tag's key. Raises InvalidInputError."""
+    word = text.strip()
+    if word.startswith(TAG_WORD):
+        return "tag", word[len(TAG_WORD) :]
+    for known in GROUPS:
+        if word.lower() == known:
+            return known, ""
+    raise InvalidInputError("group_by", f"{shown(text)} is none", f"{', '.join(GROUPS)} or tag:KEY")
