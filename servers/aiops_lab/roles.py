@@ -24,7 +24,7 @@ GIVEN: Mapping[str, tuple[str, ...]] = {
     "plan": (*_READING, "eks/plan"),
     "execute": (*_READING, "eks/plan", "eks/execute"),
     "observe": ("observability/read", "observability/sensitive"),
-    "account": ("cost/read",),
+    "account": ("cost/read", "cost/sensitive"),
 }
 # Operations that need no right of the caller's own: who am I, and a role says itself who may assume it.
 _FREE = frozenset({"sts:GetCallerIdentity", "sts:AssumeRole"})

@@ -7,18 +7,19 @@ read; Logs Insights bills what it scans, so all samples together stay below `MOS
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-import anyio
 import orjson
 
 from aiops_cost.analysis.allocation import Owner, owner_of
 from aiops_cost.analysis.fleet import Fleet
 from aiops_shared.aws import EksCluster
-from aiops_shared.errors import AiopsError, NotFoundError, UpstreamTimeoutError
+from aiops_shared.aws.log_insights import Insights
+from aiops_shared.aws.log_spans import Span, Until
+from aiops_shared.errors import AiopsError, UpstreamTimeoutError
 from aiops_shared.kube.gathering import gather_outcomes
 from aiops_shared.results import Evidence
 from aiops_shared.state.answers import Answers, key_of
@@ -34,17 +35,32 @@ _FILE = re.compile(r"(?:.*containers\.)?(?P<pod>[^_]+)(?:_(?P<namespace>[^_]+)_.
 
 @dataclass(frozen=True, slots=True)
 class LogShares:
-    """Bytes by owner, as samples show it; empty where nobody could tell."""
+    """The cluster's part of the account's logs and who wrote it, in bytes; nothing where nobody could tell.
 
-    shares: Mapping[Owner, float]
-    says: str
-    scanned_bytes: int = 0
+    `shares` sum to `cluster_bytes`; an owner without a name is what could not be told apart.
+    """
+
+    shares: Mapping[Owner, float] = field(default_factory=dict)
+    cluster_bytes: int = 0
+    account_bytes: int = 0
+    says: str = ""
     evidence: tuple[Evidence, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What was measured: bytes of the groups, and of the samples by stream."""
+
+    application: int
+    cluster: int
+    account: int
+    streams: Mapping[str, int]
+    says: str
+
+
 class LogSharer:
-    """Log Insights of a cluster's account, asked once a day for each period."""
+    """Log Insights and metrics of a cluster's account, asked once a day for each period."""
 
     def __init__(self, kept: Answers) -> None:
         self._kept = kept
@@ -52,74 +68,103 @@ class LogSharer:
     async def read(
         self, eks: EksCluster, fleet: Fleet, window: tuple[datetime, datetime], now: datetime
     ) -> LogShares:
-        """The shares over a window. Raises nothing of its own: what is missing is a warning."""
-        group = f"/aws/containerinsights/{eks.name}/application"
-        key = key_of(eks.full_name, group, *(moment.date().isoformat() for moment in window))
+        """The shares over a window. Raises nothing of AWS's: what is missing is a warning."""
+        key = key_of(eks.full_name, *(moment.date().isoformat() for moment in window))
         held = await self._kept.get(key)
         if held is not None and now - held.made_at < KEEP:
-            streams = Counter[str](orjson.loads(held.body))
-            return LogShares(
-                _owned(streams, fleet), f"samples of {group}, kept since {held.made_at:%Y-%m-%d %H:%M}"
+            told = _Heard(**orjson.loads(held.body))
+            return _shared(
+                replace(told, says=f"{told.says}, kept since {held.made_at:%Y-%m-%d %H:%M}"), fleet
             )
         try:
-            return await self._sampled(eks, group, fleet, (window[0], min(window[1], now)), key)
+            sizes = await _sizes(eks, window)
         except AiopsError as error:
-            if isinstance(error, NotFoundError):
-                return LogShares(
-                    {}, "", warnings=(f"log group {group} does not exist: who writes logs is open",)
-                )
-            return LogShares({}, "", warnings=(f"who writes logs is open: {error.wire()}"[:300],))
-
-    async def _sampled(
-        self, eks: EksCluster, group: str, fleet: Fleet, window: tuple[datetime, datetime], key: str
-    ) -> LogShares:
-        whole = await came_in(eks, group, window)
-        spans = _slices(window, whole)
-        with anyio.move_on_after(DEADLINE_S * 2):
-            outcomes = await gather_outcomes(partial(_sums, eks, group), spans, at_once=3)
-        good = [one for one in outcomes if isinstance(one, tuple)]
-        failed = [one for one in outcomes if isinstance(one, AiopsError)]
-        if not good:
-            raise failed[0] if failed else UpstreamTimeoutError("Logs Insights", "no sample came in time")
-        streams: Counter[str] = Counter()
-        scanned = 0
-        for sums, bytes_read in good:
-            streams.update(sums)
-            scanned += bytes_read
-        await self._kept.put(key, orjson.dumps(dict(streams)))
-        minutes = sum((until - since).total_seconds() for since, until in spans) / 60
-        says = f"{len(good)} samples of {group}, {minutes:.0f} min together, {scanned / 1e9:.2f} GB scanned"
-        return LogShares(
-            _owned(streams, fleet),
-            says,
-            scanned,
-            (Evidence(source="CloudWatch Logs Insights", query=f"{group}: {QUERY}", says=says),),
-            tuple(f"a sample was not read: {one}"[:200] for one in failed),
-        )
+            return LogShares(warnings=(f"how much the cluster logs is open: {error.wire()}"[:300],))
+        group, warnings = groups_of(eks.name)[0], list[str]()
+        cluster, account = sum(sizes[one] for one in groups_of(eks.name)), sizes[""]
+        told = _Heard(sizes[group], cluster, max(cluster, account), {}, "no samples")
+        if sizes[group]:
+            try:
+                told = await _sampled(eks, told, window)
+                await self._kept.put(key, orjson.dumps(asdict(told)))
+            except AiopsError as error:
+                warnings.append(f"who writes logs is open: {error.wire()}"[:300])
+        return _shared(told, fleet, warnings)
 
 
-async def came_in(eks: EksCluster, group: str, window: tuple[datetime, datetime]) -> float:
-    """Bytes a log group took in (CloudWatch's IncomingBytes); 0 where it has no figure."""
-    period = 86_400
-    metric = {
-        "Namespace": "AWS/Logs",
-        "MetricName": "IncomingBytes",
-        "Dimensions": [{"Name": "LogGroupName", "Value": group}],
-    }
+def groups_of(cluster: str) -> tuple[str, ...]:
+    """The log groups that EKS and Container Insights make for a cluster; what its containers write first."""
+    insights = f"/aws/containerinsights/{cluster}"
+    ends = ("application", "dataplane", "host", "performance")
+    return (*(f"{insights}/{end}" for end in ends), f"/aws/eks/{cluster}/cluster")
+
+
+def _shared(told: _Heard, fleet: Fleet, warnings: Sequence[str] = ()) -> LogShares:
+    owned = _owned(told.streams, fleet)
+    whole = sum(owned.values())
+    shares = {owner: told.application * count / whole for owner, count in owned.items()} if whole else {}
+    unknown = ("", "", "")
+    shares[unknown] = shares.get(unknown, 0.0) + told.cluster - (told.application if whole else 0)
+    query = Evidence(source="CloudWatch Logs Insights", query=QUERY, says=told.says)
+    return LogShares(
+        shares, told.cluster, told.account, told.says, (query,) if told.streams else (), tuple(warnings)
+    )
+
+
+async def _sizes(eks: EksCluster, window: tuple[datetime, datetime]) -> dict[str, int]:
+    """Bytes that each group of the cluster took in, and under '' the whole account's region (CloudWatch's
+    IncomingBytes).
+    """
+    period, names = 86_400, (*groups_of(eks.name), "")
+    asked = [
+        {
+            "Id": f"bytes{place}",
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": "AWS/Logs",
+                    "MetricName": "IncomingBytes",
+                    "Dimensions": [{"Name": "LogGroupName", "Value": name}] if name else [],
+                },
+                "Period": period,
+                "Stat": "Sum",
+            },
+        }
+        for place, name in enumerate(names)
+    ]
     answer = await eks.call(
         "cloudwatch",
         "get_metric_data",
-        MetricDataQueries=[
-            {"Id": "bytes", "MetricStat": {"Metric": metric, "Period": period, "Stat": "Sum"}}
-        ],
+        MetricDataQueries=asked,
         StartTime=int(window[0].timestamp()) // period * period,
         EndTime=-(-int(window[1].timestamp()) // period) * period,
     )
-    results = answer.get("MetricDataResults") or [{}]
-    return float(sum(results[0].get("Values") or ()))
+    found = dict.fromkeys(names, 0)
+    for result in answer.get("MetricDataResults") or ():
+        place = str(result.get("Id") or "").removeprefix("bytes")
+        if place.isdigit() and int(place) < len(names):
+            found[names[int(place)]] += round(sum(result.get("Values") or ()))
+    return found
 
 
-def _slices(window: tuple[datetime, datetime], whole_bytes: float) -> Sequence[tuple[datetime, datetime]]:
+async def _sampled(eks: EksCluster, told: _Heard, window: tuple[datetime, datetime]) -> _Heard:
+    group = groups_of(eks.name)[0]
+    spans = _slices(window, told.application)
+    until = Until.within(DEADLINE_S)
+    outcomes = await gather_outcomes(partial(_sums, Insights(eks, until), group), spans, at_once=3)
+    good = [one for one in outcomes if isinstance(one, tuple)]
+    failed = [one for one in outcomes if isinstance(one, AiopsError)]
+    if not good:
+        raise failed[0] if failed else UpstreamTimeoutError("Logs Insights", "no sample came in time")
+    streams: Counter[str] = Counter()
+    for sums, _ in good:
+        streams.update(sums)
+    scanned = sum(count for _, count in good)
+    minutes = sum(one.seconds for one in spans) / 60
+    says = f"{len(good)} of {len(spans)} samples, {minutes:.0f} min together, {scanned / 1e9:.2f} GB scanned"
+    return replace(told, streams=dict(streams), says=says)
+
+
+def _slices(window: tuple[datetime, datetime], whole_bytes: float) -> list[Span]:
     """Samples spread evenly, together below the bound."""
     span_s = (window[1] - window[0]).total_seconds()
     rate = whole_bytes / span_s
@@ -127,43 +172,14 @@ def _slices(window: tuple[datetime, datetime], whole_bytes: float) -> Sequence[t
     long_s = max(LEAST_S, min(LONGEST_S, long_s, span_s / SLICES))
     step = (span_s - long_s) / (SLICES - 1)
     starts = [window[0] + timedelta(seconds=round(step * place)) for place in range(SLICES)]
-    return [(start, start + timedelta(seconds=round(long_s))) for start in starts]
+    return [Span(start, start + timedelta(seconds=round(long_s))) for start in starts]
 
 
-async def _sums(
-    eks: EksCluster, group: str, span: tuple[datetime, datetime]
-) -> tuple[Mapping[str, int], int]:
+async def _sums(insights: Insights, group: str, span: Span) -> tuple[Mapping[str, int], int]:
     """Bytes by stream of one sample, and what was scanned."""
-    started = await eks.call(
-        "logs",
-        "start_query",
-        logGroupName=group,
-        queryString=QUERY,
-        startTime=int(span[0].timestamp()),
-        endTime=int(span[1].timestamp()) - 1,
-        limit=10_000,
-    )
-    query_id = str(started.get("queryId") or "")
-    answer: Any = {}
-    done = False
-    try:
-        with anyio.move_on_after(DEADLINE_S):
-            wait_s = 0.1
-            while not done:
-                answer = await eks.call("logs", "get_query_results", queryId=query_id)
-                done = answer.get("status") not in {"Scheduled", "Running"}
-                if not done:
-                    await anyio.sleep(wait_s)
-                    wait_s = min(2.0, 2 * wait_s)
-    finally:
-        if not done:
-            with anyio.move_on_after(3, shield=True):
-                await eks.call("logs", "stop_query", queryId=query_id)
-    if answer.get("status") != "Complete":
-        raise UpstreamTimeoutError("Logs Insights", f"a query ended {answer.get('status') or 'unfinished'}")
-    rows = [{one.get("field"): one.get("value") for one in row} for row in answer.get("results") or ()]
-    sums = {str(row.get("@logStream") or ""): int(float(row.get("bytes") or 0)) for row in rows}
-    return sums, int((answer.get("statistics") or {}).get("bytesScanned") or 0)
+    found = await insights.run(QUERY, (group,), span, open_end=True)
+    sums = {row.get("@logStream", ""): int(float(row.get("bytes") or 0)) for row in found.rows}
+    return sums, found.scanned_bytes
 
 
 def _owned(streams: Mapping[str, int], fleet: Fleet) -> dict[Owner, float]:

@@ -35,6 +35,7 @@ class Parts(Protocol):
 
 def make_allocations(parts: Parts) -> AllocationReader:
     """The reader with its sources in order."""
-    own = OwnAllocation(parts.fleets(), parts.explorer, parts.prices, LogSharer(parts.kept("log-shares")))
+    logs, tags = LogSharer(parts.kept("log-shares")), parts.settings.cost.cluster_tags
+    own = OwnAllocation(parts.fleets(), parts.explorer, parts.prices, logs, tags)
     sources: list[Source] = [own]
     return AllocationReader(parts.clusters, parts.clock, sources)

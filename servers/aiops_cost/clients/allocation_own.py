@@ -5,13 +5,14 @@ allocation. Where the bill cannot be read or knows no such tag, the nodes' list 
 answer says that this is no bill.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from aiops_cost.analysis.allocation import CORE_WEIGHT, GIB_WEIGHT, allocate
 from aiops_cost.analysis.bill import Bill
 from aiops_cost.analysis.charges import Charge, Of, charges_of
 from aiops_cost.analysis.fleet import FARGATE, SPOT, Fleet
+from aiops_cost.analysis.splitting import split
 from aiops_cost.clients.allocation_logs import LogSharer, LogShares
 from aiops_cost.clients.allocation_source import Asked, Divided, unsettled_of
 from aiops_cost.clients.fleet_reading import FleetFacts, FleetReader
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from aiops_cost.clients.cost_explorer import CostExplorer
     from aiops_cost.clients.price_book import PriceBook
 
+CLOUDWATCH = "AmazonCloudWatch"
 BILL_DIMS = ("SERVICE", "USAGE_TYPE")
 WEIGHTS = f"CPU {CORE_WEIGHT} : memory {GIB_WEIGHT} per vCPU and GiB, as AWS's split cost data"
 
@@ -45,11 +47,13 @@ class OwnAllocation:
         explorer: "Callable[[], CostExplorer]",
         prices: "Callable[[], PriceBook]",
         logs: LogSharer,
+        tags: Sequence[str],
     ) -> None:
         self._fleets = fleets
         self._explorer = explorer
         self._prices = prices
         self._logs = logs
+        self._tags = tuple(tags)
 
     async def divided(self, asked: Asked) -> Divided:
         """One cluster's bill by owner. Raises AccessDeniedError for nodes and pods, UpstreamError."""
@@ -57,8 +61,8 @@ class OwnAllocation:
         bill, why = await self.bill(asked)
         if bill is None:
             return await self._by_price(asked, facts, why)
-        charges = tuple(charges_of(bill))
-        shares = await self.log_shares(asked, facts.fleet, charges)
+        logs, shares = await self.logs(asked, facts.fleet)
+        charges = (*charges_of(bill), *logs)
         hours = (asked.window[1] - asked.window[0]).total_seconds() / 3600
         made = allocate(charges, facts.fleet, hours, shares.shares)
         return Divided(
@@ -89,11 +93,31 @@ class OwnAllocation:
             )
         return bill, ""
 
-    async def log_shares(self, asked: Asked, fleet: Fleet, charges: tuple[Charge, ...]) -> LogShares:
-        """Who writes the logs that the bill has; asked only when there are some."""
-        if asked.eks is None or not any(one.of is Of.LOGS and one.amount for one in charges):
-            return LogShares({}, "")
-        return await self._logs.read(asked.eks, fleet, asked.window, asked.now)
+    async def logs(self, asked: Asked, fleet: Fleet) -> tuple[tuple[Charge, ...], LogShares]:
+        """Logs carry no cluster tag: of the account's the part that the cluster's log groups took in."""
+        if asked.eks is None:
+            return (), LogShares()
+        tags = ((f"TAG:{tag}", (asked.name,)) for tag in self._tags)
+        question = BillQuestion(
+            asked.period.first,
+            asked.period.end,
+            BILL_DIMS,
+            only=(("SERVICE", (CLOUDWATCH,)), ("REGION", (asked.eks.target.region,))),
+            without=tuple(tags),
+            metric=asked.metric,
+        )
+        try:
+            bill = await self._explorer().bill(question, asked.counted)
+        except AiopsError as error:
+            return (), LogShares(warnings=(f"logs are missing: {error.wire()}"[:300],))
+        amount = sum(one.amount for one in charges_of(bill) if one.of is Of.LOGS)
+        if not amount:
+            return (), LogShares()
+        shares = await self._logs.read(asked.eks, fleet, asked.window, asked.now)
+        if not shares.cluster_bytes:
+            return (), shares
+        part, _ = split(amount, [shares.cluster_bytes, shares.account_bytes - shares.cluster_bytes])
+        return (Charge(Of.LOGS, "logs", part),), shares
 
     async def _by_price(self, asked: Asked, facts: FleetFacts, why: str) -> Divided:
         """The nodes' list prices for their hours, divided the same way."""
@@ -140,7 +164,7 @@ class OwnAllocation:
         missing = (f"no price is known of {', '.join(sorted(unpriced)[:5])}",) if unpriced else ()
         return Divided(
             source=self.name,
-            method=f"list prices of nodes, not the bill; {_method(facts, LogShares({}, ''))}",
+            method=f"list prices of nodes, not the bill; {_method(facts, LogShares())}",
             allocation=made,
             evidence=_evidence(asked, facts),
             warnings=(said[:400], *missing, *made.notes, *facts.warnings),
@@ -149,7 +173,7 @@ class OwnAllocation:
 
 def _method(facts: FleetFacts, shares: LogShares) -> str:
     held = "max(request, mean usage)" if facts.usage.source else "requests (nobody measured usage)"
-    logs = f"; logs by bytes: {shares.says}" if shares.says else ""
+    logs = f"; logs by bytes of the cluster's log groups ({shares.says})" if shares.says else ""
     return (
         f"own allocation: each node's bill by {held} of its pods for the hours they lived; {WEIGHTS};"
         f" usage: {facts.usage.says}{logs}"

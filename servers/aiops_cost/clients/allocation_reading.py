@@ -267,7 +267,7 @@ class _Report:
             *of,
             shown(row.amount),
             self._share(row.amount),
-            *(shown(row.part(part)) for part in parts),
+            *(shown(row.part(part)) or None for part in parts),
         )
 
     def _extra(self, label: str, amount: int, parts: Sequence[str]) -> tuple[Cell, ...]:
@@ -288,7 +288,8 @@ class _Report:
         if top is not None:
             name = quotable(top.owner[2] or top.owner[0])
             parts = ", ".join(f"{part} {money(top.part(part))}" for part in PARTS if top.part(part))
-            text = f"{name} costs {money(top.amount)} ({self._share(top.amount) or 0:g} %) of {text}: {parts}"
+            whole = f"{quotable(where)}'s {money(self._total)} in {self._period}"
+            text = f"{name} costs {money(top.amount)}, {self._share(top.amount) or 0:g} % of {whole}: {parts}"
         idle = sum(row.amount for row in self._rows if row.is_shared and row.owner[2] == "idle")
         if idle:
             text += f"; idle {money(idle)} ({self._share(idle) or 0:g} %)"

@@ -121,7 +121,7 @@ async def asked(
         for answer in await gather(partial(backend.range, words.query), spans, at_once=AT_ONCE):
             means.add(answer)
         return means, f"{MOMENTS} moments of {2 * MOMENT_S // 60} min"
-    return means, f"means of {step // 60} min"
+    return means, f"means of {step / 3600:.2g} h"
 
 
 async def _of_backend(backend: MetricsBackend, window: "tuple[datetime, datetime]") -> Usage:
@@ -131,7 +131,7 @@ async def _of_backend(backend: MetricsBackend, window: "tuple[datetime, datetime
     hours = (window[1] - window[0]).total_seconds() / 3600
     return Usage(
         source=backend.name,
-        says=f"{backend.name}: {how} over {hours:g} h",
+        says=f"{backend.name}: {how} over {hours:.0f} h",
         cores=cpu.means(),
         memory=memory.means(),
         seen=memory.seen() | cpu.seen(),

@@ -10,6 +10,8 @@ from aiops_shared.auth.rights import AwsRight, KubeRight, Rights, Role
 
 WHAT: Mapping[Role, str] = {
     Role.READ: "The bill, prices, budgets; nodes, pods, owners, NodePools. No log and no Secret.",
+    Role.SENSITIVE: "Queries of log groups, of which sums of bytes are asked for and no line is read: without"
+    " it, logs are one row.",
 }
 
 # Every tool that names a cluster finds it so.
@@ -33,6 +35,9 @@ AWS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
     ("ec2:DescribeInstanceTypes", Role.READ, PRICED),
     ("ec2:DescribeSpotPriceHistory", Role.READ, PRICED),
     ("ec2:GetSpotPlacementScores", Role.READ, ("recommend_savings",)),
+    ("logs:GetQueryResults", Role.SENSITIVE, ("get_costs", "recommend_savings")),
+    ("logs:StartQuery", Role.SENSITIVE, ("get_costs", "recommend_savings")),
+    ("logs:StopQuery", Role.SENSITIVE, ("get_costs", "recommend_savings")),
     ("pricing:GetProducts", Role.READ, PRICED),
 )
 

@@ -37,7 +37,7 @@ def book_of(account: Account, namespace: str | None = None, metric: str | None =
     if namespace in {None, INSIGHTS}:
         _collected(book, collected_since(account))
     for name, unit, group, stream in log_metrics(telemetry) if namespace in {None, LOGS} else ():
-        book.add((LOGS, name), unit, [{"LogGroupName": group}], stream)
+        book.add((LOGS, name), unit, [{"LogGroupName": group}, {}], stream)  # without: the account's
     _native(book, telemetry.cloud)
     if namespace in {None, APPLICATIONS}:
         application_metrics(account, book.add)
