@@ -55,7 +55,7 @@ def test_dimension_values_are_those_used_in_the_days(aws: RunningAws) -> None:
     assert [one["Value"] for one in first["DimensionValues"]] == [EC2]
     assert first["NextPageToken"] == "1"
     accounts = client.get_dimension_values(
-        TimePeriod=WEEK, Dimension="LINKED_ACCOUNT", SearchString="2222333"
+        TimePeriod=WEEK, Dimension="LINKED_ACCOUNT", SearchString="3334444"
     )
     assert accounts["DimensionValues"] == [{"Value": "222233334444", "Attributes": {"description": "shop"}}]
     assert ledger.asked == ["GetDimensionValues"] * 3
