@@ -20,6 +20,8 @@ ZONE: Final = "topology.kubernetes.io/zone"
 SLACK: Final = 0.005
 # How far above the first guess a fleet is tried, before its type is given up.
 TRIES: Final = 12
+# Many small nodes cost addresses, DaemonSets and watching that no price list shows.
+MOST_GROWTH: Final = 2
 GIB: Final = 1024**3
 
 
@@ -53,6 +55,11 @@ class Demand:
     kept: Room = NOTHING
     least_nodes: int = 1
     nodes_now: int = 1
+
+    @property
+    def most_nodes(self) -> int:
+        """No fleet has more."""
+        return max(MOST_GROWTH * self.nodes_now, self.least_nodes, 1)
 
     @property
     def cores_needed(self) -> float:
@@ -149,7 +156,8 @@ def cheapest(candidates: Iterable[Candidate], demand: Demand, below_nano: int) -
         bound = best.nano_per_hour if best else below_nano - 1
         if guess.nano_per_hour > bound:
             break
-        found = fitted(guess.candidate, demand, bound // max(guess.candidate.nano_usd, 1))
+        most = min(bound // max(guess.candidate.nano_usd, 1), demand.most_nodes)
+        found = fitted(guess.candidate, demand, most) if guess.nodes <= most else None
         if found is not None and (best is None or _rank(found, demand) < _rank(best, demand)):
             best = found
     return best

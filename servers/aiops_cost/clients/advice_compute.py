@@ -137,7 +137,10 @@ def _then(plan: PoolPlan, best: Fitted, month: int) -> Iterator[str]:
 
 def _assumptions(plan: PoolPlan, best: Fitted) -> Iterator[str]:
     demand = plan.demand
-    yield f"targets: CPU {demand.cpu_target:.0%}, memory {demand.memory_target:.0%} of capacity; list prices"
+    yield (
+        f"targets: CPU {demand.cpu_target:.0%}, memory {demand.memory_target:.0%} of capacity; at most"
+        f" {demand.most_nodes} nodes; list prices"
+    )
     bare = sum(pod.owner_kind == "Pod" for pod in plan.part.pods)
     if bare:
         yield f"{counted(bare, 'pod')} without a controller must be started again by hand"
