@@ -12,16 +12,20 @@ import anyio
 
 from aiops_cost.clients.advice_compute import ComputeAdviser
 from aiops_cost.clients.advice_hpa import HpaAdviser
+from aiops_cost.clients.advice_observability import MetricsSpendAdviser
+from aiops_cost.clients.advice_observability_logs import LogsSpendAdviser
 from aiops_cost.clients.advice_requests import RequestsAdviser
 from aiops_cost.clients.advice_spot import SpotAdviser
 from aiops_cost.clients.savings_scene import Adviser, Scene, Sources
-from aiops_cost.models.money import shown, worded
+from aiops_cost.models.money import HOURS_PER_MONTH, shown, worded
 from aiops_cost.models.savings import Advice, Recommendation, SavingsAsk, SavingsReport, together
 from aiops_shared.errors import AiopsError
 from aiops_shared.results import Cell, Table
 from aiops_shared.results.wording import counted, cut
 
 WITHIN_S = 30.0  # one adviser; they run at the same time
+ROWS = 6  # of a table of alternatives, so
+HINT = "needs nodes and pods, their prices (pricing:GetProducts) and measured use (AIOPS_METRICS_*)"
 IN_FULL = 3  # recommendations with patch and arithmetic, unless detail=full
 # One line each, in the order in which equal savings are told.
 ADVISERS: tuple[Adviser, ...] = (
@@ -29,6 +33,8 @@ ADVISERS: tuple[Adviser, ...] = (
     SpotAdviser(),
     RequestsAdviser(),
     HpaAdviser(),
+    MetricsSpendAdviser(),
+    LogsSpendAdviser(),
 )
 
 
@@ -48,7 +54,7 @@ class SavingsReader:
         async with anyio.create_task_group() as tasks:
             for place, adviser in enumerate(asked):
                 tasks.start_soon(partial(_listen, scene, adviser, place, told))
-        return joined(ask, [told[place] for place in sorted(told)])
+        return joined(scene, [told[place] for place in sorted(told)])
 
 
 # `compute` is the cheapest fleet as a whole, and part of that is bought as Spot.
@@ -71,30 +77,65 @@ async def _listen(scene: Scene, adviser: Adviser, place: int, told: dict[int, Ad
     told[place] = Advice(warnings=(f"coverage_gap: {adviser.scope}: no answer within {WITHIN_S:.0f} s",))
 
 
-def joined(ask: SavingsAsk, told: Sequence[Advice]) -> SavingsReport:
+def joined(scene: Scene, told: Sequence[Advice]) -> SavingsReport:
     """One report of all advice: dearest first, each dollar once."""
+    ask = scene.ask
     found = sorted((one for advice in told for one in advice.recommendations), key=lambda one: -one.nano_usd)
     counts, saved = together(found)
     shown_whole = found if ask.full else found[:IN_FULL]
+    month = nodes_month(scene)
+    good = tuple(advice.says for advice in told if advice.says)
+    warnings = [warning for advice in told for warning in advice.warnings] + scene.spent.notes
     return SavingsReport(
-        summary=cut(_said(ask, found, counts, saved)),
+        summary=cut(_said(ask, found, counts, saved, month) if found else _nothing(ask, good, warnings)),
         scope=ask.scope,
         monthly_usd=shown(saved),
-        recommendations=tuple(shown_whole),
+        percent=round(100 * saved / month, 1) if month and found else None,
+        recommendations=tuple(one if ask.full else brief_of(one) for one in shown_whole),
         more=_more(found[len(shown_whole) :]),
         voices=_voices(told),
         not_counted=tuple(one.key for one in found if one.key not in counts and one.nano_usd),
-        good=tuple(advice.says for advice in told if advice.says),
-        warnings=tuple(dict.fromkeys(warning for advice in told for warning in advice.warnings)),
-        untrusted=("recommendations", "more", "voices", "warnings"),
+        good=good,
+        warnings=tuple(dict.fromkeys(warnings)),
+        hint="" if found else HINT,
+        billed_requests=scene.spent.requests,
+        untrusted=("recommendations", "more", "voices", "good", "warnings"),
     )
 
 
-def _said(ask: SavingsAsk, found: Sequence[Recommendation], counts: Sequence[str], saved: int) -> str:
-    if not found:
-        return f"Nothing to save was found ({ask.scope})."
-    first = "; ".join(f"{one.target}: {one.proposed}" for one in found[:IN_FULL] if one.key in counts)
-    return f"{worded(saved)} a month by {counted(len(counts), 'change')}: {first}."
+def nodes_month(scene: Scene) -> int:
+    """What the nodes cost a month, billionths; 0 where their prices were not asked for."""
+    prices = scene.known("node-prices")
+    return sum(prices.by_node.values()) * HOURS_PER_MONTH if prices is not None else 0
+
+
+def brief_of(one: Recommendation) -> Recommendation:
+    """Without what a person would look up: alternatives beyond the first few."""
+    table = one.alternatives
+    if table is None or len(table.rows) <= ROWS:
+        return one
+    return one.model_copy(update={"alternatives": Table(columns=table.columns, rows=table.rows[:ROWS])})
+
+
+def _said(
+    ask: SavingsAsk, found: Sequence[Recommendation], counts: Sequence[str], saved: int, month: int
+) -> str:
+    taken = [one for one in found if one.key in counts]
+    part = f" ({100 * saved / month:.1f} % of the nodes' {worded(month)})" if month else ""
+    first = "; ".join(f"{one.target}: {one.proposed}" for one in taken[:IN_FULL])
+    more = f" and {len(taken) - IN_FULL} more" if len(taken) > IN_FULL else ""
+    if not taken:
+        first = "; ".join(f"{one.target}: {one.proposed}" for one in found[:IN_FULL])
+    return f"{worded(saved)} a month{part} by {counted(len(taken), 'change')}: {first}{more}."
+
+
+def _nothing(ask: SavingsAsk, good: Sequence[str], warnings: Sequence[str]) -> str:
+    """Nothing to save, and nothing known, are two answers."""
+    if good:
+        return f"Nothing to save ({ask.scope}): {'; '.join(good)}."
+    if warnings:
+        return f"Not known ({ask.scope}): {warnings[0]}"
+    return f"Nothing to save was found ({ask.scope})."
 
 
 def _more(rest: Sequence[Recommendation]) -> Table | None:

@@ -86,6 +86,11 @@ class Scene:
             raise found
         return found  # type: ignore[no-any-return]  # one key, one type: that of its `make`
 
+    def known(self, key: str) -> Any:
+        """What `once` keeps under a key; None where nobody asked, or it failed. Never asks."""
+        found = self._kept.get(key)
+        return None if isinstance(found, AiopsError) else found
+
     async def kube(self) -> "KubeApi":
         """The cluster's API. Raises ClusterNotFoundError and its kin."""
         return await self.once("kube", lambda: self.sources.clusters.open(self.ask.cluster))
