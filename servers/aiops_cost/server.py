@@ -17,7 +17,8 @@ from fastmcp.apps.config import AppConfig, ResourceCSP
 from fastmcp.tools import Tool
 
 from aiops_cost.models.pages import MONEY_PAGE
-from aiops_cost.ports import Costs, PriceLists, Savings
+from aiops_cost.ports import CostChanges, Costs, PriceLists, Savings
+from aiops_cost.tools.changes import ChangeTools
 from aiops_cost.tools.costs import CostTools
 from aiops_cost.tools.prices import PriceTools
 from aiops_cost.tools.savings import SavingsTools
@@ -71,6 +72,7 @@ class Wiring:
         """Every tool, each given functions that make what it needs."""
         return [
             *CostTools(self.costs, self.allocations).tools(),
+            *ChangeTools(self.changes).tools(),
             *SavingsTools(self.savings).tools(),
             *PriceTools(self.price_lists).tools(),
         ]
@@ -80,6 +82,12 @@ class Wiring:
         from aiops_cost.clients.cost_reading import CostReader
 
         return CostReader(self.settings, self.explorer(), self.aws, self.clusters, self.clock)
+
+    def changes(self) -> CostChanges:
+        """Why the bill moved."""
+        from aiops_cost.clients.change_reading import ChangeReader
+
+        return ChangeReader(self.explorer(), self.clusters, self.metrics, self.clock, self.settings.cost)
 
     def explorer(self) -> "CostExplorer":
         """The bill; one for the process, since it holds who is asking which question."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from aiops_shared.auth.rights import AwsRight, KubeRight, Rights, Role
 
 WHAT: Mapping[Role, str] = {
-    Role.READ: "The bill, prices, budgets; nodes, pods, owners, NodePools. No log and no Secret.",
+    Role.READ: "The bill, prices, budgets; nodes, pods, owners, NodePools. No Secret; of logs the bytes by level and a few lines that show their form (recommend_savings).",
     Role.SENSITIVE: "Queries of log groups, of which sums of bytes are asked for and no line is read: without"
     " it, logs are one row.",
 }
@@ -19,6 +19,7 @@ EVERY = ("estimate_cost", "explain_cost_change", "get_costs", "recommend_savings
 
 # Prices and what types hold.
 PRICED = (*EVERY, "list_prices")
+SAVES = ("recommend_savings",)
 
 # Action -> role, tools. One line each.
 AWS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
@@ -28,26 +29,41 @@ AWS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
     ("aps:QueryMetrics", Role.READ, EVERY),
     ("ce:GetCostAndUsage", Role.READ, ("explain_cost_change", "get_costs", "recommend_savings")),
     ("ce:GetCostForecast", Role.READ, ("get_costs",)),
-    ("ce:GetAnomalies", Role.READ, ("get_costs",)),
+    ("ce:GetAnomalies", Role.READ, ("explain_cost_change", "get_costs")),
     ("budgets:ViewBudget", Role.READ, ("get_costs",)),
     ("cloudwatch:GetMetricData", Role.READ, EVERY),
     ("cloudwatch:ListMetrics", Role.READ, EVERY),
     ("ec2:DescribeInstanceTypes", Role.READ, PRICED),
     ("ec2:DescribeSpotPriceHistory", Role.READ, PRICED),
-    ("ec2:GetSpotPlacementScores", Role.READ, ("recommend_savings",)),
+    ("ec2:GetSpotPlacementScores", Role.READ, SAVES),
     ("logs:GetQueryResults", Role.SENSITIVE, ("get_costs", "recommend_savings")),
     ("logs:StartQuery", Role.SENSITIVE, ("get_costs", "recommend_savings")),
     ("logs:StopQuery", Role.SENSITIVE, ("get_costs", "recommend_savings")),
     ("pricing:GetProducts", Role.READ, PRICED),
+    ("logs:DescribeLogGroups", Role.READ, SAVES),
+    ("logs:FilterLogEvents", Role.READ, SAVES),
+    ("logs:GetQueryResults", Role.READ, SAVES),
+    ("logs:StartQuery", Role.READ, SAVES),
+    ("logs:StopQuery", Role.READ, SAVES),
+    ("ec2:DescribeAddresses", Role.READ, SAVES),
+    ("ec2:DescribeSnapshots", Role.READ, SAVES),
+    ("ec2:DescribeVolumes", Role.READ, SAVES),
+    ("ec2:DescribeVpcEndpoints", Role.READ, SAVES),
 )
 
 # API group, resource, verbs, role, tools. One line each.
 KUBE: tuple[tuple[str, str, tuple[str, ...], Role, tuple[str, ...]], ...] = (
-    ("apps", "daemonsets", ("get",), Role.READ, ("recommend_savings",)),
-    ("apps", "deployments", ("get",), Role.READ, ("recommend_savings",)),
-    ("apps", "statefulsets", ("get",), Role.READ, ("recommend_savings",)),
-    ("autoscaling", "horizontalpodautoscalers", ("list",), Role.READ, ("recommend_savings",)),
-    ("autoscaling.k8s.io", "verticalpodautoscalers", ("list",), Role.READ, ("recommend_savings",)),
+    ("apps", "daemonsets", ("get",), Role.READ, SAVES),
+    ("apps", "deployments", ("get",), Role.READ, SAVES),
+    ("apps", "statefulsets", ("get",), Role.READ, SAVES),
+    (
+        "autoscaling",
+        "horizontalpodautoscalers",
+        ("list",),
+        Role.READ,
+        ("explain_cost_change", "recommend_savings"),
+    ),
+    ("autoscaling.k8s.io", "verticalpodautoscalers", ("list",), Role.READ, SAVES),
     ("", "nodes", ("list",), Role.READ, EVERY),
     ("", "persistentvolumes", ("list",), Role.READ, EVERY),
     ("", "pods", ("list",), Role.READ, EVERY),

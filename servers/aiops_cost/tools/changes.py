@@ -11,7 +11,7 @@ from aiops_cost.models.changes import ChangeAsk, CostChange
 from aiops_cost.ports import CostChanges
 from aiops_shared.params import READS, Clusters, Detail, to_list
 
-Period = Annotated[str, Field(max_length=40, description="7d (settled), 2026-10 or FROM/TO")]
+Period = Annotated[str, Field(max_length=40, description="7d (settled), 2026-10 or FROM..TO")]
 Baseline = Annotated[str, Field(max_length=40, description="Absent: the days before")]
 Changes = Annotated[list[str], BeforeValidator(to_list), Field(description="Known: '-6h deploy v2'")]
 
