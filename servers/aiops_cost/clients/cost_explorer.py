@@ -21,7 +21,7 @@ from aiops_cost.analysis.settling import good_until, next_month, unsettled_days
 from aiops_cost.clients.cost_errors import explained
 from aiops_cost.clients.cost_pages import Pages
 from aiops_cost.clients.cost_queries import METRICS, QUANTITY, filter_of, groups_of, require_dims
-from aiops_cost.clients.cost_slabs import MIXED, Slab, UnreadableError, joined, unpacked
+from aiops_cost.clients.cost_slabs import MIXED, Joining, Slab, UnreadableError, joined, unpacked
 from aiops_cost.models.bills import BillQuestion, Spent
 from aiops_shared.auth import CallerIdentity
 from aiops_shared.aws.clients import AwsClients
@@ -42,6 +42,11 @@ from aiops_shared.state.answers import Answers, key_of
 
 ROOM: Final = "cost-explorer"
 UNREADABLE: Final = "a kept answer could not be read: it was asked again"
+MOST_REASON: Final = 120  # characters of an error in a warning
+WITHOUT: Final = (
+    "Without them only a bill that was kept can be read, if AIOPS_COST_ACCOUNT names its account; kept prices"
+    " still answer list_prices and estimate_cost"
+)
 REGION: Final = "us-east-1"  # Cost Explorer, Budgets and prices have no other endpoint
 # Refused before anything was computed. A time-out or an error of AWS's may have been billed.
 NEVER_BILLED: Final = (
@@ -102,7 +107,10 @@ class CostExplorer:
     async def account(self) -> str:
         """Whose bill it is: kept answers of one account are not another's. Not billed."""
         if not self._account:
-            who = await self._aws.call(self.target(), "sts", "get_caller_identity")
+            try:
+                who = await self._aws.call(self.target(), "sts", "get_caller_identity")
+            except NotConfiguredError as error:
+                raise NotConfiguredError(error.thing, error.reason, f"{error.hint}. {WITHOUT}") from error
             self._account = str(who.get("Account") or "")
         return self._account
 
@@ -150,18 +158,26 @@ class CostExplorer:
     async def _slab(
         self, name: str, question: BillQuestion, filtered: Mapping[str, Any] | None, counted: Spent
     ) -> Slab:
-        kept = [slab for month in _months(question) if (slab := await self._kept(name, month, counted))]
-        held = joined(kept)
+        held = await self._held(name, question, counted)
         now = await self._clock.now()
         good = _good(held, now, self._settings.cost.keep_h)
         missing = gaps(question.first, question.end, good)
         if not missing:
             return held
         for first, end in missing:
-            await self._fetch(name, replace(question, first=first, end=end), filtered, counted)
-        return joined(
-            [slab for month in _months(question) if (slab := await self._kept(name, month, counted))]
-        )
+            try:
+                await self._fetch(name, replace(question, first=first, end=end), filtered, counted)
+            except AiopsError as error:
+                counted.note(_as_of(held, first, end, error))
+        return await self._held(name, question, counted)
+
+    async def _held(self, name: str, question: BillQuestion, counted: Spent) -> Slab:
+        months = _months(question)
+        joining = Joining(len(months) * 31)
+        for month in months:
+            if (slab := await self._kept(name, month, counted)) is not None:
+                joining.add(slab)
+        return joining.slab()
 
     async def _kept(self, name: str, month: date, counted: Spent) -> Slab | None:
         found = await self._answers.get(key_of(name, month.isoformat()))
@@ -225,6 +241,17 @@ class CostExplorer:
             await self._answers.put(key_of(name, month.isoformat()), both.packed())
 
 
+def _as_of(held: Slab, first: date, end: date, error: AiopsError) -> str:
+    """What is said when days that may have changed could not be asked again. Raises `error` where one of them
+    was never answered.
+    """
+    asked = [at for day, at in zip(held.days, held.asked_at, strict=True) if first <= day < end]
+    if len(asked) < (end - first).days:
+        raise error
+    reason = error.reason if len(error.reason) <= MOST_REASON else f"{error.reason[:MOST_REASON]}…"
+    return f"{first}..{end - timedelta(days=1)} as answered on {min(asked):%Y-%m-%d %H:%M} UTC: {reason}"
+
+
 def gaps(first: date, end: date, good: frozenset[date]) -> list[tuple[date, date]]:
     """The spans of days to ask for; two with few kept days between them become one."""
     found: list[tuple[date, date]] = []
@@ -258,21 +285,21 @@ def _months(question: BillQuestion) -> Sequence[date]:
 
 def _bills(slab: Slab, question: BillQuestion, today: date) -> tuple[Bill, ...]:
     """The days asked for, keys without any amount left out, split by currency."""
+    wanted = [at for at, day in enumerate(slab.days) if question.first <= day < question.end]
+    rows = slice(wanted[0], wanted[-1] + 1) if wanted else slice(0)  # days have no holes: a view, no copy
     unsettled = np.array(unsettled_days(slab.days, slab.estimated, today), dtype=np.bool_)
-    rows = np.array([question.first <= day < question.end for day in slab.days], dtype=np.bool_)
     amounts, quantities = slab.amounts[rows], slab.quantities[rows]
-    used = amounts.any(axis=0) | np.nan_to_num(quantities, nan=1.0).any(axis=0)
+    used = amounts.any(axis=0) | (quantities != 0).any(axis=0)
     currencies: dict[str, list[int]] = {}
     for place in np.flatnonzero(used):
         currencies.setdefault(slab.keys[place][-1], []).append(int(place))
-    days = tuple(day for day, wanted in zip(slab.days, rows, strict=True) if wanted)
     bills = [
         Bill(
-            days=days,
+            days=slab.days[rows],
             dims=question.dims,
             keys=tuple(slab.keys[place][:-1] for place in places),
-            amounts=amounts[:, places],
-            quantities=_told(quantities[:, places], [slab.units[place] for place in places]),
+            amounts=_columns(amounts, places),
+            quantities=_told(_columns(quantities, places), [slab.units[place] for place in places]),
             units=tuple(slab.units[place] for place in places),
             unsettled=unsettled[rows],
             currency=currency,
@@ -281,6 +308,10 @@ def _bills(slab: Slab, question: BillQuestion, today: date) -> tuple[Bill, ...]:
         for currency, places in (currencies or {"USD": []}).items()
     ]
     return tuple(sorted(bills, key=lambda bill: -int(np.abs(bill.amounts).sum())))
+
+
+def _columns(values: Any, places: Sequence[int]) -> Any:
+    return values if len(places) == values.shape[1] else values[:, places]
 
 
 def _told(quantities: Any, units: Sequence[str]) -> Any:
