@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Samples = NDArray[np.float64]
 REACHED: Final = 0.9  # the tolerance: below 0.9 of its target an autoscaler does not scale out
 MOSTLY: Final = 0.9  # of the time
-MEMORY_FULL: Final = 0.8  # of the request
+MEMORY_FULL: Final = 0.9  # of the request
 QUIET_H: Final = 6.0  # a night worth scaling for
 LEAST_POINTS: Final = 288  # a day of five-minute samples
 CPU, MEMORY = "cpu", "memory"

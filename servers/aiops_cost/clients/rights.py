@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from aiops_shared.auth.rights import AwsRight, KubeRight, Rights, Role
 
 WHAT: Mapping[Role, str] = {
-    Role.READ: "The bill, prices, budgets; nodes, pods, owners, NodePools. No Secret; of logs the bytes by level and a few lines that show their form (recommend_savings).",
-    Role.SENSITIVE: "Queries of log groups, of which sums of bytes are asked for and no line is read: without"
-    " it, logs are one row.",
+    Role.READ: "The bill, prices, budgets; nodes, pods, owners, NodePools. No log and no Secret.",
+    Role.SENSITIVE: "Queries of log groups for sums of bytes, and a few lines that show where their level"
+    " stands: without it, logs are one row and log levels are not judged.",
 }
 
 # Every tool that names a cluster finds it so.
@@ -41,10 +41,7 @@ AWS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
     ("logs:StopQuery", Role.SENSITIVE, ("get_costs", "recommend_savings")),
     ("pricing:GetProducts", Role.READ, PRICED),
     ("logs:DescribeLogGroups", Role.READ, SAVES),
-    ("logs:FilterLogEvents", Role.READ, SAVES),
-    ("logs:GetQueryResults", Role.READ, SAVES),
-    ("logs:StartQuery", Role.READ, SAVES),
-    ("logs:StopQuery", Role.READ, SAVES),
+    ("logs:FilterLogEvents", Role.SENSITIVE, SAVES),
     ("ec2:DescribeAddresses", Role.READ, SAVES),
     ("ec2:DescribeSnapshots", Role.READ, SAVES),
     ("ec2:DescribeVolumes", Role.READ, SAVES),

@@ -5,10 +5,18 @@ uniform, so a quantile function of it has the quantiles that it is given.
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from random import Random
 
 import numpy as np
 
+from aiops_lab.billing.everyday import everyday
+from aiops_lab.billing.fleets import PROMETHEUS
+from aiops_lab.billing.ledger import Ledger
+from aiops_lab.billing.lines import Line
+from aiops_lab.billing.price_table import SERVICES
+from aiops_lab.billing.quantities import flat
 from aiops_lab.scenarios.base import Scenario, Stage
 from aiops_lab.scenarios.images import Image
 from aiops_lab.scenarios.names import Names
@@ -28,6 +36,7 @@ from aiops_lab.telemetry.workloads import (
 
 HOME = "production"
 DAY_S = 86_400.0
+MONTH_DAYS = 30
 WOBBLE = 0.01
 
 
@@ -61,6 +70,12 @@ class Hoard:
 
     series: int
     idle: int
+    every_s: int = 60
+
+    @property
+    def samples(self) -> int:
+        """Of thirty days."""
+        return self.series * round(MONTH_DAYS * DAY_S / self.every_s)
 
     @property
     def share(self) -> float:
@@ -179,8 +194,38 @@ _BUSY = (
 )
 
 
+def _samples_billed(stage: Stage, told: Hoard) -> None:
+    """The everyday bill, and the samples that are written to Amazon Managed Service for Prometheus too.
+
+    Thirty days cost what a month costs by the tiers of the lab's price list; each day a thirtieth.
+    """
+    first = datetime.fromtimestamp(stage.telemetry.t0_s, UTC).date() - timedelta(days=400)
+    cost = hoard_usd(told.samples)
+    line = Line(
+        PROMETHEUS,
+        "USE1-AMP:MetricSampleCount",
+        cost / told.samples,
+        flat(told.samples / MONTH_DAYS),
+        unit="Metric Samples",
+        operation="RemoteWrite",
+    )
+    ledger = stage.aws.area(Ledger)
+    ledger.since, ledger.lines = first, (*everyday(), line)
+
+
+def hoard_usd(samples: int) -> Decimal:
+    """What so many samples of one month cost, USD: by the tiers of the lab's price list."""
+    tiers = [(int(begin), Decimal(price)) for begin, price in SERVICES["amp samples"].tiers]
+    ends = [begin for begin, _ in tiers[1:]] + [samples]
+    return sum(
+        (price * max(0, min(samples, end) - begin) for (begin, price), end in zip(tiers, ends, strict=True)),
+        Decimal(0),
+    )
+
+
 def _hoard(stage: Stage, names: Names, rng: Random) -> None:
     told, rules = hoard(names), stage.telemetry.rules
+    _samples_billed(stage, told)
     for metrics, series in ((_IDLE, told.idle), (_BUSY, told.series - told.idle)):
         weights = [rng.uniform(0.3, 3.0) for _ in metrics]
         sizes = [int(series * weight / sum(weights)) for weight in weights]
