@@ -11,14 +11,13 @@ from functools import partial
 from typing import Any
 
 from aiops_lab.aws.account import Account
-from aiops_lab.aws.cost_explorer import billed, decimal
+from aiops_lab.aws.cost_explorer import billed, decimal, ledger_of
 from aiops_lab.aws.cost_explorer_asking import Asker, Period, month_of
 from aiops_lab.aws.cost_explorer_forecasts import LEAST_DAYS, expected, history_days
 from aiops_lab.aws.cost_explorer_paging import page
 from aiops_lab.aws.errors import AwsError
 from aiops_lab.aws.overlay import Call, Operations
 from aiops_lab.billing.budgets import Budget
-from aiops_lab.billing.ledger import Ledger
 from aiops_lab.billing.sheet import Mask
 
 MOST = 100
@@ -79,7 +78,7 @@ def _asked(account: Account, act: Callable[[Asker, Mapping[str, Any]], Answer], 
     if call.params["AccountId"] != call.caller.principal.account:
         words = f"Account {call.caller.principal.account} cannot access budgets of {call.params['AccountId']}"
         raise AwsError("AccessDeniedException", words, 400)
-    return act(Asker(account.area(Ledger), account.now()), call.params)
+    return act(Asker(ledger_of(account), account.now()), call.params)
 
 
 def _named(asker: Asker, params: Mapping[str, Any]) -> Budget:

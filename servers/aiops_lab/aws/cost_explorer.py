@@ -22,8 +22,10 @@ from aiops_lab.aws.account import Account
 from aiops_lab.aws.cost_explorer_asking import Asker, Period, invalid
 from aiops_lab.aws.errors import AwsError
 from aiops_lab.aws.overlay import Call, Operations
+from aiops_lab.billing.everyday import everyday
 from aiops_lab.billing.ledger import Ledger
 from aiops_lab.billing.sheet import SCALE, Codes, Mask, Real, Whole, part_of_day
+from aiops_lab.places import CLUSTER
 
 MOST_ROWS = 5_000  # groups a page
 KEPT_ANSWERS = 4  # of which pages are being read
@@ -50,9 +52,17 @@ Answer = Mapping[str, Any]
 Act = Callable[[Asker, Mapping[str, Any]], Answer]
 
 
+def ledger_of(account: Account) -> Ledger:
+    """The account's ledger; the everyday bill is the one of its own cluster."""
+    ledger = account.area(Ledger)
+    if ledger.lines is everyday() and account.cluster != CLUSTER:
+        ledger.lines = everyday(account.cluster)
+    return ledger
+
+
 def asking(account: Account, name: str, act: Act, call: Call) -> Answer:
     """One billed request: refused where Cost Explorer is not open, else answered and counted."""
-    ledger = account.area(Ledger)
+    ledger = ledger_of(account)
     if not ledger.enabled:
         raise AwsError("AccessDeniedException", NOT_ENABLED, 400)
     if ledger.ingesting:
@@ -266,14 +276,13 @@ def _factor(instance_type: str) -> float:
 
 def _units(asker: Asker, name: str, by: Grouped) -> tuple[str, ...]:
     """The unit of each group: a currency, one unit of usage, or `N/A` where units are mixed."""
-    count = max(1, len(by.keys))
-    if name in _COSTS:
-        return (asker.ledger.currency,) * count
     if name == "NormalizedUsageAmount":
-        return ("NormalizedUnits",) * count
-    lines = asker.ledger.lines
-    found = [{lines[place].unit for place in by.lines(group)} for group in range(len(by.keys))]
-    return tuple(one.pop() if len(one) == 1 else "N/A" for one in found) or ("N/A",)
+        return ("NormalizedUnits",) * max(1, len(by.keys))
+    lines, usual = asker.ledger.lines, asker.ledger.currency
+    units = [(line.currency or usual) if name in _COSTS else line.unit for line in lines]
+    found = [{units[place] for place in by.lines(group)} for group in range(len(by.keys))]
+    none = usual if name in _COSTS else "N/A"
+    return tuple(one.pop() if len(one) == 1 else "N/A" for one in found) or (none,)
 
 
 def _attributes(asker: Asker, params: Mapping[str, Any]) -> list[Answer]:

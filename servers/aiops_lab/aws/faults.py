@@ -39,6 +39,9 @@ _SAID: dict[str, tuple[int, str]] = {
     "ServerException": (500, "Internal server error"),
     "ServiceUnavailable": (503, "The request has failed due to a temporary failure of the server."),
     "ServiceUnavailableException": (503, "Service is unavailable"),
+    "LimitExceededException": (400, "Rate limit exceeded"),
+    "DataUnavailableException": (400, "Data is not available. Please try to adjust the time period."),
+    "BillExpirationException": (400, "The requested report expired. Update the date interval and try again."),
     "ResourceNotFoundException": (404, "The specified resource could not be found."),
 }
 

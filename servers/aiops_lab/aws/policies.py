@@ -8,9 +8,10 @@ from aiops_lab.aws.principals import AccessKey
 from aiops_lab.roles import may
 
 # How each service names a refusal (its model's errors, EC2's "Error codes"); the others say AccessDenied.
+_WITH_EXCEPTION = ("amp", "budgets", "ce", "cloudtrail", "eks", "logs", "pricing", "ssm")
 _CODES = {
     "ec2": "UnauthorizedOperation",
-    **dict.fromkeys(("amp", "cloudtrail", "eks", "logs", "pricing", "ssm"), "AccessDeniedException"),
+    **dict.fromkeys(_WITH_EXCEPTION, "AccessDeniedException"),
 }
 _PREFIXES = {"amp": "aps"}  # IAM's name of a service, where it is not botocore's
 

@@ -1,6 +1,6 @@
 """The bill of the common world: six m5.xlarge, a control plane, disks, a NAT gateway, logs and a little more.
 
-What an account's ledger holds until a scenario writes its own. About 60 USD a day; traffic follows the week.
+What an account's ledger holds until a scenario writes its own. About 48 USD a day; traffic follows the week.
 """
 
 from datetime import date
@@ -9,6 +9,7 @@ from functools import cache
 from aiops_lab.billing.fleets import ECR, S3, Kit
 from aiops_lab.billing.lines import Line, Quantity
 from aiops_lab.billing.quantities import flat, hours, monthly, noisy
+from aiops_lab.places import CLUSTER
 
 NODES, A_ZONE = 6, 2
 
@@ -23,9 +24,9 @@ def weekly(amount: float, weekend: float, seed: int) -> Quantity:
 
 
 @cache
-def everyday() -> tuple[Line, ...]:
+def everyday(cluster: str = CLUSTER) -> tuple[Line, ...]:
     """The lines; the same tuple every time, so that its columns are computed once."""
-    kit = Kit(tags={"team": "platform"})
+    kit = Kit(cluster, tags={"team": "platform"})
     return (
         *(kit.nodes("m5.xlarge", "0.192", hours(A_ZONE), zone=zone) for zone in "abc"),
         kit.control_plane(),

@@ -58,6 +58,7 @@ class Line:
     tags: Mapping[str, str] = field(default_factory=dict)
     resource_id: str = ""
     amortized_usd: Price | None = None
+    currency: str = ""  # of this line, where it is not the ledger's
 
     def amount(self, day: date) -> Decimal:
         """What the day costs, unblended; ten decimals."""

@@ -1,6 +1,7 @@
 """Cost and usage with real botocore, against sums made one by one."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import botocore.exceptions
 import pytest
 
+from aiops_lab.aws.faults import AwsFault
 from aiops_lab.billing.drawn import currency, drawn, total
 from aiops_lab.billing.fleets import Kit
 from aiops_lab.billing.ledger import Ledger
@@ -210,6 +212,14 @@ def test_many_groups_come_in_billed_pages_that_may_end_within_a_day(aws: Running
     assert refused(aws, GroupBy=by_type, NextPageToken="nonsense")[0] == "InvalidNextTokenException"
 
 
+def test_a_line_may_be_billed_in_a_currency_of_its_own(aws: RunningAws) -> None:
+    kit = Kit()
+    billed(aws, kit.control_plane(), replace(kit.nodes("m5.large", "0.7", hours(1)), currency="CNY"))
+    answer = asked(aws, GroupBy=BY_SERVICE)["ResultsByTime"][0]["Groups"]
+    assert {one["Metrics"]["UnblendedCost"]["Unit"] for one in answer} == {"USD", "CNY"}
+    assert asked(aws)["ResultsByTime"][0]["Total"]["UnblendedCost"]["Unit"] == "N/A"
+
+
 def test_nothing_that_fits_is_zero_and_no_groups(aws: RunningAws) -> None:
     billed(aws)
     none = asked(aws)["ResultsByTime"]
@@ -277,6 +287,44 @@ def test_resources_are_billed_for_two_weeks_back(aws: RunningAws) -> None:
     old = {"TimePeriod": {"Start": "2026-11-01", "End": "2026-11-03"}}
     with pytest.raises(botocore.exceptions.ClientError, match="only 14 days"):
         client.get_cost_and_usage_with_resources(**(question | old))
+
+
+def test_a_caller_without_the_right_is_told_which(aws: RunningAws) -> None:
+    client = aws.client("ce", "aiops-reader")
+    with pytest.raises(botocore.exceptions.ClientError) as error:
+        client.get_cost_and_usage(TimePeriod=WEEK, Granularity="DAILY", Metrics=["UnblendedCost"])
+    found = error.value.response["Error"]
+    assert found["Code"] == "AccessDeniedException"
+    assert "ce:GetCostAndUsage" in found["Message"]
+
+
+def test_too_many_requests_are_refused_as_cost_explorer_does(aws: RunningAws) -> None:
+    aws.overlay.faults.add(AwsFault("ce", "GetCostAndUsage", code="LimitExceededException"))
+    assert refused(aws) == ("LimitExceededException", "Rate limit exceeded")
+
+
+def test_a_large_bill_is_exact_in_all_its_pages(aws: RunningAws) -> None:
+    lines = tuple(
+        Line(f"S{service}", "U", Decimal("0.013"), hours(1 + account / 8), account=f"{account:012d}")
+        for account in range(100)
+        for service in range(20)
+    )
+    billed(aws, *lines)
+    question: Obj = {
+        "TimePeriod": {"Start": "2025-11-01", "End": "2026-11-01"},
+        "Granularity": "MONTHLY",
+        "Metrics": ["UnblendedCost"],
+        "GroupBy": [{"Type": "DIMENSION", "Key": "LINKED_ACCOUNT"}, *BY_SERVICE],
+    }
+    client, found = aws.client("ce"), Decimal()
+    token: Obj = {}
+    while True:
+        page = client.get_cost_and_usage(**question, **token)
+        found += sum(sums(page).values())
+        if "NextPageToken" not in page:
+            break
+        token = {"NextPageToken": page["NextPageToken"]}
+    assert found == sum(line.amount(date(2026, 1, 1)) for line in lines) * 365
 
 
 def test_the_common_world_has_a_plausible_bill(aws: RunningAws) -> None:
