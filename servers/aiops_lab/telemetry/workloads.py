@@ -172,7 +172,7 @@ def _processor(node: NodeFacts, busy: Values) -> list[Signal]:
         "system": lambda t: 0.25 * np.minimum(busy(t) / node.cores, 1.0),
         "idle": lambda t: 1.0 - np.minimum(busy(t) / node.cores, 1.0),
     }
-    totals = {mode: counted(share, node.since_s) for mode, share in shares.items()}
+    totals = {mode: _once(counted(share, node.since_s)) for mode, share in shares.items()}
     return [
         Signal(
             "node_cpu_seconds_total",
@@ -185,6 +185,18 @@ def _processor(node: NodeFacts, busy: Values) -> list[Signal]:
         for mode, total in totals.items()
         for core in range(node.cores)
     ]
+
+
+def _once(values: Values) -> Values:
+    """All cores of a node are read at the same moments: computed for the first of them."""
+    last: list[tuple[Array, Array]] = []
+
+    def kept(times_s: Array) -> Array:
+        if not last or last[0][0] is not times_s:
+            last[:] = [(times_s, values(times_s))]
+        return last[0][1]
+
+    return kept
 
 
 def node_state(node: NodeFacts, conditions: Mapping[str, Quantity]) -> list[Signal]:
