@@ -20,8 +20,8 @@ Obj = dict[str, Any]
 VERSION: Final = "karpenter.sh/v1"
 CAPACITY: Final = "karpenter.sh/capacity-type"
 CHECKED: Final = (
-    "checked against the rules of nodepools.karpenter.sh/v1, not by the API server: plan it with"
-    " plan_manifest(action=apply), which does a dry run"
+    "checked against the rules of nodepools.karpenter.sh/v1; for the API server's dry run:"
+    " plan_manifest(action=apply)"
 )
 OPERATORS: Final = frozenset({"In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt", "Gte", "Lte"})
 MOST_REQUIREMENTS: Final = 100
@@ -82,7 +82,16 @@ def yaml_of(patch: Obj) -> str:
     wrong = tuple(faults(patch))
     if wrong:
         raise ValueError("; ".join(wrong))
-    return yaml.safe_dump(patch, sort_keys=False, width=160, default_flow_style=None)
+    return yaml.dump(patch, Dumper=_Terse, sort_keys=False, width=200)
+
+
+class _Terse(yaml.SafeDumper):
+    """Requirements and taints take a line each: a patch costs half the tokens."""
+
+    def represent_mapping(self, tag: Any, mapping: Any, flow_style: Any = None) -> Any:
+        """Mappings that name a key, a class or a label stand in one line."""
+        short = {"key", "cpu", "name", "operator"} & set(mapping) and "spec" not in mapping
+        return super().represent_mapping(tag, mapping, flow_style=bool(short))
 
 
 def faults(patch: Mapping[str, Any]) -> Iterator[str]:

@@ -20,11 +20,12 @@ from aiops_cost.clients.savings_scene import Adviser, Scene, Sources
 from aiops_cost.models.money import HOURS_PER_MONTH, shown, worded
 from aiops_cost.models.savings import Advice, Recommendation, SavingsAsk, SavingsReport, together
 from aiops_shared.errors import AiopsError
-from aiops_shared.results import Cell, Table
+from aiops_shared.results import Cell, Evidence, Table
 from aiops_shared.results.wording import counted, cut
 
 WITHIN_S = 30.0  # one adviser; they run at the same time
-ROWS = 6  # of a table of alternatives, so
+ROWS = 4  # of a table of alternatives
+ROOM = frozenset({"requests", "hpa"})
 HINT = "needs nodes and pods, their prices (pricing:GetProducts) and measured use (AIOPS_METRICS_*)"
 IN_FULL = 3  # recommendations with patch and arithmetic, unless detail=full
 # One line each, in the order in which equal savings are told.
@@ -80,8 +81,9 @@ async def _listen(scene: Scene, adviser: Adviser, place: int, told: dict[int, Ad
 def joined(scene: Scene, told: Sequence[Advice]) -> SavingsReport:
     """One report of all advice: dearest first, each dollar once."""
     ask = scene.ask
-    found = sorted((one for advice in told for one in advice.recommendations), key=lambda one: -one.nano_usd)
-    counts, saved = together(found)
+    given = same_money([one for advice in told for one in advice.recommendations])
+    counts, saved = together(given)
+    found = sorted(given, key=lambda one: (one.key not in counts, -one.nano_usd))
     shown_whole = found if ask.full else found[:IN_FULL]
     month = nodes_month(scene)
     good = tuple(advice.says for advice in told if advice.says)
@@ -97,7 +99,8 @@ def joined(scene: Scene, told: Sequence[Advice]) -> SavingsReport:
         not_counted=tuple(one.key for one in found if one.key not in counts and one.nano_usd),
         good=good,
         warnings=tuple(dict.fromkeys(warnings)),
-        hint="" if found else HINT,
+        hint=_hint(shown_whole),
+        evidence=_evidence(shown_whole),
         billed_requests=scene.spent.requests,
         untrusted=("recommendations", "more", "voices", "good", "warnings"),
     )
@@ -109,12 +112,34 @@ def nodes_month(scene: Scene) -> int:
     return sum(prices.by_node.values()) * HOURS_PER_MONTH if prices is not None else 0
 
 
+def same_money(found: Sequence[Recommendation]) -> list[Recommendation]:
+    """Room that workloads give back is money when nodes go: the compute advice has let them go already."""
+    compute = tuple(one.key for one in found if one.scope == "compute")
+    return [
+        one.model_copy(update={"excludes": (*one.excludes, *compute)}) if one.scope in ROOM else one
+        for one in found
+    ]
+
+
 def brief_of(one: Recommendation) -> Recommendation:
-    """Without what a person would look up: alternatives beyond the first few."""
+    """As the summary shows it: few alternatives; where it is from stands in the evidence."""
     table = one.alternatives
-    if table is None or len(table.rows) <= ROWS:
-        return one
-    return one.model_copy(update={"alternatives": Table(columns=table.columns, rows=table.rows[:ROWS])})
+    if table is not None:
+        table = Table(columns=table.columns, rows=table.rows[:ROWS])
+    return one.model_copy(update={"alternatives": table, "sources": (), "validated": "", "excludes": ()})
+
+
+def _evidence(found: Sequence[Recommendation]) -> tuple[Evidence, ...]:
+    """Where the shown ones are from, each source once."""
+    said = dict.fromkeys(source for one in found for source in one.sources)
+    return tuple(Evidence(source=source, query="") for source in said)
+
+
+def _hint(found: Sequence[Recommendation]) -> str:
+    if not found:
+        return HINT
+    checked = dict.fromkeys(one.validated for one in found if one.patch and one.validated)
+    return "patches: " + "; ".join(checked) if checked else ""
 
 
 def _said(
