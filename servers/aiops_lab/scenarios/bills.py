@@ -14,7 +14,7 @@ from random import Random
 from aiops_lab.aws.account import CLUSTER
 from aiops_lab.billing.fleets import ECR, S3, TAG, Kit
 from aiops_lab.billing.ledger import Ledger
-from aiops_lab.billing.lines import EC2, EKS, Line, Quantity, flat
+from aiops_lab.billing.lines import EC2, Line, Quantity, flat
 from aiops_lab.billing.quantities import at, between, growing, hours, monthly, noisy, steps
 from aiops_lab.scenarios.base import Build, Scenario, Stage
 from aiops_lab.scenarios.bills_fleet import DAY_S, crowd, settle
@@ -219,8 +219,8 @@ def by_cluster_lines(names: Names, today: date) -> tuple[Line, ...]:
     for place, (cluster, factor) in enumerate(by_cluster(names)):
         kit, before = Kit(cluster), 168 * rng.randint(5, 20)
         used = _two(today, before, round(before * factor), f"b9/{names.seed}/{place}", whole=True)
-        made += [kit.nodes("m5.xlarge", "0.192", used), kit.control_plane()]
-    return (*made, *(one for one in around(names, Kit("")) if one.service != EKS))
+        made.append(kit.nodes("m5.xlarge", "0.192", used))
+    return (*made, *(replace(line, tags={}) for line in around(names, Kit(""))))
 
 
 # stories

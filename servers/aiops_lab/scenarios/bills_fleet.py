@@ -225,7 +225,8 @@ def _scale(stage: Stage, told: Crowd, before_s: float, replicas: int) -> None:
 
 def _main(stage: Stage, told: Crowd, rng: Random, name: str) -> Obj:
     image = f"{name}:{rng.randint(1, 9)}.{rng.randint(0, 20)}.0"
-    stage.publish(image, Image(serving(name)))
+    used = serving(name, memory_mi=told.bytes_each / MI, cpu_m=1000 * told.cores_each)
+    stage.publish(image, Image(used))
     cpu = f"{round(1000 * told.cores_each / 0.6)}m"  # so that 70 % of it is never reached
     asked = {"cpu": cpu, "memory": f"{told.request_mi}Mi"}
     limits = {"memory": f"{round(told.request_mi * 1.15)}Mi"}
