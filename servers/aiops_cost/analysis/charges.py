@@ -64,7 +64,7 @@ def charges_of(bill: Bill) -> Iterator[Charge]:
     merged: dict[tuple[Of, str, str, bool], tuple[int, float]] = {}
     amounts = bill.of_keys()
     for place, (service, usage) in enumerate(bill.keys):
-        key = _kind(service, usage)
+        key = charge_kind(service, usage)
         counted = plain(usage).startswith(_COUNTED) or key[0] is Of.VOLUMES
         quantity = float(bill.quantities[:, place].sum()) if counted else 0.0
         amount, before = merged.get(key, (0, 0.0))
@@ -73,7 +73,8 @@ def charges_of(bill: Bill) -> Iterator[Charge]:
         yield Charge(of, label, amount, quantity, kind, spot)
 
 
-def _kind(service: str, usage: str) -> tuple[Of, str, str, bool]:
+def charge_kind(service: str, usage: str) -> tuple[Of, str, str, bool]:
+    """What a line is for, its label, instance type, and whether that is Spot."""
     word = plain(usage)
     found = instance_type(usage)
     if found:

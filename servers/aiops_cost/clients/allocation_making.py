@@ -6,11 +6,15 @@ from aiops_cost.clients.allocation_logs import LogSharer
 from aiops_cost.clients.allocation_own import OwnAllocation
 from aiops_cost.clients.allocation_reading import AllocationReader
 from aiops_cost.clients.allocation_source import Source
+from aiops_cost.clients.opencost import OpenCost
+from aiops_cost.clients.split_costs import SplitCosts
 
 if TYPE_CHECKING:
     from aiops_cost.clients.cost_explorer import CostExplorer
     from aiops_cost.clients.fleet_reading import FleetReader
     from aiops_cost.clients.price_book import PriceBook
+    from aiops_shared.auth.callers import CallerIdentity
+    from aiops_shared.aws.clients import AwsClients
     from aiops_shared.clock import Clock
     from aiops_shared.kube.clusters import ClusterDirectory
     from aiops_shared.settings import Settings
@@ -26,6 +30,10 @@ class Parts(Protocol):
     def clusters(self) -> "ClusterDirectory": ...  # noqa: D102
     @property
     def clock(self) -> "Clock": ...  # noqa: D102
+    @property
+    def aws(self) -> "AwsClients": ...  # noqa: D102
+    @property
+    def who(self) -> "CallerIdentity": ...  # noqa: D102
 
     def fleets(self) -> "FleetReader": ...  # noqa: D102
     def explorer(self) -> "CostExplorer": ...  # noqa: D102
@@ -37,5 +45,12 @@ def make_allocations(parts: Parts) -> AllocationReader:
     """The reader with its sources in order."""
     logs, tags = LogSharer(parts.kept("log-shares")), parts.settings.cost.cluster_tags
     own = OwnAllocation(parts.fleets(), parts.explorer, parts.prices, logs, tags)
-    sources: list[Source] = [own]
+    sources: list[Source] = []
+    cost = parts.settings.cost
+    if cost.cur:
+        kept = parts.kept("split-costs")
+        sources.append(SplitCosts(parts.settings, parts.aws, kept, parts.who, (logs, parts.fleets())))
+    if cost.opencost_url:
+        sources.append(OpenCost(cost.opencost_url, own))
+    sources.append(own)
     return AllocationReader(parts.clusters, parts.clock, sources)
