@@ -8,6 +8,7 @@ from typing import Any
 
 import botocore.exceptions
 import pytest
+from botocore.config import Config
 
 from aiops_lab.aws.faults import AwsFault
 from aiops_lab.billing.drawn import currency, drawn, total
@@ -32,7 +33,7 @@ def billed(aws: RunningAws, *lines: Line, **more: Any) -> Ledger:
 
 
 def asked(aws: RunningAws, **more: Any) -> Obj:
-    client = aws.client("ce")
+    client = aws.client("ce", config=Config(retries={"max_attempts": 0}))
     made = {"TimePeriod": WEEK, "Granularity": "DAILY", "Metrics": ["UnblendedCost"]} | more
     answer: Obj = client.get_cost_and_usage(**made)
     return answer
@@ -94,7 +95,7 @@ def test_months_are_cut_at_the_edges_and_have_their_own_lengths(aws: RunningAws)
     ]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_a_drawn_bill_is_what_its_lines_add_up_to(aws: RunningAws, seed: int) -> None:
     lines = drawn(seed)
     billed(aws, *lines, currency=currency(seed))
