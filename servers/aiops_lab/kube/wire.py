@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -42,6 +43,7 @@ def dig(obj: Any, *path: str | int, default: Any = None) -> Any:
     return default if obj is None else obj
 
 
+@lru_cache(maxsize=64)  # a thousand writes happen at the same few moments
 def timestamp(at: datetime) -> str:
     """A metav1.Time: UTC, whole seconds."""
     return at.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"

@@ -130,6 +130,10 @@ class Controller:
         """Make one object true; called with the clock standing at the moment."""
         raise NotImplementedError
 
+    def hears(self, kind: str) -> bool:
+        """Whether a change of this kind may concern anybody here; `hear` is called for no other."""
+        return kind == self.kind or kind in self.watches
+
     def hear(self, change: str, obj: Obj) -> None:
         """Note whom this change concerns."""
         if obj["kind"] == self.kind:

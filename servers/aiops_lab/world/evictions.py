@@ -34,6 +34,10 @@ class TaintEvictions(Controller):
             return []
         return [key_of(pod) for pod in self.cluster.cache.on_node(meta(obj)["name"])]
 
+    def hears(self, kind: str) -> bool:
+        """Nodes, and the pods that come onto them."""
+        return kind in ("Node", "Pod")
+
     def hear(self, change: str, obj: Obj) -> None:
         """A pod that comes onto a tainted node is concerned too."""
         if obj["kind"] == "Node":

@@ -60,6 +60,7 @@ def being_deleted(obj: Obj) -> bool:
     return "deletionTimestamp" in meta(obj)
 
 
+@lru_cache(maxsize=64)  # a thousand writes happen at the same few moments
 def stamp(moment: datetime) -> str:
     """RFC 3339 in whole seconds, as Kubernetes writes metadata times."""
     return moment.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
@@ -74,9 +75,11 @@ def selects(selector: Obj | None, labels: dict[str, str]) -> bool:
     """Whether a LabelSelector (matchLabels, matchExpressions) selects these labels; None selects nothing."""
     if selector is None:
         return False
-    if any(labels.get(name) != value for name, value in (selector.get("matchLabels") or {}).items()):
-        return False
-    return all(_holds(rule, labels) for rule in selector.get("matchExpressions") or ())
+    for name, value in (selector.get("matchLabels") or {}).items():
+        if labels.get(name) != value:
+            return False
+    rules = selector.get("matchExpressions")
+    return not rules or all(_holds(rule, labels) for rule in rules)
 
 
 def _holds(rule: Obj, labels: dict[str, str]) -> bool:

@@ -5,10 +5,11 @@ Filters in the order of kube-scheduler's default plugins; the FailedScheduling t
 played but for spreading a workload's pods over zones and nodes.
 """
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
+
+import orjson
 
 from aiops_lab.world.cluster import Cluster, Controller
 from aiops_lab.world.events import Said
@@ -143,13 +144,17 @@ class Scheduler(Controller):
     def __init__(self, cluster: Cluster) -> None:
         super().__init__(cluster)
         self.occupancy = Occupancy()
-        self._seen: dict[str, str] = {}
+        self._seen: dict[str, bytes] = {}
 
     def reset(self) -> None:
         """All nodes empty."""
         super().reset()
         self.occupancy.clear()
         self._seen.clear()
+
+    def hears(self, kind: str) -> bool:
+        """Pods, and what may make room for one."""
+        return kind in ("Pod", "Node") or kind in _CHANGES_FIT
 
     def hear(self, change: str, obj: Obj) -> None:
         """A pod that went makes room for those that wait; so may a node, a volume or a class that changed."""
@@ -166,7 +171,7 @@ class Scheduler(Controller):
         """A heartbeat changes nothing that the scheduler looks at."""
         name = meta(node)["name"]
         state = [node["spec"], labels_of(node), node["status"].get("allocatable"), change == "DELETED"]
-        text = json.dumps(state, sort_keys=True)
+        text = orjson.dumps(state, option=orjson.OPT_SORT_KEYS)
         before, self._seen[name] = self._seen.get(name), text
         return before != text
 

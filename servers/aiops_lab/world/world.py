@@ -117,6 +117,7 @@ class World:
             self.autoscalers,
             self.provisioner,
         )
+        self._hearing: dict[str, list[Callable[[str, Obj], None]]] = {}  # by kind, in their order
         self.served: defaultdict[tuple[str, str, int], dict[str, bytes]] = defaultdict(dict)
         self.scenario = "healthy"
         self.expected: tuple[Expected, ...] = ()
@@ -380,8 +381,10 @@ class World:
     def _hear(self, change: str, obj: Obj) -> None:
         self.cluster.cache.take(change, obj)
         self.meter.hear(change, obj)
-        for controller in self.controllers:
-            controller.hear(change, obj)
+        if (hearing := self._hearing.get(kind := obj["kind"])) is None:
+            self._hearing[kind] = hearing = [each.hear for each in self.controllers if each.hears(kind)]
+        for hear in hearing:
+            hear(change, obj)
 
     # LogSource and UsageSource
 

@@ -211,7 +211,16 @@ def _fits_map(value: Obj, shape: dict[str, Any]) -> bool:
     of_each = shape.get("*")
     for key, held in value.items():
         inner = of_each or shape.get(key)
-        if held is not None and inner is not None and type(held) is not inner and not _fits(held, inner):
+        if inner is None or held is None or type(held) is inner:
+            continue
+        kind = type(inner)  # maps and lists of maps are most of it: no call for their outside
+        if kind is dict and type(held) is dict:
+            fits = _fits_map(held, inner)
+        elif kind is list and type(held) is list and type(inner[0]) is dict:
+            fits = all(type(each) is dict and _fits_map(each, inner[0]) for each in held)
+        else:
+            fits = _fits(held, inner)
+        if not fits:
             return False
     return True
 

@@ -4,6 +4,7 @@ A set is a tree: `f:<field>`, `k:<keys of a list element>`, `v:<value of a set>`
 `.` inside a node says that the field itself belongs to the set (structured-merge-diff, fieldpath).
 """
 
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -14,6 +15,8 @@ from aiops_lab.kube.wire import Obj
 Fields = dict[str, Any]
 
 _DEFAULT_KEYS = {"protocol": "TCP"}
+_PLAIN = (str, int)  # exactly these: True is no 1 in JSON
+_NONE: frozenset[str] = frozenset()
 _SERVER_OWNED = {
     "": frozenset({"apiVersion", "kind"}),
     "metadata": frozenset(
@@ -35,8 +38,17 @@ _SERVER_OWNED = {
 
 def element_id(item: Any, keys: tuple[str, ...]) -> str:
     """Name a list element by its key fields: `k:{"name":"app"}`."""
-    named = {key: item.get(key, _DEFAULT_KEYS.get(key)) for key in keys}
-    present = {key: value for key, value in named.items() if value is not None}
+    values = [item.get(key, _DEFAULT_KEYS.get(key)) for key in keys]
+    if all(type(value) in _PLAIN for value in values):
+        return _named(keys, tuple(values))
+    present = {key: value for key, value in zip(keys, values, strict=True) if value is not None}
+    return "k:" + orjson.dumps(present, option=orjson.OPT_SORT_KEYS).decode()
+
+
+@lru_cache(maxsize=4096)
+def _named(keys: tuple[str, ...], values: tuple[str | int, ...]) -> str:
+    """The same few containers, conditions and ports are named at every write."""
+    present = dict(zip(keys, values, strict=True))
     return "k:" + orjson.dumps(present, option=orjson.OPT_SORT_KEYS).decode()
 
 
@@ -55,13 +67,18 @@ def children(value: Any, path: Path, schema: Schema) -> dict[str, tuple[Any, Pat
     if isinstance(value, dict):
         if path and schema.is_whole(path):
             return None
-        hidden = _SERVER_OWNED.get(".".join(path), frozenset()) if len(path) <= 1 else frozenset()
+        hidden = _hidden(path)
         return {f"f:{key}": (held, (*path, key)) for key, held in value.items() if key not in hidden}
     if isinstance(value, list):
         named = elements(value, path, schema)
         if named is not None:
             return {name: (held, path) for name, held in named.items()}
     return None
+
+
+def _hidden(path: Path) -> frozenset[str]:
+    """What the server alone sets, and nobody owns."""
+    return _SERVER_OWNED.get(path[0] if path else "", _NONE) if len(path) <= 1 else _NONE
 
 
 def _has_parts(value: Any, path: Path, schema: Schema) -> bool:
@@ -82,6 +99,15 @@ def fields_of(obj: Obj, schema: Schema) -> Fields:
 
 def _fields(value: Any, path: Path, schema: Schema, *, element: bool) -> Fields:
     found: Fields = {".": {}} if element else {}
+    if isinstance(value, dict):  # what `children` gives, without the table in between
+        if path and schema.is_whole(path):
+            return found
+        hidden = _hidden(path)
+        for key, held in value.items():
+            if key not in hidden:
+                parts = isinstance(held, dict | list)
+                found[f"f:{key}"] = _fields(held, (*path, key), schema, element=False) if parts else {}
+        return found
     for name, (held, at) in (children(value, path, schema) or {}).items():
         found[name] = _fields(held, at, schema, element=name.startswith("k:"))
     return found
@@ -90,7 +116,7 @@ def _fields(value: Any, path: Path, schema: Schema, *, element: bool) -> Fields:
 def changed(old: Any, new: Any, schema: Schema, path: Path = ()) -> tuple[Fields, Fields]:
     """Which fields differ: (set or changed in `new`, gone from `new`)."""
     if isinstance(old, dict) and isinstance(new, dict):
-        old, new = _differing(old, new), _differing(new, old)
+        return _changed_in_map(old, new, schema, path)
     before, after = children(old, path, schema) or {}, children(new, path, schema) or {}
     written: Fields = {}
     gone: Fields = {name: {} for name in before if name not in after}
@@ -99,13 +125,27 @@ def changed(old: Any, new: Any, schema: Schema, path: Path = ()) -> tuple[Fields
             written[name] = _fields(held, at, schema, element=name.startswith("k:"))
         elif before[name][0] != held:
             _changed_inside(name, (before[name][0], held, at), schema, (written, gone))
-    if not path and written.get("f:metadata") == {}:
-        del written["f:metadata"]  # a new object whose metadata the server alone writes
     return written, gone
 
 
-def _differing(one: Obj, other: Obj) -> Obj:
-    return {key: held for key, held in one.items() if key not in other or other[key] != held}
+def _changed_in_map(old: Obj, new: Obj, schema: Schema, path: Path) -> tuple[Fields, Fields]:
+    """`changed` for two maps. Every write is looked through, so only what differs is taken apart."""
+    written: Fields = {}
+    if path and schema.is_whole(path):
+        return written, {}
+    hidden = _hidden(path)
+    gone: Fields = {f"f:{key}": {} for key in old if key not in new and key not in hidden}
+    for key, held in new.items():
+        if key in hidden:
+            continue
+        name, at = f"f:{key}", (*path, key)
+        if key not in old:
+            written[name] = _fields(held, at, schema, element=False)
+        elif (before := old[key]) is not held and before != held:
+            _changed_inside(name, (before, held, at), schema, (written, gone))
+    if not path and written.get("f:metadata") == {}:
+        del written["f:metadata"]  # a new object whose metadata the server alone writes
+    return written, gone
 
 
 def _changed_inside(

@@ -6,8 +6,7 @@ longer sends.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiops_lab.kube.errors import ApiError
 from aiops_lab.kube.patching.fields import Fields, changed, common, fields_of, leaves, minus, unclaimed, union
@@ -15,8 +14,7 @@ from aiops_lab.kube.patching.schema import Schema
 from aiops_lab.kube.wire import Obj, dig
 
 
-@dataclass(frozen=True)
-class Manager:
+class Manager(NamedTuple):
     """Whose entry: two operations or subresources of one client are two owners."""
 
     name: str
