@@ -12,6 +12,7 @@ import anyio
 
 from aiops_cost.clients.advice_compute import ComputeAdviser
 from aiops_cost.clients.advice_hpa import HpaAdviser
+from aiops_cost.clients.advice_network import NetworkAdviser
 from aiops_cost.clients.advice_observability import MetricsSpendAdviser
 from aiops_cost.clients.advice_observability_logs import LogsSpendAdviser
 from aiops_cost.clients.advice_requests import RequestsAdviser
@@ -27,6 +28,8 @@ WITHIN_S = 30.0  # one adviser; they run at the same time
 ROWS = 4  # of a table of alternatives
 ROOM = frozenset({"requests", "hpa"})
 HINT = "needs nodes and pods, their prices (pricing:GetProducts) and measured use (AIOPS_METRICS_*)"
+MOST_BYTES = 2900  # of recommendations in a summary
+MORE = 6  # rows of the others
 IN_FULL = 3  # recommendations with patch and arithmetic, unless detail=full
 # One line each, in the order in which equal savings are told.
 ADVISERS: tuple[Adviser, ...] = (
@@ -34,6 +37,7 @@ ADVISERS: tuple[Adviser, ...] = (
     SpotAdviser(),
     RequestsAdviser(),
     HpaAdviser(),
+    NetworkAdviser(),
     MetricsSpendAdviser(),
     LogsSpendAdviser(),
 )
@@ -84,7 +88,8 @@ def joined(scene: Scene, told: Sequence[Advice]) -> SavingsReport:
     given = same_money([one for advice in told for one in advice.recommendations])
     counts, saved = together(given)
     found = sorted(given, key=lambda one: (one.key not in counts, -one.nano_usd))
-    shown_whole = found if ask.full else found[:IN_FULL]
+    shown_whole = found if ask.full else _in_full(found)
+    rest = found[len(shown_whole) :]
     month = nodes_month(scene)
     good = tuple(advice.says for advice in told if advice.says)
     warnings = [warning for advice in told for warning in advice.warnings] + scene.spent.notes
@@ -93,14 +98,15 @@ def joined(scene: Scene, told: Sequence[Advice]) -> SavingsReport:
         scope=ask.scope,
         monthly_usd=shown(saved),
         percent=round(100 * saved / month, 1) if month and found else None,
-        recommendations=tuple(one if ask.full else brief_of(one) for one in shown_whole),
-        more=_more(found[len(shown_whole) :]),
+        recommendations=tuple(shown_whole),
+        more=_more(rest[:MORE]),
+        truncated=len(rest) > MORE,
         voices=_voices(told),
         not_counted=tuple(one.key for one in found if one.key not in counts and one.nano_usd),
         good=good,
         warnings=tuple(dict.fromkeys(warnings)),
-        hint=_hint(shown_whole),
-        evidence=_evidence(shown_whole),
+        hint=_hint(found[:IN_FULL]),
+        evidence=_evidence(found[:IN_FULL]),
         billed_requests=scene.spent.requests,
         untrusted=("recommendations", "more", "voices", "good", "warnings"),
     )
@@ -127,6 +133,19 @@ def brief_of(one: Recommendation) -> Recommendation:
     if table is not None:
         table = Table(columns=table.columns, rows=table.rows[:ROWS])
     return one.model_copy(update={"alternatives": table, "sources": (), "validated": "", "excludes": ()})
+
+
+def _in_full(found: Sequence[Recommendation]) -> list[Recommendation]:
+    """The first few, as many as a summary has room for; the first always."""
+    taken: list[Recommendation] = []
+    size = 0
+    for one in found[:IN_FULL]:
+        short = brief_of(one)
+        size += len(short.model_dump_json(exclude_defaults=True))
+        if taken and size > MOST_BYTES:
+            break
+        taken.append(short)
+    return taken
 
 
 def _evidence(found: Sequence[Recommendation]) -> tuple[Evidence, ...]:
