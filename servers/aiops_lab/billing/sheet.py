@@ -1,6 +1,7 @@
 """The lines of a bill as columns of numbers, so that a bill of thousands of lines answers fast.
 
-Amounts are whole ten-billionths (Cost Explorer's ten decimals) in 64 bits: sums are exact up to 900 million.
+Amounts are whole ten-billionths (Cost Explorer's ten decimals) in 64 bits: sums are exact up to 900 million,
+a line's day up to 30 million.
 Computed month by month when first asked for and kept; `Ledger.sheet` holds one per tuple of lines.
 """
 
