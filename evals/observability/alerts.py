@@ -14,7 +14,7 @@ from random import Random
 
 from aiops_observability.analysis.alert_classes import climbs
 from aiops_observability.analysis.grouping import Firing, Topology, flapping, groups_of
-from evals.observability.registry import Row
+from evals.figures import Row
 
 DAYS, SERVICES, NODES, TEAMS = 7, 70, 14, 9
 DAY_S, MIN_S = 86_400.0, 60.0

@@ -8,7 +8,7 @@ import numpy as np
 
 from aiops_observability.analysis.anomalies import scanned
 from aiops_observability.analysis.robust import Array, filled, spread
-from evals.observability.registry import Row
+from evals.figures import Row
 from evals.observability.series import DAY_MIN, KINDS, Metric, metric
 
 FIRST_SEED, EACH, CALM_EACH = 1000, 8, 3

@@ -3,7 +3,7 @@
 import numpy as np
 
 from aiops_observability.analysis.change_points import change_points
-from evals.observability.registry import Row
+from evals.figures import Row
 from evals.observability.series import Shift, shift
 
 FIRST_SEED, EACH, NEAR = 1000, 60, 12

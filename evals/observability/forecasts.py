@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aiops_observability.analysis.forecasting import HOUR_S, WEEK, Hourly, forecast, seasonal_naive
-from evals.observability.registry import Row
+from evals.figures import Row
 
 Array = npt.NDArray[np.float64]
 WEEKS, LEVEL = 4, 0.90

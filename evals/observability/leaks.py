@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from aiops_observability.analysis.leaks import LeakVerdict, Track, judge
-from evals.observability.registry import Row
+from evals.figures import Row
 from evals.observability.series import LEAKING, SOUND, Memory, memory
 
 FIRST_SEED = 1000  # what lies below was looked at while the analysis was made

@@ -14,7 +14,7 @@ from random import Random
 from uuid import UUID
 
 from aiops_observability.analysis.templates import Miner
-from evals.observability.registry import Row
+from evals.figures import Row
 
 LINES, SPEED_LINES = 8_000, 40_000
 DAY_MIN = 1_440

@@ -1,0 +1,84 @@
+"""Figures beside their targets: one run of every part of an evaluation, printed and kept as Markdown.
+
+`evals.observability` and `evals.cost` name their parts; each part is a module with `rows(seed) -> list[Row]`.
+"""
+
+import argparse
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure: what is measured, what it should be, what it is, and what a plain rule reaches."""
+
+    what: str
+    target: str
+    measured: str
+    met: bool
+    baseline: str = ""  # what the plain rule reaches on the same data
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What is evaluated. `parts`: module of `package` -> the heading of its table."""
+
+    package: str
+    title: str
+    introduction: str
+    page: str  # file in docs
+    parts: Mapping[str, str]
+
+    def run(self, arguments: Sequence[str] | None = None) -> int:
+        """Measure, print, with --write keep; 1 when a target is missed."""
+        parser = argparse.ArgumentParser(prog=f"python -m {self.package}")
+        parser.add_argument("--seed", type=int, default=2, help="2; 0 and 1 were looked at, others are fresh")
+        parser.add_argument("--only", default="", help="only parts whose name holds this word")
+        parser.add_argument("--write", action="store_true", help=f"write docs/{self.page}")
+        asked = parser.parse_args(arguments)
+        rows = {}
+        for part in self.parts:
+            if asked.only in part:
+                print(f"measuring {part}", file=sys.stderr)
+                started = time.monotonic()
+                rows[part] = import_module(f"{self.package}.{part}").rows(asked.seed)
+                print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
+        text = "\n".join(self._lines(asked.seed, rows)) + "\n"
+        print(text)
+        if asked.write:
+            (DOCS / self.page).write_text(text)
+        return 0 if all(row.met for some in rows.values() for row in some) else 1
+
+    def _lines(self, seed: int, rows: Mapping[str, Sequence[Row]]) -> Iterator[str]:
+        every = [row for some in rows.values() for row in some]
+        machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+        yield f"# {self.title}"
+        yield ""
+        yield self.introduction
+        yield ""
+        yield f"Seed {seed}; {machine}; {sum(row.met for row in every)} of {len(every)} targets met."
+        for part, some in rows.items():
+            yield from _table(self.parts[part], some)
+
+
+def _table(heading: str, rows: Sequence[Row]) -> Iterator[str]:
+    yield ""
+    yield f"## {heading}"
+    yield ""
+    yield "| what | target | measured | baseline | |"
+    yield "|---|---|---|---|---|"
+    for row in rows:
+        verdict = "met" if row.met else "**missed**"
+        yield f"| {row.what} | {row.target} | {row.measured} | {row.baseline or '-'} | {verdict} |"
+    if notes := list(dict.fromkeys(row.note for row in rows if row.note)):
+        yield ""
+        yield from (f"* {note}" for note in notes)
