@@ -17,6 +17,8 @@ WHAT: Mapping[Role, str] = {
 # Every tool that names a cluster finds it so.
 EVERY = ("estimate_cost", "explain_cost_change", "get_costs", "recommend_savings")
 
+# Objects as they are, which a change is held against.
+ESTIMATES = ("estimate_cost",)
 # Prices and what types hold.
 PRICED = (*EVERY, "list_prices")
 SAVES = ("recommend_savings",)
@@ -62,9 +64,21 @@ KUBE: tuple[tuple[str, str, tuple[str, ...], Role, tuple[str, ...]], ...] = (
     ),
     ("autoscaling.k8s.io", "verticalpodautoscalers", ("list",), Role.READ, SAVES),
     ("", "nodes", ("list",), Role.READ, EVERY),
+    ("", "services", ("list",), Role.READ, SAVES),
+    ("storage.k8s.io", "storageclasses", ("list",), Role.READ, SAVES),
     ("", "persistentvolumes", ("list",), Role.READ, EVERY),
+    ("", "persistentvolumeclaims", ("get",), Role.READ, ESTIMATES),
     ("", "pods", ("list",), Role.READ, EVERY),
+    ("", "pods", ("get",), Role.READ, ESTIMATES),
+    ("", "services", ("get",), Role.READ, ESTIMATES),
+    ("apps", "daemonsets", ("get",), Role.READ, ESTIMATES),
+    ("apps", "deployments", ("get",), Role.READ, ESTIMATES),
+    ("apps", "replicasets", ("get",), Role.READ, ESTIMATES),
+    ("apps", "statefulsets", ("get",), Role.READ, ESTIMATES),
+    ("networking.k8s.io", "ingresses", ("get",), Role.READ, ESTIMATES),
+    ("storage.k8s.io", "storageclasses", ("get", "list"), Role.READ, ESTIMATES),
     ("karpenter.sh", "nodepools", ("list",), Role.READ, EVERY),
+    ("karpenter.sh", "nodepools", ("get",), Role.READ, ESTIMATES),
     ("metrics.k8s.io", "pods", ("list",), Role.READ, EVERY),
     ("policy", "poddisruptionbudgets", ("list",), Role.READ, EVERY),
 )

@@ -29,6 +29,7 @@ from aiops_lab.scenarios import (
     symptoms,
     traffic_surge,
     usage_stories,
+    zone_traffic,
 )
 from aiops_lab.scenarios.base import Expected, Scenario
 from aiops_lab.scenarios.trials import SCENARIOS as TRIED
@@ -58,6 +59,7 @@ STORIES: dict[str, Scenario] = {
         eks_side,
         traffic_surge,
         usage_stories,
+        zone_traffic,
         log_insights,
         log_volume,
         alarm_stories,
