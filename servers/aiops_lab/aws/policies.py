@@ -13,12 +13,19 @@ _CODES = {
     "ec2": "UnauthorizedOperation",
     **dict.fromkeys(_WITH_EXCEPTION, "AccessDeniedException"),
 }
+# Operations that are allowed by an action of another name (Service Authorization Reference, AWS Budget Service).
+_ACTIONS = {
+    ("budgets", "DescribeBudget"): "ViewBudget",
+    ("budgets", "DescribeBudgets"): "ViewBudget",
+    ("budgets", "DescribeBudgetPerformanceHistory"): "ViewBudget",
+}
 _PREFIXES = {"amp": "aps"}  # IAM's name of a service, where it is not botocore's
 
 
 def require(caller: AccessKey, service: str, operation: str, region: str) -> None:
     """Raises AwsError in the service's words where no policy of the caller allows the action."""
-    if may(caller.principal.groups, f"{_PREFIXES.get(service, service)}:{operation}"):
+    action = _ACTIONS.get((service, operation), operation)
+    if may(caller.principal.groups, f"{_PREFIXES.get(service, service)}:{action}"):
         return
     code = _CODES.get(service, "AccessDenied")
-    raise AwsFault(service, operation, code=code).error(caller.caller_arn, operation, region)
+    raise AwsFault(service, operation, code=code).error(caller.caller_arn, action, region)

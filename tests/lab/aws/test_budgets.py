@@ -65,6 +65,13 @@ def test_a_budgets_past_periods_are_told(aws: RunningAws) -> None:
     assert rows[0]["TimePeriod"]["Start"] == datetime(2026, 9, 1, tzinfo=UTC)
 
 
+def test_budgets_are_read_with_the_action_view_budget(aws: RunningAws) -> None:
+    planned(aws)
+    with pytest.raises(botocore.exceptions.ClientError, match="perform: budgets:ViewBudget"):
+        aws.client("budgets", "aiops-reader").describe_budgets(AccountId=ACCOUNT_ID)
+    assert aws.client("budgets", "aiops-accountant").describe_budgets(AccountId=ACCOUNT_ID)["Budgets"]
+
+
 def test_unknown_budgets_and_other_accounts_are_refused(aws: RunningAws) -> None:
     planned(aws)
     client = aws.client("budgets")
