@@ -13,7 +13,7 @@ _CODES = {
     "ec2": "UnauthorizedOperation",
     **dict.fromkeys(_WITH_EXCEPTION, "AccessDeniedException"),
 }
-# Operations that are allowed by an action of another name (Service Authorization Reference, AWS Budget Service).
+# Operations allowed by an action of another name (Service Authorization Reference: AWS Budget Service).
 _ACTIONS = {
     ("budgets", "DescribeBudget"): "ViewBudget",
     ("budgets", "DescribeBudgets"): "ViewBudget",
