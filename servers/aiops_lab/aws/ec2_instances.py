@@ -10,9 +10,9 @@ from typing import Any
 from aiops_lab.aws.account import ACCOUNT_ID, REGION, VPC_ID, Account
 from aiops_lab.aws.ec2_asking import filtered, in_pages
 from aiops_lab.aws.errors import AwsError
-from aiops_lab.aws.instance_types import TYPES, InstanceType
 from aiops_lab.aws.overlay import Call, Operations
 from aiops_lab.aws.vpc import Instance, Interface, Vpc
+from aiops_lab.instance_types import TYPES, InstanceType
 
 _INTERFACE_FILTERS = {
     "subnet-id": "SubnetId",

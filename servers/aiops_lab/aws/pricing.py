@@ -15,9 +15,9 @@ import orjson
 
 from aiops_lab.aws.account import Account
 from aiops_lab.aws.errors import AwsError
-from aiops_lab.aws.instance_types import TYPES, InstanceType
 from aiops_lab.aws.overlay import Call, Operations
 from aiops_lab.billing.price_table import REGIONS, SERVICES, PriceTable, Service, Tiers
+from aiops_lab.instance_types import TYPES, InstanceType
 
 MOST = 100
 _PREFIX = {"us-east-1": "USE1-", "eu-central-1": "EUC1-"}

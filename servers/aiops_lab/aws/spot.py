@@ -15,9 +15,9 @@ from typing import Any
 from aiops_lab.aws.account import REGION, Account
 from aiops_lab.aws.ec2_asking import filtered, in_pages
 from aiops_lab.aws.errors import AwsError
-from aiops_lab.aws.instance_types import TYPES
 from aiops_lab.aws.overlay import Call, Operations
 from aiops_lab.billing.price_table import REGIONS, PriceTable
+from aiops_lab.instance_types import TYPES
 
 STEP_S = 4 * 3600
 STEPS = 7 * 24 * 3600 // STEP_S

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from aiops_lab.aws.instance_types import TYPES, InstanceType
+from aiops_lab.instance_types import TYPES, InstanceType
 from aiops_lab.places import REGION
 
 FURTHER: Final = "eu-central-1"

@@ -9,8 +9,8 @@ from datetime import datetime
 from ipaddress import ip_address
 
 from aiops_lab.aws.account import Account, Subnet
-from aiops_lab.aws.instance_types import TYPES, UNKNOWN
 from aiops_lab.aws.vpc import Instance, Vpc, subnet_of
+from aiops_lab.instance_types import TYPES, UNKNOWN
 from aiops_lab.world.cluster import Cluster, Controller
 from aiops_lab.world.ipamd import COOLING_S, Ipamd, Targets
 from aiops_lab.world.objects import Key, Obj, key_of, labels_of, meta

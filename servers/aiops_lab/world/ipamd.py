@@ -14,9 +14,9 @@ from ipaddress import IPv4Network
 import orjson
 
 from aiops_lab.aws.account import Account, Subnet
-from aiops_lab.aws.instance_types import InstanceType
 from aiops_lab.aws.vpc import PREFIX_SIZE, Instance, Interface, NoRoomError, Vpc
 from aiops_lab.clock import VirtualClock
+from aiops_lab.instance_types import InstanceType
 from aiops_lab.world.objects import Key
 
 COOLING_S = 30.0  # IP_COOLDOWN_PERIOD
