@@ -54,6 +54,24 @@ def drawn(seed: int, *, newest: date = NEWEST) -> tuple[Line, ...]:
     return tuple(made)
 
 
+def large(accounts: int = 400, services: int = 20, seed: int = 0) -> tuple[Line, ...]:
+    """A bill of an organization, one line for each account and service: for benches and limits."""
+    rng = Random(f"large/{seed}")
+    made = []
+    for account in range(accounts):
+        kit = Kit("", f"{100_000_000_000 + account}")
+        for service in range(services):
+            base, phase = rng.uniform(1, 500), rng.random()
+            price = _price(rng, 0.01, 2)
+            made.append(kit.other(f"Service {service:02d}", "Usage", price, _wave(base, phase), "Hrs"))
+    return tuple(made)
+
+
+def _wave(base: float, phase: float) -> Quantity:
+    """Up and down by a tenth, without a random number a day: millions of days are asked for."""
+    return lambda day: round(base * (1 + 0.1 * ((day.toordinal() * phase) % 1)), 3)
+
+
 def total(
     lines: tuple[Line, ...], first: date, end: date, group: Group = (), *, amortized: bool = False
 ) -> Mapping[Hashable, Decimal]:
