@@ -4,6 +4,7 @@ from typing import Protocol
 
 from aiops_cost.models.changes import ChangeAsk, CostChange
 from aiops_cost.models.costs import CostAsk, CostReport
+from aiops_cost.models.estimates import Estimate, EstimateAsk
 from aiops_cost.models.prices import PriceAsk, PriceReport
 from aiops_cost.models.savings import SavingsAsk, SavingsReport
 
@@ -39,4 +40,12 @@ class PriceLists(Protocol):
 
     async def listed(self, ask: PriceAsk) -> PriceReport:
         """One page of prices. Raises NotFoundError with the nearest names, what AWS says without a copy."""
+        ...
+
+
+class Estimates(Protocol):
+    """What a change will cost: `clients/estimate_reading.py`."""
+
+    async def estimate(self, ask: EstimateAsk) -> Estimate:
+        """One change. Raises InvalidInputError, PlanNotFoundError, PlanExpiredError, what prices raise."""
         ...

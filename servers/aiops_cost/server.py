@@ -17,9 +17,10 @@ from fastmcp.apps.config import AppConfig, ResourceCSP
 from fastmcp.tools import Tool
 
 from aiops_cost.models.pages import MONEY_PAGE
-from aiops_cost.ports import CostChanges, Costs, PriceLists, Savings
+from aiops_cost.ports import CostChanges, Costs, Estimates, PriceLists, Savings
 from aiops_cost.tools.changes import ChangeTools
 from aiops_cost.tools.costs import CostTools
+from aiops_cost.tools.estimates import EstimateTools
 from aiops_cost.tools.prices import PriceTools
 from aiops_cost.tools.savings import SavingsTools
 from aiops_shared.app import build
@@ -75,6 +76,7 @@ class Wiring:
             *ChangeTools(self.changes).tools(),
             *SavingsTools(self.savings).tools(),
             *PriceTools(self.price_lists).tools(),
+            *EstimateTools(self.estimates).tools(),
         ]
 
     def costs(self) -> Costs:
@@ -132,6 +134,12 @@ class Wiring:
         from aiops_cost.clients.price_listing import PriceReader
 
         return PriceReader(self.prices(), self.aws)
+
+    def estimates(self) -> Estimates:
+        """What changes will cost."""
+        from aiops_cost.clients.estimate_reading import Estimator
+
+        return Estimator(self.clusters, self.aws, self.fleets(), self.prices(), self.guard)
 
     def kept(self, room: str) -> Answers:
         """The kept answers of one room: `cost-explorer`, `prices`."""

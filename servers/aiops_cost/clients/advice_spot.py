@@ -141,11 +141,10 @@ async def _plan(scene: Scene, found: Plans, plan: PoolPlan, warnings: list[str])
 async def _market(
     scene: Scene, found: Plans, plan: PoolPlan, name: str
 ) -> tuple[Quotes[tuple[str, str], Price], Quotes[tuple[str, str], SpotSpan]]:
-    target = (await scene.eks()).target
-    account = target.account if target.role else ""  # zones are named by each account for itself
+    at = (await scene.eks()).target  # zones are named by each account for itself
     zones = plan.part.zones
-    quotes = await scene.prices.spot([name], found.region, zones, account=account)
-    return quotes, await scene.prices.spot_history([name], found.region, zones, account=account)
+    quotes = await scene.prices.spot([name], found.region, zones, at=at)
+    return quotes, await scene.prices.spot_history([name], found.region, zones, at=at)
 
 
 async def _alike(scene: Scene, found: Plans, plan: PoolPlan, base: Candidate) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ own agreement or a Savings Plan takes off is not in them.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Any
@@ -86,13 +87,13 @@ class PriceBook:
         zones: Collection[str] = (),
         *,
         days: float = SPOT_DAYS,
-        account: str = "",
+        at: AwsTarget | None = None,
     ) -> Quotes[tuple[str, str], Price]:
         """The mean Spot price of each type in each zone over the last `days`, by (type, zone).
 
-        Zones are named as `account` (12 digits, of the operator's table) sees them.
+        Zones are named as each account has them: `at` says which is asked, as a cluster's own.
         """
-        spans = await self.spot_history(types, region, zones, days=days, account=account)
+        spans = await self.spot_history(types, region, zones, days=days, at=at)
         made = {
             place: Price(
                 what=span.instance_type,
@@ -115,7 +116,7 @@ class PriceBook:
         zones: Collection[str] = (),
         *,
         days: float = SPOT_DAYS,
-        account: str = "",
+        at: AwsTarget | None = None,
     ) -> Quotes[tuple[str, str], SpotSpan]:
         """Mean, lowest, highest and last Spot price of each type in each zone. Raises as `on_demand`."""
         require_region(region)
@@ -123,10 +124,10 @@ class PriceBook:
             raise InvalidInputError("days", f"is between 0 and {MOST_SPOT_DAYS:g}", "EC2 keeps 90 days")
 
         async def fetch(names: Sequence[str]) -> Mapping[str, Any]:
-            return await self._read_spot(names, self._target(region, account), days)
+            return await self._read_spot(names, self._target(region, at), days)
 
         names = sorted(set(types))
-        sheet = ("spot", account, region, f"{days:g}")
+        sheet = ("spot", at.account if at else "", region, f"{days:g}")
         found = await self._sheets.through(sheet, names, SPOT_FRESH, fetch)
         made = {
             (name, zone): _span(name, zone, told, entry)
@@ -137,13 +138,13 @@ class PriceBook:
         return Quotes(made, found.gaps)
 
     async def instance_shapes(
-        self, words: Collection[str], region: str, *, account: str = ""
+        self, words: Collection[str], region: str, *, at: AwsTarget | None = None
     ) -> Quotes[str, Shape]:
         """What types have, by name. Words are types, families (`m5`) or globs (`m7?.*`)."""
         require_region(region)
 
         async def fetch(patterns: Sequence[str]) -> Mapping[str, Any]:
-            return await self._read_shapes(patterns, self._target(region, account))
+            return await self._read_shapes(patterns, self._target(region, at))
 
         patterns = sorted({word if "." in word or "*" in word else f"{word}.*" for word in words})
         found = await self._sheets.through(("shapes", region), patterns, self._fresh_for, fetch)
@@ -182,12 +183,14 @@ class PriceBook:
 
     # reading
 
-    def _target(self, region: str, account: str) -> AwsTarget:
-        return account_target(self._settings, account or self._settings.cost.account, region, self._who)
+    def _target(self, region: str, at: AwsTarget | None = None) -> AwsTarget:
+        if at is not None:
+            return replace(at, region=region)
+        return account_target(self._settings, self._settings.cost.account, region, self._who)
 
     async def _products(self, service: str, filters: Iterable[tuple[str, str, str]]) -> list[Product]:
         found = await self._aws.every(
-            self._target(PRICE_LIST_REGION, ""),
+            self._target(PRICE_LIST_REGION),
             "pricing",
             "get_products",
             "PriceList",

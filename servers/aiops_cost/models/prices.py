@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from aiops_shared.results import Answer, Frozen, Table
 
@@ -84,7 +84,10 @@ class Quotes(dict[Key, Value]):
         self.gaps = gaps
 
 
-Architecture = Literal["", "amd64", "arm64"]
+Architecture = Annotated[
+    Literal["", "amd64", "arm64"],
+    WithJsonSchema({"enum": ["amd64", "arm64"], "type": "string"}),
+]
 
 
 class PriceAsk(Frozen):
@@ -104,11 +107,7 @@ class PriceReport(Answer):
     """List prices, the cheapest first; dates say how old they are."""
 
     region: str = ""
-    currency: str = "USD"
-    as_of: Annotated[str, Field(description="Day the oldest price shown was read")] = ""
-    types: Annotated[
-        Table | None,
-        Field(description="USD an hour; spot: of spot_days over all zones, saving against on_demand in %"),
-    ] = None
-    zones: Annotated[Table | None, Field(description="Spot by zone, when one type was asked")] = None
-    others: Annotated[Table | None, Field(description="USD for a unit, in the first paid tier")] = None
+    as_of: Annotated[str, Field(description="Day of the oldest price")] = ""
+    types: Annotated[Table | None, Field(description="USD an hour")] = None
+    zones: Table | None = None  # Spot by zone, when one type was asked
+    others: Annotated[Table | None, Field(description="USD a unit, first paid tier")] = None

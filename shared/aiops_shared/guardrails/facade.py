@@ -122,6 +122,13 @@ class Guardrails:
 
         return public_view(await self._wired.plans.load(plan_id, self.caller, even_expired=True))
 
+    async def read_plan(self, plan_id: str) -> Plan:
+        """A plan of this caller, for who only reads it.
+
+        Raises PlanNotFoundError, PlanExpiredError, PlanTamperedError.
+        """
+        return await self._wired.plans.load(plan_id, self.caller)
+
     async def execute(
         self,
         plan_id: str,
