@@ -195,7 +195,7 @@ def _apps(stage: Stage, told: Crowd, rng: Random, launches: tuple[float, ...]) -
     since_s = 29 * DAY_S
     for name in (told.store, told.api, told.web):
         stage.telemetry.profiles.append(
-            Profile(HOME, name, memory=told.bytes_each, cpu=told.cores_each, sigma=0.004)
+            Profile(HOME, name, memory=told.bytes_each, cpu=told.cores_each, sigma=0.0)
         )
     stage.put_at(since_s, _stateful(stage, told, rng, store - PODS_A_NODE * len(launches)))
     stage.put_at(since_s, service(HOME, told.store, told.store, clusterIP="None"))
