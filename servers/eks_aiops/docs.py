@@ -13,6 +13,7 @@ from pathlib import Path
 import anyio
 from pydantic_settings import BaseSettings
 
+from aiops_cost.analysis.cost_causes import COST_CAUSES
 from aiops_eks.diagnosis.catalogue import causes_page
 from aiops_shared.errors import AiopsError, every_error
 from aiops_shared.settings import Settings
@@ -90,6 +91,18 @@ def errors() -> str:
     )
 
 
+def causes() -> str:
+    """Every code of a finding, and of a changed bill."""
+    rows = [(f"`{one.code}`", one.says, one.told_by) for one in COST_CAUSES]
+    return (
+        causes_page()
+        + "\n## Of a changed bill\n\n"
+        "What `explain_cost_change` can find (docs/cost-changes.md). Each claims a part of the change;\n"
+        "confidence is 0.5 to 0.7 for the bill alone and grows with each fact that agrees.\n\n"
+        + _table(("Code", "Means", "Told by"), rows)
+    )
+
+
 async def tools() -> str:
     """Every tool of every server."""
     text = "# Tools\n\n" + _MADE
@@ -113,7 +126,7 @@ async def pages() -> dict[str, str]:
         "docs/configuration.md": configuration(),
         "docs/errors.md": errors(),
         "docs/tools.md": await tools(),
-        "docs/causes.md": causes_page(),
+        "docs/causes.md": causes(),
         **client_files(await all_tools(write=True)),
         **rights_files(),
         **dashboard_files(),

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from aiops_eks.diagnosis.catalogue import causes_page
 from aiops_eks.diagnosis.registry import every_cause
+from eks_aiops.docs import causes
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "causes.md"
 CAUSES = list(every_cause())
 
 
 def test_the_page_in_docs_is_the_one_that_the_rules_give() -> None:
-    assert PAGE.read_text(encoding="utf-8") == causes_page(), "run `make docs`"
+    assert PAGE.read_text(encoding="utf-8") == causes(), "run `make docs`"
 
 
 @pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: str(cause.code))
