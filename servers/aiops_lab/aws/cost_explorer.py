@@ -28,7 +28,6 @@ from aiops_lab.billing.sheet import SCALE, Codes, Mask, Real, Whole, part_of_day
 from aiops_lab.places import CLUSTER
 
 MOST_ROWS = 5_000  # groups a page
-KEPT_ANSWERS = 4  # of which pages are being read
 NOT_ENABLED = "User not enabled for cost explorer access"
 NO_DATA = (
     "Data is not available. Please try to adjust the time period. If just enabled Cost Explorer, data might "
@@ -88,7 +87,7 @@ def get_cost_and_usage(asker: Asker, params: Mapping[str, Any]) -> Answer:
         raise AwsError("DataUnavailableException", NO_DATA, 400)
     mark = _mark(asker, params)
     start = _start(params.get("NextPageToken"), mark)
-    found = _kept(asker, mark, partial(_asked, asker, params))
+    found = asker.sheet.kept(mark, partial(_asked, asker, params))  # the next pages are cut from it
     answer: dict[str, Any] = {
         "ResultsByTime": found.page(start, MOST_ROWS),
         "DimensionValueAttributes": _attributes(asker, params),
@@ -296,22 +295,17 @@ def _attributes(asker: Asker, params: Mapping[str, Any]) -> list[Answer]:
     ]
 
 
-def _kept(asker: Asker, mark: str, make: Callable[[], Found]) -> Found:
-    """What was computed for the first page serves the next ones."""
-    kept = asker.sheet.kept
-    found = kept.get(mark)
-    if not isinstance(found, Found):
-        while len(kept) >= KEPT_ANSWERS:
-            kept.pop(next(iter(kept)), None)
-        found = kept[mark] = make()
-    return found
-
-
 def _mark(asker: Asker, params: Mapping[str, Any]) -> str:
     """One request, whatever its page."""
     ledger = asker.ledger
     asked = {name: value for name, value in params.items() if name != "NextPageToken"}
-    state = [asker.now.isoformat()[:13], asker.resources, ledger.unsettled_days, ledger.currency]
+    state = [
+        asker.now.isoformat()[:13],
+        asker.resources,
+        ledger.unsettled_days,
+        ledger.late_h,
+        ledger.currency,
+    ]
     rest = [sorted(ledger.tags_active), ledger.since.isoformat(), str(ledger.cost_categories)]
     body = orjson.dumps([asked, state, rest], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(body).hexdigest()[:24]

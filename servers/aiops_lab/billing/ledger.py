@@ -55,6 +55,7 @@ class Ledger:
     lines: tuple[Line, ...] = field(default_factory=everyday)
     since: date = date(2025, 6, 1)  # nothing was billed before
     unsettled_days: int = 1
+    late_h: int = 0  # hours of the unsettled whole days that are not on the bill yet
     currency: str = "USD"
     enabled: bool = True  # Cost Explorer was opened once in this account
     ingesting: bool = False  # it was opened in the last 24 hours: no data yet
@@ -82,7 +83,9 @@ class Ledger:
         """Of 24: how much of a day is on the bill yet."""
         if day < self.since or day > now.date():
             return 0
-        return 24 if day < now.date() else max(0, now.hour - LAG_H)
+        if day == now.date():
+            return max(0, now.hour - LAG_H)
+        return 24 - self.late_h if self.unsettled(day, now) else 24
 
     def billed(self, line: Line, day: date, now: datetime) -> Decimal:
         """What Cost Explorer says of one line's day: the whole day once it is over."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 from aiops_lab.billing.lines import Line, Price, on
 
 SCALE = 10**10
+KEPT = 4
+Kept = TypeVar("Kept")
 _FINE = 10**6  # quantities with at most six decimals are multiplied as whole numbers
 Whole = NDArray[np.int64]
 Real = NDArray[np.float64]
@@ -46,10 +49,20 @@ class Sheet:
 
     def __init__(self, lines: tuple[Line, ...]) -> None:
         self.lines = lines
-        self.kept: dict[str, object] = {}  # answers under way, by what was asked
+        self._kept: dict[str, object] = {}  # answers whose pages are being read, by what was asked
         self._months: dict[date, Columns] = {}
         self._codes: dict[str, Codes] = {}
         self._lock = threading.Lock()
+
+    def kept(self, mark: str, make: Callable[[], Kept]) -> Kept:
+        """What `make` gave for this mark, kept until some other answers are asked for."""
+        with self._lock:
+            if mark in self._kept:
+                return cast("Kept", self._kept[mark])
+        made = make()
+        with self._lock:
+            self._kept = dict(list(self._kept.items())[1 - KEPT :]) | {mark: made}
+        return made
 
     def columns(self, first: date, end: date) -> Columns:
         """The days from `first` up to, not including, `end`: whole days, also of the future."""

@@ -144,6 +144,13 @@ def test_hours_come_onto_the_bill_after_a_while() -> None:
     assert [ledger.hours_billed(day, now) for day in days] == [24, 12, 0, 0]
 
 
+def test_unsettled_days_may_still_grow() -> None:
+    ledger, now = Ledger(unsettled_days=2, late_h=6), datetime(2026, 11, 22, 5, tzinfo=UTC)
+    days = [now.date() - timedelta(days=away) for away in (3, 2, 1, 0)]
+    assert [ledger.hours_billed(day, now) for day in days] == [24, 18, 18, 0]
+    assert ledger.hours_billed(days[2], now + timedelta(days=2)) == 24
+
+
 def test_drawn_bills_are_the_same_for_a_seed_and_of_all_kinds() -> None:
     first, end = date(2026, 9, 1), date(2026, 11, 22)
     kinds: set[str] = set()
