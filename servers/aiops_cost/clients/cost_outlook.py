@@ -98,29 +98,37 @@ def _summed(results: Sequence[Mapping[str, Any]], key: str) -> int | None:
     )
 
 
-async def anomalies(explorer: CostExplorer, first: date, last: date, counted: Spent) -> list[Anomaly]:
-    """What Cost Anomaly Detection found in the days, the biggest impact first. Raises its errors."""
-    words: dict[str, Any] = {"DateInterval": {"StartDate": first.isoformat(), "EndDate": last.isoformat()}}
+async def anomalies(
+    explorer: CostExplorer, days: tuple[date, date], today: date, counted: Spent
+) -> list[Anomaly]:
+    """What Cost Anomaly Detection found in the days, the biggest impact first. Raises its errors.
+
+    It is asked by the day on which an anomaly ended, and one that goes on ends today: so all that ended since
+    the first day are asked for, and those that began after the days are left out.
+    """
+    words: dict[str, Any] = {"DateInterval": {"StartDate": days[0].isoformat()}}
     found: list[Anomaly] = []
     for _ in range(MOST_PAGES):
         answer = await explorer.remembered("get_anomalies", counted, **words)
-        found += [_anomaly(one) for one in answer.get("Anomalies") or ()]
+        found += [_anomaly(one, today) for one in answer.get("Anomalies") or ()]
         token = answer.get("NextPageToken")
         if not token:
             break
         words["NextPageToken"] = token
-    return sorted(found, key=lambda one: (-one.impact, one.first, one.what))
+    known = [one for one in found if one.first < days[1].isoformat()]
+    return sorted(known, key=lambda one: (-one.impact, one.first, one.what))
 
 
-def _anomaly(one: Mapping[str, Any]) -> Anomaly:
+def _anomaly(one: Mapping[str, Any], today: date) -> Anomaly:
     impact = one.get("Impact") or {}
     cause: Mapping[str, Any] = next(iter(one.get("RootCauses") or ()), {})
     parts = [cause.get(key) for key in ("Service", "UsageType", "Region", "LinkedAccount")]
     what = ", ".join(str(part) for part in parts if part) or str(one.get("DimensionValue") or "")
+    last = str(one.get("AnomalyEndDate") or "")[:10]
     usual = impact.get("TotalExpectedSpend")
     return Anomaly(
         str(one.get("AnomalyStartDate") or "")[:10],
-        str(one.get("AnomalyEndDate") or "")[:10],
+        last if last < today.isoformat() else "",
         what,
         nano(str(impact.get("TotalImpact") or impact.get("MaxImpact") or 0)),
         None if usual is None else nano(str(usual)),

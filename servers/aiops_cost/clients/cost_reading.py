@@ -113,8 +113,8 @@ class CostReader:
             found.forecast = await _or_note(act, "no forecast of Cost Explorer's", counted)
 
         async def ask_anomalies() -> None:
-            last = asked.period.end - timedelta(days=1)
-            act = anomalies(self._explorer, asked.period.first, last, counted)
+            days = (asked.period.first, asked.period.end)
+            act = anomalies(self._explorer, days, today, counted)
             found.anomalies = await _or_note(act, "anomalies unknown", counted)
 
         async def ask_budgets() -> None:
