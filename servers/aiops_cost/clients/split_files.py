@@ -139,9 +139,10 @@ def _open(root: Path) -> "duckdb.DuckDBPyConnection":
             "temp_directory": "",
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
-            "allowed_directories": [str(root.resolve())],
         },
     )
+    inside = str(root.resolve()).replace("'", "''")  # SET takes no bound values
+    connection.execute(f"SET allowed_directories = ['{inside}']")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection

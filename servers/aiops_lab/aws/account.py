@@ -202,6 +202,8 @@ class Account:
     in_world: Callable[[Callable[[], Any]], Any] = field(default=lambda act: act(), repr=False)
     hosts: "Hosts | None" = field(default=None, repr=False)  # the machines behind the nodes, for SSM
     installer: "Installer | None" = field(default=None, repr=False)  # of add-ons
+    # The cluster's objects of a kind, which AWS's own agents see; used inside `in_world` only.
+    objects: Callable[[str], list[dict[str, Any]]] = field(default=lambda kind: [], repr=False)
 
     def area(self, kind: type[Area]) -> Area:
         """The state of one service that keeps its own (SSM commands, roles), made on first use."""

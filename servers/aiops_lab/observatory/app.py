@@ -17,6 +17,7 @@ from aiops_lab.observatory.amp import amp_app
 from aiops_lab.observatory.datadog import datadog_app
 from aiops_lab.observatory.faults import Illness, RoomLog, Sick
 from aiops_lab.observatory.jaeger import jaeger_app
+from aiops_lab.observatory.opencost import opencost_app
 from aiops_lab.observatory.opensearch import opensearch_app
 from aiops_lab.observatory.prometheus import prometheus_app
 from aiops_lab.observatory.tempo import tempo_app
@@ -61,6 +62,7 @@ ROOMS: Mapping[str, Room] = {
     "amp": amp_app,
     "datadog": datadog_app,
     "jaeger": jaeger_app,
+    "opencost": opencost_app,
     "opensearch": opensearch_app,
     "prometheus": prometheus_app,
     "tempo": tempo_app,

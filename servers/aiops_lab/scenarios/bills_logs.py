@@ -120,7 +120,10 @@ def bill(stage: Stage, told: Money, gb: float) -> None:
         kit.nodes(KIND, str(float(NODE_USD)), _machines(told.nodes, t0)),
         kit.nodes("m5.xlarge", str(float(GROUND_USD)), _machines(GROUND_NODES, t0)),
         kit.control_plane(),
-        kit.logs(spread(first, MONTH_DAYS, gb, otherwise=flat(gb / MONTH_DAYS))),
+        kit.logs(
+            spread(first, MONTH_DAYS, gb, otherwise=flat(gb / MONTH_DAYS)),
+            log_group=f"/aws/containerinsights/{stage.aws.cluster}/application",
+        ),
         kit.load_balancer(1),
         kit.internet(spread(first, MONTH_DAYS, 900.0, otherwise=flat(30))),
         *kit.cross_zone(spread(first, MONTH_DAYS, 4500.0, otherwise=flat(150))),

@@ -88,6 +88,7 @@ class World:
         self.meter = Meter(self.kubelets, self.cni, self.disks, lambda: self.telemetry)
         self.aws.hosts = self.disks
         self.aws.installer = AddonPods(self.cluster)
+        self.aws.objects = store.list
         self.cronjobs = CronJobs(self.cluster)
         self.drivers = Drivers()
         self.autoscalers = Autoscalers(self.cluster, self.kubelets)
