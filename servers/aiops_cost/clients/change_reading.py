@@ -107,6 +107,7 @@ class ChangeReader:
     async def _facts(self, cluster: str | None, spans: Spans, now: datetime, spent: Spent) -> _Facts:
         found = _Facts()
         since = datetime.combine(spans.period[0], time(), UTC) - timedelta(days=1)
+        days = spans.period[0], spans.period[-1] + timedelta(days=1)
 
         async def measure() -> None:
             found.measured, said = await measured(self._metrics, cluster, (spans.baseline, spans.period), now)
@@ -117,7 +118,7 @@ class ChangeReader:
             found.warnings += said
 
         async def hear() -> None:
-            found.voices, said = await voices(self._explorer, spent, spans.period[0], spans.period[-1])
+            found.voices, said = await voices(self._explorer, spent, days, now.date())
             found.warnings += said
 
         async with anyio.create_task_group() as tasks:

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 async def voices(
-    explorer: "CostExplorer", spent: Spent, first: date, last: date
+    explorer: "CostExplorer", spent: Spent, days: tuple[date, date], today: date
 ) -> tuple[tuple[Voice, ...], list[str]]:
-    """The anomalies of these days, largest first. Raises nothing: it is never needed."""
+    """The anomalies of `days` (the end is not included), largest first. Raises nothing: never needed."""
     from aiops_cost.clients.cost_outlook import anomalies
 
     try:
-        found = await anomalies(explorer, first, last, spent)
+        found = await anomalies(explorer, days, today, spent)
     except AiopsError as error:
         return (), [f"Cost Explorer's anomalies not heard: {error.code}"]
     return tuple(Voice(one.impact, one.first, (one.what,)) for one in found), []

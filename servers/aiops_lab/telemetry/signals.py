@@ -131,13 +131,15 @@ def _mixed(seconds: npt.NDArray[np.uint64], salt: int) -> Array:
     return x.astype(np.float64) / 2.0**64
 
 
-def counted(rate: Values, since_s: float, step_s: int = SCRAPE_S) -> Values:
+def counted(rate: Values, since_s: float, step_s: int = SCRAPE_S, *, keep_days: int = 0) -> Values:
     """A counter that grows by `rate` per second since a moment; exact on scrapes, straight between them.
 
-    The running sum of a day is computed once and kept, so that far windows stay cheap and agree.
+    The running sum of a day is computed once and kept, so that far windows stay cheap and agree. So are the
+    sums within the first `keep_days` days asked for, but for the day under way: for a rate that is dear.
     """
     day_s = 86_400
     sums: dict[int, float] = {0: 0.0}
+    within: dict[int, Array] = {}
 
     def total_at_day(day: int) -> float:
         last = max(one for one in list(sums) if one <= day)
@@ -156,7 +158,11 @@ def counted(rate: Values, since_s: float, step_s: int = SCRAPE_S) -> Values:
             here = days == day
             start = since_s + float(day) * day_s
             grid = start + np.arange(0, day_s + step_s, step_s, dtype=np.float64)
-            sums_here = np.concatenate(([0.0], np.cumsum(rate(grid[:-1]) * step_s)))
+            sums_here = within.get(int(day))
+            if sums_here is None:
+                sums_here = np.concatenate(([0.0], np.cumsum(rate(grid[:-1]) * step_s)))
+                if day < days.max() and len(within) < keep_days:
+                    within[int(day)] = sums_here
             found[here] = total_at_day(int(day)) + np.interp(times_s[here], grid, sums_here)
         return np.where(times_s >= since_s, found, np.nan)
 

@@ -42,6 +42,7 @@ __all__ = [
     "node_state", "noisy", "pod_state", "sizes", "stepped",
 ]  # fmt: skip
 
+KEPT_DAYS = 21  # of a node's cores, whose sums take all its pods
 LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 PHASES = ("Pending", "Running", "Succeeded", "Failed", "Unknown")
 CONDITIONS = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
@@ -172,7 +173,9 @@ def _processor(node: NodeFacts, busy: Values) -> list[Signal]:
         "system": lambda t: 0.25 * np.minimum(busy(t) / node.cores, 1.0),
         "idle": lambda t: 1.0 - np.minimum(busy(t) / node.cores, 1.0),
     }
-    totals = {mode: _once(counted(share, node.since_s)) for mode, share in shares.items()}
+    totals = {
+        mode: _once(counted(share, node.since_s, keep_days=KEPT_DAYS)) for mode, share in shares.items()
+    }
     return [
         Signal(
             "node_cpu_seconds_total",
