@@ -10,6 +10,7 @@ from functools import partial
 
 import anyio
 
+from aiops_cost.clients.advice_commitments import CommitmentAdviser
 from aiops_cost.clients.advice_compute import ComputeAdviser
 from aiops_cost.clients.advice_hpa import HpaAdviser
 from aiops_cost.clients.advice_network import NetworkAdviser
@@ -17,6 +18,8 @@ from aiops_cost.clients.advice_observability import MetricsSpendAdviser
 from aiops_cost.clients.advice_observability_logs import LogsSpendAdviser
 from aiops_cost.clients.advice_requests import RequestsAdviser
 from aiops_cost.clients.advice_spot import SpotAdviser
+from aiops_cost.clients.advice_storage import StorageAdviser
+from aiops_cost.clients.advice_voices import VoiceAdviser
 from aiops_cost.clients.savings_scene import Adviser, Scene, Sources
 from aiops_cost.models.money import HOURS_PER_MONTH, shown, worded
 from aiops_cost.models.savings import Advice, Recommendation, SavingsAsk, SavingsReport, together
@@ -35,8 +38,11 @@ IN_FULL = 3  # recommendations with patch and arithmetic, unless detail=full
 ADVISERS: tuple[Adviser, ...] = (
     ComputeAdviser(),
     SpotAdviser(),
+    CommitmentAdviser(),
+    VoiceAdviser(),
     RequestsAdviser(),
     HpaAdviser(),
+    StorageAdviser(),
     NetworkAdviser(),
     MetricsSpendAdviser(),
     LogsSpendAdviser(),
