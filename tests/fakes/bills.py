@@ -29,6 +29,7 @@ class WrittenBill(AwsClients):
     account: str = "111122223333"
     broken_after: int | None = None  # requests that are answered before it throttles
     error: AiopsError = field(default_factory=lambda: ThrottledError("AWS ce", "Rate exceeded", "wait"))
+    nobody: AiopsError | None = None  # why there are no credentials
     asked: list[tuple[str, str]] = field(default_factory=list)
     requests: int = 0
 
@@ -38,6 +39,8 @@ class WrittenBill(AwsClients):
     async def call(self, target: AwsTarget, service: str, operation: str, **parameters: Any) -> Any:
         """One page."""
         await anyio.lowlevel.checkpoint()
+        if self.nobody is not None:
+            raise self.nobody
         if service == "sts":
             return {"Account": self.account}
         if operation != "get_cost_and_usage":
