@@ -10,11 +10,12 @@ from typing import Final
 import numpy as np
 
 from aiops_cost.analysis.bill import Bill
-from aiops_cost.models.money import to_cents
+from aiops_cost.models.money import NANO, to_cents
 
 USAGE: Final = "usage"
 ROUNDING: Final = "(rounding)"
 UNTAGGED: Final = "(untagged)"
+LEAST: Final = NANO // 1000  # a day: below a tenth of a cent every change is a thousandfold
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,12 @@ class Row:
 
     @property
     def change(self) -> float | None:
-        """Of the mean day, as a share; None where there was nothing before."""
-        if self.daily is None or not self.daily_before:
+        """Of the mean day, as a share; None where hardly anything was before, or a credit."""
+        if self.daily is None or abs(self.daily_before or 0) < LEAST:
             return None
-        return self.daily / self.daily_before - 1
+        if self.daily and (self.daily < 0) != ((self.daily_before or 0) < 0):
+            return None
+        return self.daily / (self.daily_before or 1) - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ the bill is divided in `allocation_reading`.
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 import anyio
@@ -24,11 +24,11 @@ from aiops_cost.clients.cost_outlook import Anomaly, Budget, Forecast, anomalies
 from aiops_cost.clients.cost_picture import pictured
 from aiops_cost.clients.cost_queries import filter_of
 from aiops_cost.clients.cost_tables import (
-    MOST_DAYS,
     Told,
     anomaly_table,
     budget_table,
-    series,
+    by_day,
+    by_month,
     told,
 )
 from aiops_cost.clients.cost_wording import Words, summary
@@ -44,7 +44,6 @@ from aiops_shared.results.wording import cut
 from aiops_shared.settings import Settings
 
 Result = TypeVar("Result")
-MOST_MONTHS: Final = 14
 MOST_OTHER_ROWS: Final = 5
 MOST_REASON: Final = 120  # characters of why something beside the bill is missing
 
@@ -235,9 +234,9 @@ def _compared(view: View, asked: Asked) -> Compared | None:
 def _series(ask: CostAsk, bill: Bill, rows: Told, columns: Sequence[str]) -> tuple[Table | None, int]:
     folded = _folded(bill, columns)
     if ask.granularity == "day":
-        return series(folded, rows.rows, date.isoformat, MOST_DAYS)
+        return by_day(folded, rows.rows)
     if ask.granularity == "month":
-        return series(folded, rows.rows, lambda day: f"{day:%Y-%m}", MOST_MONTHS)
+        return by_month(folded, rows.rows)
     return None, 0
 
 

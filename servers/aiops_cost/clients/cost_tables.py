@@ -15,8 +15,8 @@ from aiops_cost.models.money import shown as in_units
 from aiops_cost.models.money import to_cents
 from aiops_shared.results import Cell, Table
 
-MOST_SERIES = 4  # columns of a series besides day and total
-MOST_DAYS = 31
+MOST_DAYS, MOST_MONTHS = 31, 14
+IN_DAYS, IN_MONTHS = 2, 4  # columns of a series besides its total and the rest: an answer has 1,500 tokens
 MOST_ANOMALIES = MOST_BUDGETS = 5
 
 
@@ -36,7 +36,8 @@ def told(now: Bill, before: Bill | None, columns: Sequence[str], most: int) -> T
     rows = [row for row in rows if row.amount or row.before]
     head, rest, left_out = cut(rows, most)
     lines = shown([*head, *([rest] if rest else [])], now.total)
-    names = now.names if "account" in columns else {}
+    names = {number: name for number, name in now.names.items() if name != number}
+    names = names if "account" in columns else {}
     accounts = columns.index("account") if "account" in columns else -1
     made: list[tuple[Cell, ...]] = []
     for line in lines:
@@ -51,7 +52,7 @@ def told(now: Bill, before: Bill | None, columns: Sequence[str], most: int) -> T
 
 
 def _share(cents: int, total: int) -> float | None:
-    return round(100 * cents / to_cents(total), 1) if to_cents(total) else None
+    return round(100 * cents / to_cents(total), 1) + 0.0 if to_cents(total) else None
 
 
 def _compared(row: Row | None, before: Bill | None) -> tuple[Cell, ...]:
@@ -59,17 +60,27 @@ def _compared(row: Row | None, before: Bill | None) -> tuple[Cell, ...]:
         return ()
     if row is None or row.before is None:
         return None, None
-    change = None if row.change is None else round(100 * row.change, 1)
+    change = None if row.change is None else round(100 * row.change, 1) + 0.0
     return in_units(row.before), change
 
 
-def series(bill: Bill, rows: Sequence[Row], label: Callable[[date], str], most: int) -> tuple[Table, int]:
-    """The bill by day or month (`label`), the newest ones, and how many older ones were left out.
+def by_day(bill: Bill, rows: Sequence[Row]) -> tuple[Table, int]:
+    """The bill by day, the newest ones, and how many older ones were left out."""
+    return _series(bill, [row.key for row in rows][:IN_DAYS], ("day", MOST_DAYS), lambda day: f"{day:%m-%d}")
 
-    Each line sums to its total: the last column holds everything else. The lines are rounded one by one.
-    """
+
+def by_month(bill: Bill, rows: Sequence[Row]) -> tuple[Table, int]:
+    """The bill by month, the newest ones, and how many older ones were left out."""
+    top = [row.key for row in rows][:IN_MONTHS]
+    return _series(bill, top, ("month", MOST_MONTHS), lambda day: f"{day:%Y-%m}")
+
+
+def _series(
+    bill: Bill, top: Sequence[tuple[str, ...]], what: tuple[str, int], label: Callable[[date], str]
+) -> tuple[Table, int]:
+    """Each line sums to its total: the last column holds everything else, and what rounding leaves."""
     places = {key: at for at, key in enumerate(bill.keys)}
-    top = [row.key for row in rows if row.key in places][:MOST_SERIES]
+    top = [key for key in top if key in places]
     spans: dict[str, list[int]] = {}
     for at, day in enumerate(bill.days):
         spans.setdefault(label(day), []).append(at)
@@ -79,13 +90,8 @@ def series(bill: Bill, rows: Sequence[Row], label: Callable[[date], str], most: 
         cents = [to_cents(int(amounts[places[key]])) for key in top]
         total = to_cents(int(amounts.sum()))
         made.append((name, total / 100, *(one / 100 for one in cents), (total - sum(cents)) / 100))
-    left_out = max(0, len(made) - most)
-    heads = (
-        "day" if most == MOST_DAYS else "month",
-        "total",
-        *(" ".join(key).strip() or UNTAGGED for key in top),
-        "rest",
-    )
+    left_out = max(0, len(made) - what[1])
+    heads = (what[0], "total", *(" ".join(key).strip() or UNTAGGED for key in top), "rest")
     return Table(columns=heads, rows=tuple(made[left_out:])), left_out
 
 

@@ -46,8 +46,8 @@ class Words:
     def hint(self) -> str:
         """What to do about costs without the tag; about an empty bill."""
         if self.untagged >= MUCH_UNTAGGED:
-            tag = self.ask.tag if self.ask.group_by == "tag" else "the cluster tag"
-            return f"most of it carries no {tag}: {ACTIVATE}"
+            tag = self.ask.tag if self.ask.group_by == "tag" else "that names its cluster"
+            return f"most of it carries no tag {quotable(tag)}: {ACTIVATE}"
         if not self.rows.total and not self.rows.rows:
             return "nothing was billed in these days; another account's bill: AIOPS_COST_ACCOUNT"
         return ""
@@ -88,5 +88,6 @@ def _top(words: Words) -> str:
 
 
 def _name(key: tuple[str, ...]) -> str:
-    name = " ".join(key[:1]).strip() or UNTAGGED
-    return SHORT.get(name) or quotable(name, "(see rows)")
+    name = key[0] or UNTAGGED
+    said = SHORT.get(name) or quotable(name, "(see rows)")
+    return f"{said} in {key[1]}" if len(key) > 1 and key[1] else said
