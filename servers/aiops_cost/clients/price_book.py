@@ -170,7 +170,7 @@ class PriceBook:
             return {name: await self._read_other(found, region, to) for name in names}
 
         name = f"{kind}>{to}" if to else kind
-        read = await self._sheets.through(("other", region), [name], self._fresh_for, fetch)
+        read = await self._sheets.through(("other", region, name), [name], self._fresh_for, fetch)
         entry = read.entries[name]
         if entry.value is None:
             raise NotFoundError(f"price of {kind} in {region}", "the Price List has none", "another region")

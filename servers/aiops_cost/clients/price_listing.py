@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import anyio
+
 from aiops_cost.analysis.price_kinds import OTHER
 from aiops_cost.analysis.spot_prices import mean_of
 from aiops_cost.clients.price_book import PriceBook
@@ -52,6 +54,7 @@ class _Read:
     rows: list[_Row] = field(default_factory=list)
     others: list[Price] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    partly: bool = False  # a source did not answer: what is missing may exist
 
 
 class PriceReader:
@@ -88,17 +91,28 @@ class PriceReader:
         )
 
     async def _others(self, kinds: Sequence[str], region: str, read: _Read) -> None:
-        for kind in dict.fromkeys(kinds):
+        found: dict[str, Price] = {}
+        failed: dict[str, AiopsError] = {}
+
+        async def one(kind: str) -> None:
             try:
-                read.others.append(await self._book.other(kind, region))
-            except NotFoundError as error:
-                read.warnings.append(str(error))
+                found[kind] = await self._book.other(kind, region)
+            except AiopsError as error:
+                failed[kind] = error
+
+        async with anyio.create_task_group() as tasks:
+            for kind in dict.fromkeys(kinds):
+                tasks.start_soon(one, kind)
+        read.others += [found[kind] for kind in dict.fromkeys(kinds) if kind in found]
+        if failed and not found:
+            raise next(iter(failed.values()))
+        read.warnings += [f"No price of {kind}: {failed[kind].wire()}" for kind in kinds if kind in failed]
 
     async def _types(self, words: Sequence[str], region: str, ask: PriceAsk, read: _Read) -> None:
         shapes = await self._shapes(words, region, ask, read)
         fits = {name: shape for name, shape in shapes.items() if _fits(shape, words, ask)}
         # Exact names are priced even where nothing is known of their shape.
-        exact = [] if shapes else [word for word in words if _is_exact(word)]
+        exact = [word for word in words if _is_exact(word) and word not in shapes]
         asked = [*fits, *exact]
         prices = await self._book.on_demand(asked, region) if asked else Quotes[str, Price]()
         read.warnings += prices.gaps
@@ -109,8 +123,6 @@ class PriceReader:
         if unsold and not prices.gaps:
             read.warnings.append(f"{region} lists no price of {brief(unsold)}")
         read.rows.sort(key=_by_price)
-        if not shapes:
-            exact = [word for word in exact if word not in prices]
         missing = [word for word in words if not _known(word, shapes) and word not in prices]
         await self._say_missing(missing, shapes, region, read)
         if not read.rows and not read.others and not read.warnings:
@@ -125,15 +137,17 @@ class PriceReader:
             if ask.min_vcpus or ask.min_memory_gib or ask.architecture or not all(map(_is_exact, words)):
                 raise
             read.warnings.append(f"Sizes of types were not read: {error.wire()}")
+            read.partly = True
             return {}
         read.warnings += found.gaps
+        read.partly = bool(found.gaps)
         return found
 
     async def _say_missing(
         self, missing: Sequence[str], shapes: Mapping[str, Shape], region: str, read: _Read
     ) -> None:
         """Raises NotFoundError when nothing that was asked for exists."""
-        if not missing or any("Sizes of types" in one for one in read.warnings):
+        if not missing or read.partly:
             return
         near = {word: await self._near(word, region) for word in missing}
         said = "; ".join(
@@ -149,10 +163,12 @@ class PriceReader:
         kinds = nearest(word, OTHER) if "." not in word else ()
         if kinds or _GLOB.search(word):
             return kinds
-        family = word.partition(".")[0]
-        shapes = await self._book.instance_shapes([family], region)
-        if not shapes:
-            shapes = await self._book.instance_shapes([EVERY], region)
+        try:
+            shapes = await self._book.instance_shapes([word.partition(".")[0]], region)
+            if not shapes:
+                shapes = await self._book.instance_shapes([EVERY], region)
+        except AiopsError:
+            return nearest(word, await self._book.known_types(region))
         if "." not in word:
             return nearest(word, {one.family for one in shapes.values()})
         return nearest(word, shapes)

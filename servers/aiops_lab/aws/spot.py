@@ -19,7 +19,7 @@ from aiops_lab.aws.overlay import Call, Operations
 from aiops_lab.billing.price_table import REGIONS, PriceTable
 from aiops_lab.instance_types import TYPES
 
-STEP_S = 4 * 3600
+STEP_S = 6 * 3600
 STEPS = 7 * 24 * 3600 // STEP_S
 KEPT = timedelta(days=90)
 SWING = 0.12  # of the mean, at most, up or down
