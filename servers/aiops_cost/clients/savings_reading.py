@@ -12,6 +12,7 @@ import anyio
 
 from aiops_cost.clients.advice_commitments import CommitmentAdviser
 from aiops_cost.clients.advice_compute import ComputeAdviser
+from aiops_cost.clients.advice_graviton import GravitonAdviser
 from aiops_cost.clients.advice_hpa import HpaAdviser
 from aiops_cost.clients.advice_network import NetworkAdviser
 from aiops_cost.clients.advice_observability import MetricsSpendAdviser
@@ -30,6 +31,7 @@ from aiops_shared.results.wording import counted, cut
 WITHIN_S = 30.0  # one adviser; they run at the same time
 ROWS = 4  # of a table of alternatives
 ROOM = frozenset({"requests", "hpa"})
+OF_NODES = ROOM | {"compute", "spot", "graviton"}  # a share of what the nodes cost
 HINT = "needs nodes and pods, their prices (pricing:GetProducts) and measured use (AIOPS_METRICS_*)"
 MOST_BYTES = 2900  # of recommendations in a summary
 MORE = 6  # rows of the others
@@ -38,6 +40,7 @@ IN_FULL = 3  # recommendations with patch and arithmetic, unless detail=full
 ADVISERS: tuple[Adviser, ...] = (
     ComputeAdviser(),
     SpotAdviser(),
+    GravitonAdviser(),
     CommitmentAdviser(),
     VoiceAdviser(),
     RequestsAdviser(),
@@ -96,7 +99,7 @@ def joined(scene: Scene, told: Sequence[Advice]) -> SavingsReport:
     found = sorted(given, key=lambda one: (one.key not in counts, -one.nano_usd))
     shown_whole = found if ask.full else _in_full(found)
     rest = found[len(shown_whole) :]
-    month = nodes_month(scene)
+    month = nodes_month(scene) if all(one.scope in OF_NODES for one in given if one.key in counts) else 0
     good = tuple(advice.says for advice in told if advice.says)
     warnings = [warning for advice in told for warning in advice.warnings] + scene.spent.notes
     return SavingsReport(
