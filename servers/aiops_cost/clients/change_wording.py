@@ -21,9 +21,9 @@ from aiops_cost.analysis.usage_types import (
 from aiops_cost.analysis.usual_week import LEAST_WEEKS, Usual
 from aiops_cost.models.changes import CostCause, Verdict
 from aiops_cost.models.money import shown, to_cents, worded
+from aiops_shared.guardrails.redacting import shortened
 from aiops_shared.results import Cell as Value
 from aiops_shared.results import Evidence, Table
-from aiops_shared.results.wording import quotable
 
 FEW, MANY = 6, 60
 FEW_CAUSES: Final = 3
@@ -212,12 +212,17 @@ def facts_table(case: Case) -> Table:
     """What moved with the bill: from the bill itself, the metrics, the cluster, the caller."""
     rows = [*_billed(case), *_measured(case), *_cluster(case)]
     for voice in case.voices[:2]:
-        roots = "; ".join(quotable(root) for root in voice.roots[:2])
+        roots = "; ".join(_plain(root) for root in voice.roots[:2])
         rows.append(
             (f"anomaly since {voice.since}", None, f"{worded(voice.impact)} {roots}", "Cost Explorer")
         )
-    rows += [("change", None, quotable(text[:120]), "caller") for text in case.changes[:5]]
+    rows += [("change", None, _plain(text), "caller") for text in case.changes[:5]]
     return Table(columns=("fact", "before", "after", "source"), rows=tuple(rows))
+
+
+def _plain(text: str) -> str:
+    """Somebody else's words on one line, redacted; the column is marked untrusted."""
+    return shortened(" ".join("".join(one if one.isprintable() else " " for one in text).split()), 120)
 
 
 _QUANTITIES: tuple[tuple[str, str], ...] = (
