@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from aiops_lab.instance_types import TYPES
-from aiops_lab.world.objects import quantity, requested
+from aiops_lab.resources import quantity, requested
 
 Obj = dict[str, Any]
 

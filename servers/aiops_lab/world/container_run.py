@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from aiops_lab.clock import Timer
+from aiops_lab.resources import quantity
 from aiops_lab.scenarios.images import Image, PullError, canonical, split
 from aiops_lab.scenarios.programs import Behaviour, Run
 from aiops_lab.world.cluster import Cluster
 from aiops_lab.world.environment import ConfigError, environment
-from aiops_lab.world.objects import Obj, meta, quantity, stamp
+from aiops_lab.world.objects import Obj, meta, stamp
 from aiops_lab.world.probes import Probing
 
 FIRST_BACK_OFF_S, LONGEST_BACK_OFF_S, HEALTHY_RUN_S = 10.0, 300.0, 600.0

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
+from aiops_lab.resources import quantity
 from aiops_lab.telemetry.signals import Array, Signal, Signals, Values, counted
 from aiops_lab.telemetry.workloads import (
     CONDITIONS,
@@ -22,7 +23,7 @@ from aiops_lab.telemetry.workloads import (
 from aiops_lab.world.disks import SIZE_BYTES, Disk
 from aiops_lab.world.measured import UNKNOWN, Measured, ObjectPast, PodPast
 from aiops_lab.world.measured_usage import Usage, during, sizes
-from aiops_lab.world.objects import Obj, labels_of, meta, quantity
+from aiops_lab.world.objects import Obj, labels_of, meta
 from aiops_lab.world.steps import Steps
 
 DNS, DNS_PREFIX = "kube-dns", "coredns_dns_request_duration_seconds"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from aiops_lab.resources import quantity
 from aiops_lab.scenarios.programs import Curve
 from aiops_lab.telemetry import Telemetry
 from aiops_lab.telemetry.signals import Array, Values
@@ -18,7 +19,7 @@ from aiops_lab.telemetry.workloads import Profile, Quantity, noisy
 from aiops_lab.world.container_run import Record
 from aiops_lab.world.kubelet import NODE_CPU_M, NODE_MEMORY_BYTES
 from aiops_lab.world.measured import Measured, PodPast, app_of
-from aiops_lab.world.objects import Obj, meta, quantity
+from aiops_lab.world.objects import Obj, meta
 
 
 class Usage:

@@ -6,9 +6,10 @@ served while its APIService is available; custom and external metrics have no ad
 
 from dataclasses import dataclass
 
+from aiops_lab.resources import quantity
 from aiops_lab.world.cache import Cache
 from aiops_lab.world.kubelet import Kubelets
-from aiops_lab.world.objects import Obj, being_deleted, condition, is_ready, key_of, meta, quantity
+from aiops_lab.world.objects import Obj, being_deleted, condition, is_ready, key_of, meta
 
 _UNANSWERED = "unable to fetch metrics from {} metrics API: the server {} (get {})"
 _UNABLE = "is currently unable to handle the request"

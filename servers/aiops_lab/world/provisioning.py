@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 
+from aiops_lab.resources import quantity
 from aiops_lab.world.cluster import Cluster, Controller
 from aiops_lab.world.events import Said
 from aiops_lab.world.nodes import ZONES, node
-from aiops_lab.world.objects import Key, Obj, condition, controller_of, labels_of, meta, quantity, stamp
+from aiops_lab.world.objects import Key, Obj, condition, controller_of, labels_of, meta, stamp
 
 BY = "karpenter"
 POOL = "karpenter.sh/nodepool"

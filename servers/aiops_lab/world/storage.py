@@ -6,18 +6,10 @@ protection. `Drivers` are the programs outside the control plane: a lab may stop
 
 from dataclasses import dataclass, field
 
+from aiops_lab.resources import quantity
 from aiops_lab.world.cluster import Cluster, Controller
 from aiops_lab.world.events import Said
-from aiops_lab.world.objects import (
-    Key,
-    Obj,
-    annotations_of,
-    being_deleted,
-    key_of,
-    labels_of,
-    meta,
-    quantity,
-)
+from aiops_lab.world.objects import Key, Obj, annotations_of, being_deleted, key_of, labels_of, meta
 from aiops_lab.world.volumes import (
     BOUND_NOTE,
     SELECTED_NODE,

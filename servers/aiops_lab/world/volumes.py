@@ -4,18 +4,10 @@ Pure functions over the cache, shared by the scheduler, the volume controllers a
 pkg/scheduler/framework/plugins/volumebinding and k8s.io/component-helpers/storage/volume.
 """
 
+from aiops_lab.resources import quantity
 from aiops_lab.world.cache import Cache
 from aiops_lab.world.node_fit import Refusal, matches_terms
-from aiops_lab.world.objects import (
-    Obj,
-    annotations_of,
-    being_deleted,
-    is_active,
-    labels_of,
-    meta,
-    quantity,
-    selects,
-)
+from aiops_lab.world.objects import Obj, annotations_of, being_deleted, is_active, labels_of, meta, selects
 
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 BOUND_NOTE = "pv.kubernetes.io/bind-completed"

@@ -55,7 +55,7 @@ def test_what_the_overlay_lacks_is_served_by_moto_in_the_labs_account(aws: Runni
 
 @pytest.mark.parametrize(
     ("service", "operation", "params"),
-    [("eks", "list_eks_anywhere_subscriptions", {}), ("pricing", "describe_services", {})],
+    [("eks", "list_eks_anywhere_subscriptions", {}), ("health", "describe_events", {})],
 )
 def test_what_nobody_simulates_is_said_at_once(
     aws: RunningAws, service: str, operation: str, params: dict[str, str]

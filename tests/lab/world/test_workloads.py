@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from aiops_lab.kube.wire import Obj
+from aiops_lab.resources import quantity
 from aiops_lab.scenarios.images import Image
 from aiops_lab.scenarios.programs import Behaviour, Run, failing, flat, logfmt, serving, working
 from aiops_lab.scenarios.shapes import (
@@ -18,7 +19,7 @@ from aiops_lab.scenarios.shapes import (
     service,
     template,
 )
-from aiops_lab.world.objects import condition, is_ready, key_of, labels_of, meta, quantity
+from aiops_lab.world.objects import condition, is_ready, key_of, labels_of, meta
 from aiops_lab.world.schedules import fits
 from aiops_lab.world.world import World
 from tests.lab.world.stage import edit, events, first, load, new_app, pods, ready, seen
