@@ -16,6 +16,7 @@ from aiops_lab.aws.server import AwsServer
 from aiops_lab.aws.services import operations
 from aiops_lab.serving import listen, port_of
 
+SESSION = Session()  # one for all: it keeps the service models it has read, which take longer than a test
 T0 = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 
 
@@ -38,7 +39,7 @@ class RunningAws:
             "aws_secret_access_key": key.secret_access_key,
             "aws_session_token": key.session_token,
         }
-        return Session().create_client(service, **(made_of | changed))
+        return SESSION.create_client(service, **(made_of | changed))
 
 
 @pytest.fixture
