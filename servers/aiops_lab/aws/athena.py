@@ -54,21 +54,21 @@ def athena_operations(account: Account) -> Operations:
     return {("athena", name): partial(act, account) for name, act in served.items()}
 
 
-def start_query_execution(account: Account, call: Call, params: Mapping[str, Any]) -> Answer:
+def start_query_execution(account: Account, call: Call) -> Answer:
     """Runs it at once; a caller sees QUEUED and RUNNING first."""
     files = account.area(CostFiles)
-    files.asked.append(params["QueryString"])
-    made = Execution(params["QueryString"])
+    files.asked.append(call.params["QueryString"])
+    made = Execution(call.params["QueryString"])
     if not files.slow:
-        _run(files, made, params.get("ExecutionParameters") or ())
+        _run(files, made, call.params.get("ExecutionParameters") or ())
     found = str(uuid4())
     account.area(AthenaState).executions[found] = made
     return {"QueryExecutionId": found}
 
 
-def get_query_execution(account: Account, call: Call, params: Mapping[str, Any]) -> Answer:
+def get_query_execution(account: Account, call: Call) -> Answer:
     """State and statistics."""
-    found = _find(account, params)
+    found = _find(account, call)
     found.seen += 1
     state = found.state
     if found.seen <= 2 and state not in {"CANCELLED"}:
@@ -78,7 +78,7 @@ def get_query_execution(account: Account, call: Call, params: Mapping[str, Any])
         status["StateChangeReason"] = found.reason
     return {
         "QueryExecution": {
-            "QueryExecutionId": params["QueryExecutionId"],
+            "QueryExecutionId": call.params["QueryExecutionId"],
             "Query": found.query,
             "Status": status,
             "Statistics": {"DataScannedInBytes": found.scanned},
@@ -86,14 +86,14 @@ def get_query_execution(account: Account, call: Call, params: Mapping[str, Any])
     }
 
 
-def get_query_results(account: Account, call: Call, params: Mapping[str, Any]) -> Answer:
+def get_query_results(account: Account, call: Call) -> Answer:
     """A page of rows; the first row of the first page is the header."""
-    found = _find(account, params)
+    found = _find(account, call)
     if found.state != "SUCCEEDED":
         raise AwsError(
             "InvalidRequestException", f"Query has not yet finished. Current state: {found.state}", 400
         )
-    start, most = int(params.get("NextToken") or 0), int(params.get("MaxResults") or MOST_RESULTS)
+    start, most = int(call.params.get("NextToken") or 0), int(call.params.get("MaxResults") or MOST_RESULTS)
     rows = [found.columns, *found.rows][start : start + most]
     data = [{"Data": [{} if cell is None else {"VarCharValue": str(cell)} for cell in row]} for row in rows]
     answer: dict[str, Any] = {"ResultSet": {"Rows": data}}
@@ -102,16 +102,16 @@ def get_query_results(account: Account, call: Call, params: Mapping[str, Any]) -
     return answer
 
 
-def stop_query_execution(account: Account, call: Call, params: Mapping[str, Any]) -> Answer:
+def stop_query_execution(account: Account, call: Call) -> Answer:
     """Ends it."""
-    found = _find(account, params)
+    found = _find(account, call)
     if found.state in {"QUEUED", "RUNNING"}:
         found.state = "CANCELLED"
     return {}
 
 
-def _find(account: Account, params: Mapping[str, Any]) -> Execution:
-    wanted = params["QueryExecutionId"]
+def _find(account: Account, call: Call) -> Execution:
+    wanted = call.params["QueryExecutionId"]
     found = account.area(AthenaState).executions.get(wanted)
     if found is None:
         raise AwsError("InvalidRequestException", f"QueryExecution {wanted} was not found", 400)
