@@ -13,7 +13,7 @@ from aiops_cost.models.pages import MONEY_PAGE
 from aiops_cost.ports import Costs
 from aiops_shared.app.views import drawn_on
 from aiops_shared.errors import InvalidInputError
-from aiops_shared.params import READS, AnyCluster, shown, to_list
+from aiops_shared.params import READS, AnyCluster, Limit, shown, to_list
 
 GROUPS = tuple(one for one in get_args(GroupBy) if one != "tag")
 By = Annotated[str, Field(max_length=140, description=f"{', '.join(GROUPS)}, tag:KEY")]
@@ -22,7 +22,6 @@ Filters = Annotated[
     list[str], BeforeValidator(to_list), Field(description="service=, region!=, namespace=, tag:team=a")
 ]
 DIVIDED = ("namespace", "workload")  # among pods; everything else is a group of the bill's own
-MOST_ROWS = 200
 
 
 @dataclass(frozen=True)
@@ -38,18 +37,16 @@ class CostTools:
         period: Period = "30d",
         cluster: AnyCluster = None,
         filters: Filters = [],  # noqa: B006  # fastmcp copies defaults; a schema wants a list
-        amortized: bool = False,
+        amortized: Annotated[bool, Field(description="Not unblended")] = False,
         granularity: Granularity = "total",
-        limit: int = 10,
-        chart: bool = False,
+        limit: Limit = 10,
+        chart: Annotated[bool, Field(description="With a PNG")] = False,
     ) -> CostReport:
-        """What was spent: rows that sum to the bill, change, month's end, anomalies, budgets. For why it
-        moved use explain_cost_change.
+        """What was spent: rows that sum to the bill, change, forecast, anomalies, budgets. Why it moved:
+        explain_cost_change.
         """
         wanted, tag = _group(group_by or "service")
         asked = asked_for(filters)
-        if not 1 <= limit <= MOST_ROWS:
-            raise InvalidInputError("limit", f"{limit} rows", f"1 to {MOST_ROWS}")
         ask = CostAsk(
             group_by=wanted,
             period=period or "30d",
