@@ -307,7 +307,7 @@ def test_too_many_requests_are_refused_as_cost_explorer_does(aws: RunningAws) ->
 def test_a_large_bill_is_exact_in_all_its_pages(aws: RunningAws) -> None:
     lines = tuple(
         Line(f"S{service}", "U", Decimal("0.013"), hours(1 + account / 8), account=f"{account:012d}")
-        for account in range(100)
+        for account in range(60)
         for service in range(20)
     )
     billed(aws, *lines)
