@@ -18,6 +18,7 @@ from aiops_shared.kube.access import Access, FixedSource
 from aiops_shared.kube.api import KubeApi
 from aiops_shared.kube.connection import Connection
 from evals.kubelet import behind
+from evals.lines import Lines
 from evals.loading import Loader
 from evals.outcomes import Found, Outcome, Place
 from evals.recording import recorded
@@ -138,6 +139,13 @@ class Real:
 
 
 @asynccontextmanager
+async def lines_to(plane: ControlPlane) -> AsyncIterator[Lines]:
+    """Connections as its administrator."""
+    with Lines(plane.kube_url, plane.token(), str(plane.ca_path)) as lines:
+        yield lines
+
+
+@asynccontextmanager
 async def on_real(plane: ControlPlane) -> AsyncIterator[Real]:
     """A lab, and a real API server (shape `loading.RECORDED`) with the lab's logs and metrics behind it."""
     context = ssl.create_default_context(cafile=str(plane.ca_path))
@@ -148,8 +156,9 @@ async def on_real(plane: ControlPlane) -> AsyncIterator[Real]:
         httpx.AsyncClient(
             base_url=plane.kube_url, headers=headers, verify=context, trust_env=False, timeout=60
         ) as api,
+        lines_to(plane) as lines,
         reading(played.lab, plane.kube_url, plane.ca_path, plane.token(IDENTITY)) as reader,
     ):
-        loader = Loader(plane, api, port)
+        loader = Loader(plane, api, lines, port)
         await loader.prepare()
         yield Real(played, loader, reader)

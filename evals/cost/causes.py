@@ -42,7 +42,7 @@ STORIES = (
     Story("F8, nodes full of memory", "INSTANCE_FAMILY_MISMATCH", "cost-spike"),
     Story("F8u, the last day unsettled", "INSTANCE_FAMILY_MISMATCH", "cost-spike-unsettled"),
     Story("F8b, traffic between zones", "CROSS_AZ_TRAFFIC", "cost-cross-zone"),
-    Story("log volume", "LOG_VOLUME", bill=bills.log_surge_lines),
+    Story("log volume", "LOG_VOLUME", bill=bills.log_surge_lines, cluster=None),  # logs carry no tag
     Story("a credit ended", "CREDIT_ENDED", bill=bills.credit_ended_lines),
     Story("Spot became on demand", "SPOT_TO_ON_DEMAND", bill=bills.spot_lost_lines),
     Story("a Savings Plan ended", "COMMITMENT_EXPIRED", bill=bills.plan_expired_lines),
