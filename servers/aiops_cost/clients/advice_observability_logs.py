@@ -26,7 +26,7 @@ STORED: Final = "TimedStorage-ByteHrs"
 CLOUDWATCH: Final = "CloudWatch"
 WORTH_READING: Final = nano(20)  # a month, before a group is sampled
 WORTH_CLASS: Final = nano(50)
-LEAST: Final = nano(2)
+LEAST: Final = nano(5)
 MOST_READ: Final = 3
 KEPT_DAYS: Final = 30
 GB: Final = 1e9
@@ -186,7 +186,7 @@ def _variable(workload: Obj) -> tuple[str, str, str]:
 
 
 def _probes(cost: Cost, said: Talk) -> list[Recommendation]:
-    whole, probes = sum(said.sizes.values()), sum(said.probes.values())
+    whole, probes = said.probed, sum(said.probes.values())
     if not whole or probes < 0.02 * whole:
         return []
     share = probes / whole

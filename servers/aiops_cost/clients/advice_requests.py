@@ -41,7 +41,7 @@ KINDS: Final = ("Deployment", "StatefulSet", "DaemonSet")
 SYSTEM: Final = "kube-system"
 MOST: Final = {False: 10, True: 25}
 AT_ONCE: Final = 4
-LEAST: Final = nano(1)  # a month; less is not worth a rollout
+LEAST: Final = nano(5)  # a month; less is not worth a rollout
 SPARE: Final = 0.4  # of CPU or memory asked for and not used, before a workload is looked at closely
 FEW_PODS: Final = 1000  # up to here the nodes that go are computed for each workload by itself
 
@@ -156,25 +156,27 @@ async def _judged(scene: Scene, objects: WorkloadObjects, held: Held) -> Judged:
     scaler = (await objects.autoscalers()).get(held.owner)
     usage, target = WorkloadUsage(scene), held.target
     cpu, memory = await usage.told("cpu", target), await usage.told("memory", target)
+    containers = containers_of(workload)
+
+    def verdict(found: Used) -> Verdict:
+        aims = (scaler.cpu_target, scaler.memory_target) if scaler else (0.0, 0.0)
+        return judged(containers, found, hpa_target=aims[0], hpa_memory=aims[1])
+
+    found = used(cpu.series, memory.series, memory.step_s)
+    gaps = [one.gap for one in (cpu, memory) if one.gap]
+    if verdict(found).kind in {"insufficient", "fits"}:  # what guards against lowering needs no question
+        return Judged(held, verdict(found), found, containers, scaler, tuple(gaps))
     short, restarts = await usage.told("cpu_throttled", target), await usage.told("restarts", target)
-    kills = oom_kills(await objects.pods(workload))
     found = used(
         cpu.series,
         memory.series,
         memory.step_s,
         throttled=short.series,
         restarts=restarts.series,
-        oom_kills=kills,
+        oom_kills=oom_kills(await objects.pods(workload)),
     )
-    containers = containers_of(workload)
-    verdict = judged(
-        containers,
-        found,
-        hpa_target=scaler.cpu_target if scaler else 0.0,
-        hpa_memory=scaler.memory_target if scaler else 0.0,
-    )
-    gaps = tuple(dict.fromkeys(one.gap for one in (cpu, memory, short, restarts) if one.gap))
-    return Judged(held, verdict, found, containers, scaler, gaps)
+    gaps += [one.gap for one in (short, restarts) if one.gap]
+    return Judged(held, verdict(found), found, containers, scaler, tuple(gaps))
 
 
 def _priced(fleet: Fleet, prices: NodePrices, one: Judged) -> Recommendation | None:

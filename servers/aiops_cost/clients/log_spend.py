@@ -17,10 +17,11 @@ from aiops_shared.aws.log_insights import Insights
 from aiops_shared.aws.log_lines import level_named
 from aiops_shared.aws.log_shape import Shape, shape_of
 from aiops_shared.aws.log_spans import Span, Until
-from aiops_shared.errors import AiopsError
+from aiops_shared.errors import AiopsError, UpstreamTimeoutError
 from aiops_shared.kube.gathering import gather_outcomes
 
 SLICES: Final = 6
+PROBED: Final = 3  # every third sample is asked for probes too
 LEAST_S, LONGEST_S = 120.0, 1800.0
 MOST_BYTES: Final = 4e9  # of one group's samples: 0.02 USD at 0.005 a GB
 SAMPLED: Final = timedelta(days=7)
@@ -51,6 +52,7 @@ class Talk:
 
     sizes: Counter[tuple[str, str]] = field(default_factory=Counter)
     probes: Counter[str] = field(default_factory=Counter)
+    probed: int = 0  # bytes of the samples in which probes were looked for
     scanned_bytes: int = 0
     minutes: float = 0.0
     gaps: list[str] = field(default_factory=list)
@@ -127,7 +129,9 @@ async def talk(eks: EksCluster, group: Group, now: datetime) -> Talk:
     made.minutes = sum(span.seconds for span in spans) / 60
     shape = await _shape(eks, group.name, now)
     insights = Insights(eks, until)
-    outcomes = await gather_outcomes(partial(_sampled, insights, group.name, shape, made), spans, at_once=3)
+    outcomes = await gather_outcomes(
+        partial(_sampled, insights, group.name, shape, made), list(enumerate(spans)), at_once=3
+    )
     made.gaps += [f"a sample was not read: {one.wire()}" for one in outcomes if isinstance(one, AiopsError)]
     first = next((one for one in outcomes if isinstance(one, AiopsError)), None)
     if first is not None and not made.sizes:
@@ -138,7 +142,8 @@ async def talk(eks: EksCluster, group: Group, now: datetime) -> Talk:
 def _spans(group: Group, now: datetime) -> list[Span]:
     """Short spans, spread evenly over the last week, together within the bound."""
     rate = group.came_in_bytes / (DAYS * DAY_S)
-    fits_s = MOST_BYTES / 2 / rate / SLICES if rate else LONGEST_S  # each span is read by two queries
+    reads = SLICES * (1 + 1 / PROBED)
+    fits_s = MOST_BYTES / rate / reads if rate else LONGEST_S
     long = timedelta(seconds=round(max(LEAST_S, min(LONGEST_S, fits_s))))
     first, step = now - SAMPLED, (SAMPLED - long) / (SLICES - 1)
     return [Span(first + step * place, first + step * place + long) for place in range(SLICES)]
@@ -160,20 +165,32 @@ async def _shape(eks: EksCluster, name: str, now: datetime) -> Shape:
     return shape_of(())
 
 
-async def _sampled(insights: Insights, name: str, shape: Shape, made: Talk, span: Span) -> None:
+async def _sampled(insights: Insights, name: str, shape: Shape, made: Talk, turn: tuple[int, Span]) -> None:
+    place, span = turn
     facts = [fact for fact in ("service", "level") if shape.knows(fact)]
     names = {fact: shape.field(fact) for fact in facts}
     by = f" by {', '.join(names.values())}" if names else ""
     size = f"stats sum(strlen(@message)) as bytes{by}"
-    found = await insights.run("\n| ".join((*shape.prelude(facts), size)), [name], span, open_end=True)
-    made.scanned_bytes += found.scanned_bytes
-    for row in found.rows:
+    rows = await _rows(insights, (*shape.prelude(facts), size), name, span, made)
+    for row in rows:
         level = row.get(names.get("level", "").strip("`"), "")
         service = row.get(names.get("service", "").strip("`"), "")
         made.sizes[service, level_named(level) or level.lower()] += int(float(row.get("bytes") or 0))
+    if place % PROBED:
+        return
+    made.probed += sum(int(float(row.get("bytes") or 0)) for row in rows)
     probes = (*shape.prelude(facts), f"filter @message like {PROBES}", size)
-    found = await insights.run("\n| ".join(probes), [name], span, open_end=True)
-    made.scanned_bytes += found.scanned_bytes
-    for row in found.rows:
+    for row in await _rows(insights, probes, name, span, made):
         service = row.get(names.get("service", "").strip("`"), "")
         made.probes[service] += int(float(row.get("bytes") or 0))
+
+
+async def _rows(
+    insights: Insights, commands: Sequence[str], name: str, span: Span, made: Talk
+) -> Sequence[Mapping[str, str]]:
+    """The rows of one query; a part of them is none, since shares of a part are wrong."""
+    found = await insights.run("\n| ".join(commands), [name], span, open_end=True)
+    made.scanned_bytes += found.scanned_bytes
+    if found.cut:
+        raise UpstreamTimeoutError(f"samples of {name}", found.cut)
+    return found.rows
