@@ -33,7 +33,7 @@ from aiops_shared.results.wording import brief
 # A migration that saves less is not worth its risk, and is within what use and prices wobble by.
 WORTH: Final = 0.05
 MOST_POOLS: Final = 8
-ROWS: Final = 3  # of each family
+ROWS: Final = 4  # of each family
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,16 +14,18 @@ from typing import Any
 
 from aiops_lab.aws.account import ACCOUNT_ID, REGION, Account
 from aiops_lab.aws.errors import AwsError
-from aiops_lab.instance_types import TYPES, InstanceType
 from aiops_lab.aws.overlay import Call, Operations
 from aiops_lab.aws.vpc import Instance, Vpc
 from aiops_lab.billing.price_table import PriceTable
+from aiops_lab.instance_types import TYPES, InstanceType
 
 HEADROOM = 0.8  # of a type's CPU and memory
 OPTIONS = 3
 PAGE = 1000
 HOURS = 730
 DAYS = 14.0
+Use = Mapping[str, tuple[float, float]]
+Hours = Mapping[str, Decimal]
 
 
 @dataclass(slots=True)
@@ -31,7 +33,7 @@ class ComputeOptimizer:
     """`use`: instance type -> its instances' highest CPU and memory, shares. What has none is Optimized."""
 
     enrolled: bool = False
-    use: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    use: Use = field(default_factory=dict)
 
 
 def compute_optimizer_operations(account: Account) -> Operations:
@@ -54,7 +56,8 @@ def get_ec2_instance_recommendations(account: Account, call: Call) -> Mapping[st
     """One for each instance. Raises AwsError OptInRequiredException."""
     _require(account)
     held = account.in_world(lambda: dict(account.area(Vpc).instances)) if call.region == REGION else {}
-    rows = [_told(account, one) for one in sorted(held.values(), key=lambda one: one.instance_id)]
+    use, hours = account.area(ComputeOptimizer).use, hours_of(account)
+    rows = [_told(use, hours, one) for one in sorted(held.values(), key=lambda one: one.instance_id)]
     wanted = {value for one in call.params.get("filters") or [] for value in one.get("values") or []}
     return _paged(
         "instanceRecommendations", [row for row in rows if not wanted or row["finding"] in wanted], call
@@ -79,9 +82,9 @@ def _paged(key: str, rows: list[Any], call: Call) -> Mapping[str, Any]:
     return page | ({"nextToken": str(start + most)} if start + most < len(rows) else {})
 
 
-def _told(account: Account, instance: Instance) -> dict[str, Any]:
-    cpu, memory = account.area(ComputeOptimizer).use.get(instance.instance_type, (0.0, 0.0))
-    options = better(account, instance.instance_type, cpu, memory)
+def _told(use: Use, hours: Hours, instance: Instance) -> dict[str, Any]:
+    cpu, memory = use.get(instance.instance_type, (0.0, 0.0))
+    options = better(hours, instance.instance_type, cpu, memory)
     finding = "Optimized" if not options else "Overprovisioned" if options[0][1] > 0 else "Underprovisioned"
     return {
         "instanceArn": f"arn:aws:ec2:{REGION}:{ACCOUNT_ID}:instance/{instance.instance_id}",
@@ -100,9 +103,7 @@ def _told(account: Account, instance: Instance) -> dict[str, Any]:
                 "rank": rank,
                 "performanceRisk": 1.0,
                 "savingsOpportunity": {
-                    "savingsOpportunityPercentage": float(
-                        100 * saved / _hour(account, instance.instance_type)
-                    ),
+                    "savingsOpportunityPercentage": float(100 * saved / hours[instance.instance_type]),
                     "estimatedMonthlySavings": {"currency": "USD", "value": float(saved * HOURS)},
                 },
             }
@@ -111,11 +112,12 @@ def _told(account: Account, instance: Instance) -> dict[str, Any]:
     }
 
 
-def _hour(account: Account, name: str) -> Decimal:
-    return account.area(PriceTable).hours[REGION].get(name, Decimal(0))
+def hours_of(account: Account) -> Hours:
+    """Prices of an hour on demand, read once for an answer: an area is not free to ask for."""
+    return account.area(PriceTable).hours[REGION]
 
 
-def better(account: Account, name: str, cpu: float, memory: float) -> list[tuple[InstanceType, Decimal]]:
+def better(hours: Hours, name: str, cpu: float, memory: float) -> list[tuple[InstanceType, Decimal]]:
     """Types that hold the use, the cheapest first, with what an hour on them saves; none where nothing was
     measured or the present one is the cheapest.
     """
@@ -130,9 +132,9 @@ def better(account: Account, name: str, cpu: float, memory: float) -> list[tuple
         and not kind.family.startswith("t")
         and kind.cpus * HEADROOM >= cpu * now.cpus
         and kind.memory_gib * HEADROOM >= memory * now.memory_gib
-        and _hour(account, kind.name)
+        and kind.name in hours
     ]
-    ranked = sorted(fits, key=lambda kind: (_hour(account, kind.name), kind.name))
+    ranked = sorted(fits, key=lambda kind: (hours[kind.name], kind.name))
     if not ranked or ranked[0].name == name:
         return []
-    return [(kind, _hour(account, name) - _hour(account, kind.name)) for kind in ranked if kind.name != name]
+    return [(kind, hours[name] - hours[kind.name]) for kind in ranked if kind.name != name]

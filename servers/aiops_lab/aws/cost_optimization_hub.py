@@ -10,11 +10,10 @@ from functools import partial
 from typing import Any
 
 from aiops_lab.aws.account import ACCOUNT_ID, REGION, Account
-from aiops_lab.aws.compute_optimizer import HOURS, ComputeOptimizer, better
+from aiops_lab.aws.compute_optimizer import HOURS, ComputeOptimizer, Hours, Use, better, hours_of
 from aiops_lab.aws.errors import AwsError
 from aiops_lab.aws.overlay import Call, Operations
 from aiops_lab.aws.vpc import Instance, Vpc
-from aiops_lab.billing.price_table import PriceTable
 
 MOST = 100
 
@@ -45,7 +44,8 @@ def list_recommendations(account: Account, call: Call) -> Mapping[str, Any]:
         words = f"{ACCOUNT_ID} is not enrolled for recommendations. Enroll to get recommendations."
         raise AwsError("AccessDeniedException", words, 400)
     held = account.in_world(lambda: list(account.area(Vpc).instances.values()))
-    rows = [row for one in held if (row := _told(account, one))]
+    use, hours = account.area(ComputeOptimizer).use, hours_of(account)
+    rows = [row for one in held if (row := _told(use, hours, one))]
     wanted = (call.params.get("filter") or {}).get("resourceTypes") or []
     rows = [row for row in rows if not wanted or row["currentResourceType"] in wanted]
     rows.sort(key=lambda row: (-row["estimatedMonthlySavings"], row["resourceId"]))
@@ -54,13 +54,12 @@ def list_recommendations(account: Account, call: Call) -> Mapping[str, Any]:
     return page | ({"nextToken": str(start + most)} if start + most < len(rows) else {})
 
 
-def _told(account: Account, instance: Instance) -> dict[str, Any]:
-    use = account.area(ComputeOptimizer).use.get(instance.instance_type, (0.0, 0.0))
-    options = better(account, instance.instance_type, *use)
+def _told(use: Use, hours: Hours, instance: Instance) -> dict[str, Any]:
+    options = better(hours, instance.instance_type, *use.get(instance.instance_type, (0.0, 0.0)))
     if not options or options[0][1] <= 0:
         return {}
     kind, saved = options[0]
-    price = account.area(PriceTable).hours[REGION][instance.instance_type]
+    price = hours[instance.instance_type]
     return {
         "recommendationId": f"rec-{instance.instance_id}",
         "accountId": ACCOUNT_ID,
