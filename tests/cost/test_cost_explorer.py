@@ -14,7 +14,7 @@ from aiops_cost.clients.cost_explorer import CostExplorer
 from aiops_cost.models.bills import BillQuestion, Spent
 from aiops_cost.models.money import NANO
 from aiops_shared.auth.callers import caller_from
-from aiops_shared.errors import ActionRefusedError, InvalidInputError, ThrottledError
+from aiops_shared.errors import ActionRefusedError, InvalidInputError, ThrottledError, UpstreamTimeoutError
 from aiops_shared.settings import CostSettings, Settings, StateSettings
 from aiops_shared.state.answers import Answers
 from aiops_shared.state.schema import answers
@@ -157,6 +157,18 @@ async def test_pages_that_break_off_leave_whole_days_only(house: Callable[..., H
     ours.aws.broken_after = None
     await ours.spent(date(2026, 10, 1), date(2026, 10, 20))
     assert ours.aws.asked[-1] == ("2026-10-05", "2026-10-20"), "ten groups are four whole days and one more"
+
+
+async def test_paging_ends_before_a_client_gives_up_and_the_next_call_goes_on(
+    house: Callable[..., House],
+) -> None:
+    ours = house(WrittenBill(two_services, page=13))
+    question = BillQuestion(date(2026, 9, 1), date(2026, 9, 30), BY_SERVICE)
+    late = Spent(until=anyio.current_time() - 1)
+    with pytest.raises(UpstreamTimeoutError, match="ask again: what came is kept"):
+        await ours.explorer().bill(question, late)
+    assert ours.aws.requests == 0
+    assert await ours.spent(question.first, question.end) == 5
 
 
 async def test_what_cannot_be_asked_again_is_answered_as_it_was_and_said(house: Callable[..., House]) -> None:

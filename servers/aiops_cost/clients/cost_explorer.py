@@ -35,6 +35,7 @@ from aiops_shared.errors import (
     NotConfiguredError,
     ThrottledError,
     UnreachableError,
+    UpstreamTimeoutError,
 )
 from aiops_shared.kube.cluster_sources import account_target
 from aiops_shared.settings import Settings
@@ -42,6 +43,7 @@ from aiops_shared.state.answers import Answers, key_of
 
 ROOM: Final = "cost-explorer"
 UNREADABLE: Final = "a kept answer could not be read: it was asked again"
+PATIENCE_S: Final = 30.0  # of one call's paging; the page that is under way may take AIOPS_AWS_TIMEOUT_S more
 MOST_REASON: Final = 120  # characters of an error in a warning
 WITHOUT: Final = (
     "Without them only a bill that was kept can be read, if AIOPS_COST_ACCOUNT names its account; kept prices"
@@ -214,7 +216,15 @@ class CostExplorer:
         counted: Spent,
         token: str,
     ) -> str:
-        self._afford(counted, pages.pages_needed() - pages.read)
+        needed = pages.pages_needed()
+        self._afford(counted, needed - pages.read)
+        counted.until = counted.until or anyio.current_time() + PATIENCE_S
+        if anyio.current_time() > counted.until:
+            raise UpstreamTimeoutError(
+                "Cost Explorer",
+                f"{pages.read} of about {needed} pages within {PATIENCE_S:g} s",
+                "ask again: what came is kept, it goes on from there",
+            )
         words: dict[str, Any] = {
             "TimePeriod": {"Start": question.first.isoformat(), "End": question.end.isoformat()},
             "Granularity": "DAILY",

@@ -175,6 +175,8 @@ async def _report(
     compared = _compared(view, asked)
     days, days_cut = _series(ask, view.now, shown_rows, columns)
     warnings = [*counted.notes, *remarks, *_cautions(asked, view, len(views))]
+    if asked.filtered and (beside.anomalies or beside.budgets):
+        warnings.append("anomalies and budgets are of the whole account")
     if days_cut:
         warnings.append(f"{days_cut} older days are in total and rows, not in series: ask by month")
     warnings += await pictured(f"Costs {asked.period}", _folded(view.now, columns), chart=ask.chart)

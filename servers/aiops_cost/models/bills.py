@@ -32,10 +32,12 @@ class BillQuestion:
 class Spent:
     """Billed requests of one call of a tool. Make one for each call and pass it on.
 
+    `until`: when its paging stops, by the loop's clock: set with the first request, no call may outlast 50 s.
     `notes`: what the answer must say as warnings (another currency, a kept answer that could not be read).
     """
 
     requests: int = 0
+    until: float | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
