@@ -7,7 +7,6 @@ up. `PoolPlan.why_not` says why a pool has none.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from math import log
 from typing import Final
 
 from aiops_cost.analysis.fleet import Fleet, Pod, Room
@@ -131,9 +130,9 @@ def planned(found: PoolPlan) -> PoolPlan:
 
 
 def _checked(best: Fitted, compared: Sequence[Fitted], demand: Demand) -> tuple[Fitted, ...]:
-    """Of each family the sizes that come nearest to today's number of nodes, packed too where they can be."""
+    """Of each family the cheapest sizes, packed too where they can be."""
     families: dict[str, list[Fitted]] = {}
-    for one in sorted(compared, key=lambda one: abs(log(one.nodes / demand.nodes_now))):
+    for one in compared:
         if one.candidate.name != best.candidate.name:
             families.setdefault(one.candidate.family, []).append(one)
     shown = [one for rows in families.values() for one in rows[:ROWS]]

@@ -46,7 +46,7 @@ class Recommendation(Frozen):
     """
 
     key: str
-    code: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", description="Cause, listed in docs/causes.md")]
+    code: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", description="Listed in docs/savings.md")]
     scope: Scope
     target: Annotated[str, Field(description="What is changed: NodePool default, Deployment shop/web")]
     current: str
