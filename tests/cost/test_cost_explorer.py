@@ -14,7 +14,13 @@ from aiops_cost.clients.cost_explorer import CostExplorer
 from aiops_cost.models.bills import BillQuestion, Spent
 from aiops_cost.models.money import NANO
 from aiops_shared.auth.callers import caller_from
-from aiops_shared.errors import ActionRefusedError, InvalidInputError, ThrottledError, UpstreamTimeoutError
+from aiops_shared.errors import (
+    ActionRefusedError,
+    InvalidInputError,
+    ThrottledError,
+    UnreachableError,
+    UpstreamTimeoutError,
+)
 from aiops_shared.settings import CostSettings, Settings, StateSettings
 from aiops_shared.state.answers import Answers
 from aiops_shared.state.schema import answers
@@ -191,6 +197,24 @@ async def test_a_kept_answer_that_cannot_be_read_is_asked_again(house: Callable[
         ours.store.run_now(partial(_spoil, body))
         assert await ours.spent(first, end) == 1
         assert await ours.spent(first, end) == 0
+
+
+async def test_a_store_that_fails_costs_the_next_question_and_not_this_one(
+    house: Callable[..., House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = house()
+
+    async def broken(*_: object, **__: object) -> None:
+        raise UnreachableError("the state store", "disk full")
+
+    monkeypatch.setattr(ours.store, "run", broken)
+    counted = Spent()
+    question = BillQuestion(date(2026, 9, 20), date(2026, 10, 20), BY_SERVICE)
+    assert (await ours.explorer().bill(question, counted)).total == 30 * 3 * NANO // 2
+    assert counted.notes == ["answers cannot be kept, every question is billed: disk full"]
+    monkeypatch.setattr(ours.store, "read", broken)
+    assert (await ours.explorer().bill(question, counted)).total == 30 * 3 * NANO // 2
+    assert counted.requests == 2
 
 
 async def test_currencies_are_never_added_up(house: Callable[..., House]) -> None:

@@ -166,33 +166,44 @@ class CostExplorer:
         missing = gaps(question.first, question.end, good)
         if not missing:
             return held
+        spare: list[Slab] = []  # what was billed and could not be kept
         for first, end in missing:
+            part = replace(question, first=first, end=end)
             try:
-                await self._fetch(name, replace(question, first=first, end=end), filtered, counted)
+                await self._fetch(name, part, filtered, counted, spare)
             except AiopsError as error:
                 counted.note(_as_of(held, first, end, error))
-        return await self._held(name, question, counted)
+        return await self._held(name, question, counted, spare)
 
-    async def _held(self, name: str, question: BillQuestion, counted: Spent) -> Slab:
+    async def _held(
+        self, name: str, question: BillQuestion, counted: Spent, spare: Sequence[Slab] = ()
+    ) -> Slab:
         months = _months(question)
         joining = Joining(len(months) * 31)
         for month in months:
             if (slab := await self._kept(name, month, counted)) is not None:
                 joining.add(slab)
+        for slab in spare:
+            joining.add(slab)
         return joining.slab()
 
     async def _kept(self, name: str, month: date, counted: Spent) -> Slab | None:
-        found = await self._answers.get(key_of(name, month.isoformat()))
-        if found is None:
-            return None
         try:
-            return unpacked(found.body)
+            found = await self._answers.get(key_of(name, month.isoformat()))
+            return None if found is None else unpacked(found.body)
         except UnreadableError:
             counted.note(UNREADABLE)
-            return None
+        except AiopsError as error:
+            counted.note(f"kept answers cannot be read, every question is billed: {error.reason}")
+        return None
 
     async def _fetch(
-        self, name: str, question: BillQuestion, filtered: Mapping[str, Any] | None, counted: Spent
+        self,
+        name: str,
+        question: BillQuestion,
+        filtered: Mapping[str, Any] | None,
+        counted: Spent,
+        spare: list[Slab],
     ) -> None:
         asked_at = await self._clock.now()
         pages = Pages(question.first, question.end, question.dims, question.metric)
@@ -206,7 +217,7 @@ class CostExplorer:
             slab = pages.whole(asked_at, complete=complete) if pages.read else None
             if slab is not None:
                 with anyio.CancelScope(shield=True):
-                    await self._keep(name, slab, counted)
+                    spare += await self._keep(name, slab, counted)
 
     async def _page(
         self,
@@ -240,15 +251,22 @@ class CostExplorer:
         pages.add(page)
         return str(page.get("NextPageToken") or "")
 
-    async def _keep(self, name: str, slab: Slab, counted: Spent) -> None:
-        """Put the days into their months, in place of what was kept of them."""
+    async def _keep(self, name: str, slab: Slab, counted: Spent) -> list[Slab]:
+        """Put the days into their months, in place of what was kept of them. Returns what could not be kept:
+        it was billed, so this call answers with it.
+        """
         months: dict[date, list[int]] = {}
         for row, day in enumerate(slab.days):
             months.setdefault(day.replace(day=1), []).append(row)
-        for month, rows in months.items():
-            before = await self._kept(name, month, counted)
-            both = joined([*([before] if before else []), slab.taken(rows)])
-            await self._answers.put(key_of(name, month.isoformat()), both.packed())
+        try:
+            for month, rows in months.items():
+                before = await self._kept(name, month, counted)
+                both = joined([*([before] if before else []), slab.taken(rows)])
+                await self._answers.put(key_of(name, month.isoformat()), both.packed())
+        except AiopsError as error:
+            counted.note(f"answers cannot be kept, every question is billed: {error.reason}")
+            return [slab]
+        return []
 
 
 def _as_of(held: Slab, first: date, end: date, error: AiopsError) -> str:
