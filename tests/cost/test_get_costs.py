@@ -17,6 +17,7 @@ from aiops_lab.billing.drawn import currency, drawn, total
 from aiops_lab.billing.fleets import Kit
 from aiops_lab.billing.ledger import CLOUDWATCH, EC2, flat
 from aiops_lab.billing.quantities import hours, steps
+from bench.tokens import tokens
 from tests.cost.stage import Stage, billed
 from tests.e2e.stage import Obj
 
@@ -345,3 +346,17 @@ async def test_other_periods_and_filters_of_one_cluster_are_its_own_bill(stage: 
     )
     assert Decimal(str(mine["total"])) == amounts(whole)["my-cluster"] == Decimal(str(arn["total"]))
     assert "of cluster my-cluster" in mine["summary"]
+
+
+@pytest.mark.filterwarnings("ignore:open_binary is deprecated:DeprecationWarning")
+async def test_a_default_answer_fits_its_budget_of_tokens(stage: Stage) -> None:
+    stage.ledger.lines = drawn(42)
+    stage.ledger.budgets = tuple(Budget(f"team {at}", "9000") for at in range(5))
+    cause = Cause(EC2, "BoxUsage:c5.4xlarge", 261.12)
+    stage.ledger.anomalies = tuple(
+        Anomaly(f"a-{at}", TODAY - timedelta(days=7), EC2, 900 + at, 600, causes=(cause,)) for at in range(9)
+    )
+    for arguments in ({}, {"group_by": "cluster"}, {"group_by": "usage_type", "granularity": "month"}):
+        answer = await stage.ask("get_costs", **arguments)
+        assert tokens(answer.text) <= 1_500, arguments
+        assert len(answer.data["summary"]) <= 400
