@@ -22,7 +22,7 @@ from aiops_cost.clients.compute_plan import Plans, PoolPlan, candidates_of, plan
 from aiops_cost.clients.savings_scene import Scene
 from aiops_cost.models.money import HOURS_PER_MONTH, shown, worded
 from aiops_cost.models.savings import Advice, Recommendation, Risk, Scope
-from aiops_shared.errors import AiopsError
+from aiops_shared.errors import AiopsError, NotFoundError
 from aiops_shared.kube.gathering import gather_outcomes
 from aiops_shared.results.wording import brief, counted, quotable
 
@@ -113,11 +113,14 @@ async def images(scene: Scene, pods: Sequence[Pod], warnings: list[str]) -> Mapp
     names = [image for image, _ in counts.most_common(MOST_IMAGES)]
     outcomes = await gather_outcomes(lambda image: _has_arm(scene, image), names, at_once=AT_ONCE)
     found: dict[str, bool | None] = dict.fromkeys(counts)
+    failed: list[AiopsError] = []
     for image, outcome in zip(names, outcomes, strict=True):
         if isinstance(outcome, AiopsError):
-            warnings.append(f"coverage_gap: ecr:BatchGetImage: {outcome.wire()[:200]}")
+            failed += [] if isinstance(outcome, NotFoundError) else [outcome]  # not there: unknown
         elif outcome is not None:
             found[image] = outcome[0]
+    if failed:
+        warnings.append(f"coverage_gap: ecr:BatchGetImage: {len(failed)} images: {failed[0].wire()[:200]}")
     return found
 
 

@@ -47,7 +47,7 @@ async def _optimizer(scene: Scene, found: Plans) -> list[tuple[str, str]]:
     eks = await scene.eks()
     status: Any = await eks.call("compute-optimizer", "get_enrollment_status")
     if status.get("status") != "Active":
-        return [("not enrolled: nothing to say (compute-optimizer update-enrollment-status)", "")]
+        return [("the account is not enrolled", "")]
     answer: Any = await eks.call("compute-optimizer", "get_ec2_instance_recommendations", maxResults=MOST)
     pools = _pool_of(found)
     told: Counter[tuple[str, str, str]] = Counter()
@@ -97,7 +97,7 @@ async def _hub(scene: Scene, found: Plans) -> list[tuple[str, str]]:
     service = "cost-optimization-hub"
     status: Any = await eks.aws.call(target, service, "list_enrollment_statuses")
     if not any(one.get("status") == "Active" for one in status.get("items") or []):
-        return [("not enrolled: nothing to say (cost-optimization-hub update-enrollment-status)", "")]
+        return [("the account is not enrolled", "")]
     answer: Any = await eks.aws.call(target, service, "list_recommendations", maxResults=MOST_HUB)
     return list(_summed(answer.get("items") or [], _pool_of(found), found)) or [
         ("no recommendation for this cluster or the account's commitments", "")

@@ -35,6 +35,7 @@ OF_NODES = ROOM | {"compute", "spot", "graviton"}  # a share of what the nodes c
 HINT = "needs nodes and pods, their prices (pricing:GetProducts) and measured use (AIOPS_METRICS_*)"
 MOST_BYTES = 2900  # of recommendations in a summary
 MORE = 6  # rows of the others
+SHORT = 140  # characters of what was found good
 IN_FULL = 3  # recommendations with patch and arithmetic, unless detail=full
 # One line each, in the order in which equal savings are told.
 ADVISERS: tuple[Adviser, ...] = (
@@ -112,7 +113,7 @@ def joined(scene: Scene, told: Sequence[Advice]) -> SavingsReport:
         truncated=len(rest) > MORE,
         voices=_voices(told),
         not_counted=tuple(one.key for one in found if one.key not in counts and one.nano_usd),
-        good=good,
+        good=good if ask.full else tuple(cut(one, SHORT) for one in good),
         warnings=tuple(dict.fromkeys(warnings)),
         hint=_hint(found[:IN_FULL]),
         evidence=_evidence(found[:IN_FULL]),
@@ -193,7 +194,13 @@ def _nothing(ask: SavingsAsk, good: Sequence[str], warnings: Sequence[str]) -> s
 
 def _more(rest: Sequence[Recommendation]) -> Table | None:
     rows: list[tuple[Cell, ...]] = [
-        (one.code, one.target, one.proposed, shown(one.nano_usd) if one.nano_usd else None, one.risk.level)
+        (
+            one.code,
+            one.target,
+            cut(one.proposed, SHORT // 2),
+            shown(one.nano_usd) if one.nano_usd else None,
+            one.risk.level,
+        )
         for one in rest
     ]
     return (
