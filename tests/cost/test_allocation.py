@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.session import Session
@@ -178,7 +179,7 @@ async def others(stage: Stage, monkeypatch: pytest.MonkeyPatch, folder: Path, cu
         answer = await ask(other)
         row = rows_of(answer)["production", told.service]
         sums_to_the_bill(answer)
-        assert answer["method"].startswith("OpenCost's allocation")
+        assert answer["method"].startswith("OpenCost's allocation"), answer["warnings"]
         assert answer["total"] == 5000.0
         assert row["compute"] == pytest.approx(by_opencost(told, stage), abs=LAG)
         assert row["compute"] == pytest.approx(float(told.compute), rel=0.03)
@@ -188,7 +189,7 @@ async def others(stage: Stage, monkeypatch: pytest.MonkeyPatch, folder: Path, cu
 
 def uploaded(cur: Path, stage: Stage, keys: dict[str, str]) -> None:
     """The files in the lab's S3."""
-    client = Session().create_client(
+    client: Any = Session().create_client(
         "s3",
         region_name="us-east-1",
         endpoint_url=stage.lab.aws_url,
