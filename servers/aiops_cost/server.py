@@ -133,7 +133,7 @@ class Wiring:
         """Prices as tables."""
         from aiops_cost.clients.price_listing import PriceReader
 
-        return PriceReader(self.prices(), self.aws)
+        return PriceReader(self.prices(), self.aws, self.clusters)
 
     def estimates(self) -> Estimates:
         """What changes will cost."""

@@ -71,7 +71,7 @@ def age(stage: Stage, days: float) -> None:
 
 
 async def test_types_are_priced_on_demand_and_spot_the_cheapest_first(stage: Stage) -> None:
-    found = await stage.got("list_prices", what="r5.2xlarge, c5.4xlarge, m5.xlarge", region=HERE)
+    found = await stage.got("list_prices", what="r5.2xlarge, c5.4xlarge, m5.xlarge")
     told = {row["type"]: row for row in rows(found["types"])}
     assert list(told) == ["m5.xlarge", "r5.2xlarge", "c5.4xlarge"]
     r5 = told["r5.2xlarge"]
@@ -81,9 +81,11 @@ async def test_types_are_priced_on_demand_and_spot_the_cheapest_first(stage: Sta
     assert (r5["per_vcpu"], r5["per_gib"]) == (0.063, 0.00788)
     assert found["summary"].startswith("us-east-1: m5.xlarge $0.192/h on demand")
     assert found["as_of"] == "2026-11-22"
-    far = await stage.got("list_prices", what="r5.2xlarge", region=THERE)
-    assert next(rows(far["types"]))["on_demand"] == 0.608
-    one = await stage.got("list_prices", what="r5.2xlarge", region=HERE)
+    at_home = await stage.got("list_prices", what="r5.2xlarge", cluster="my-cluster")
+    assert at_home["region"] == HERE
+    wrong = await stage.ask("list_prices", what="r5.2xlarge", cluster="nobodys")
+    assert wrong.code == "cluster_not_found"
+    one = await stage.got("list_prices", what="r5.2xlarge")
     zones = list(rows(one["zones"]))
     assert [zone["zone"] for zone in zones] == ZONES
     assert {zone["spot_mean"] for zone in zones} == {0.252}
@@ -91,12 +93,12 @@ async def test_types_are_priced_on_demand_and_spot_the_cheapest_first(stage: Sta
 
 
 async def test_types_are_found_by_family_glob_and_shape_in_pages(stage: Stage) -> None:
-    family = await stage.got("list_prices", what="c7g", region=HERE, limit=50)
+    family = await stage.got("list_prices", what="c7g", limit=50)
     assert {row["arch"] for row in rows(family["types"])} == {"arm64"}
     assert len(family["types"]["rows"]) == 8
-    glob = await stage.got("list_prices", what="?5.xlarge", region=HERE)
+    glob = await stage.got("list_prices", what="?5.xlarge")
     assert {row["type"] for row in rows(glob["types"])} >= {"c5.xlarge", "m5.xlarge", "r5.xlarge"}
-    shape: dict[str, Any] = {"min_vcpus": 16, "min_memory_gib": 100, "architecture": "amd64", "region": HERE}
+    shape: dict[str, Any] = {"min_vcpus": 16, "min_memory_gib": 100, "architecture": "amd64"}
     first = await stage.got("list_prices", **shape, limit=3)
     assert first["truncated"]
     second = await stage.got("list_prices", **shape, limit=3, cursor=first["next_cursor"])
@@ -107,11 +109,11 @@ async def test_types_are_found_by_family_glob_and_shape_in_pages(stage: Stage) -
         if one.cpus >= 16 and one.memory_gib >= 100 and not one.arm
     )
     assert prices == [round(price, 6) for price in expected[:6]]
-    foreign = await stage.ask("list_prices", what="c5", region=HERE, cursor=first["next_cursor"])
+    foreign = await stage.ask("list_prices", what="c5", cursor=first["next_cursor"])
     assert foreign.code == "invalid_input"
-    none = await stage.got("list_prices", min_vcpus=5000, region=HERE)
+    none = await stage.got("list_prices", min_vcpus=5000)
     assert "No type has that shape" in none["warnings"][0]
-    default = await stage.got("list_prices", region=HERE)
+    default = await stage.got("list_prices")
     assert tokens(orjson.dumps(default).decode()) <= 1_500
 
 
@@ -119,7 +121,7 @@ async def test_other_kinds_have_their_unit_and_their_tiers(stage: Stage) -> None
     asked_for = (
         "gp3, gp3_throughput, nat_gateway_hour, cross_az_gb, eks_extended_support, metrics, amp_samples"
     )
-    found = await stage.got("list_prices", what=asked_for, region=HERE)
+    found = await stage.got("list_prices", what=asked_for)
     told = {row["kind"]: (row["usd"], row["unit"]) for row in rows(found["others"])}
     assert told == {
         "gp3": (0.08, "GB-Mo"),
@@ -135,9 +137,8 @@ async def test_other_kinds_have_their_unit_and_their_tiers(stage: Stage) -> None
     assert "types" not in found or not found["types"]
     kinds = await stage.got("list_prices", what="kinds")
     names = [row["kind"] for row in rows(kinds["others"])]
-    priced = await stage.got(
-        "list_prices", what=",".join(name for name in names if name != "inter_region_gb"), region=THERE
-    )
+    sold = ",".join(name for name in names if name != "inter_region_gb")
+    priced = await stage.got("list_prices", what=sold)
     assert len(priced["others"]["rows"]) == len(names) - 1, "every kind is sold"
     assert "warnings" not in priced
 
@@ -154,7 +155,7 @@ async def test_prices_drawn_at_random_are_those_of_an_independent_computation(
         draw = random.Random(seed)
         names = draw.sample(sorted(TYPES), 2)
         kind, service = draw.choice(sorted(services.items()))
-        found = await stage.got("list_prices", what=",".join([*names, kind]), region=HERE)
+        found = await stage.got("list_prices", what=",".join([*names, kind]))
         told = {row["type"]: row for row in rows(found["types"])}
         assert list(told) == sorted(names, key=lambda name: (table.hour(name), name))
         for name in names:
@@ -170,37 +171,37 @@ async def test_prices_drawn_at_random_are_those_of_an_independent_computation(
 
 async def test_a_price_is_asked_once_and_offline_its_kept_copy_says_its_date(stage: Stage) -> None:
     before = requests(stage)
-    await stage.got("list_prices", what="m5.xlarge, gp3", region=HERE)
+    await stage.got("list_prices", what="m5.xlarge, gp3")
     asked_once = requests(stage) - before
-    await stage.got("list_prices", what="gp3, m5.xlarge", region=HERE)
+    await stage.got("list_prices", what="gp3, m5.xlarge")
     assert requests(stage) - before == asked_once == 2
     age(stage, 10)
     stage.lab.account.areas[PriceTable] = drawn_prices(1)
     for service in ("pricing", "ec2"):
         stage.lab.fail_aws(service, "*", code="ServiceUnavailable", status=503)
-    found = await stage.got("list_prices", what="m5.xlarge, gp3", region=HERE)
+    found = await stage.got("list_prices", what="m5.xlarge, gp3")
     assert (next(rows(found["types"]))["on_demand"], found["as_of"]) == (0.192, "2026-11-12")
     assert "kept copy of 2026-11-12" in found["summary"]
     assert any("kept copies, the oldest of 2026-11-12" in one for one in found["warnings"])
-    partly = await stage.got("list_prices", what="m5.xlarge, c5.xlarge", region=HERE)
+    partly = await stage.got("list_prices", what="m5.xlarge, c5.xlarge")
     assert any("No price of c5.xlarge could be read" in one for one in partly["warnings"])
-    never = await stage.ask("list_prices", what="c5.xlarge", region=HERE)
+    never = await stage.ask("list_prices", what="c5.xlarge")
     assert "no kept copy" in never.error
     assert "pricing:GetProducts" in never.error
     stage.lab.aws_faults.clear()
-    again = await stage.got("list_prices", what="m5.xlarge", region=HERE)
+    again = await stage.got("list_prices", what="m5.xlarge")
     assert next(rows(again["types"]))["on_demand"] == float(drawn_prices(1).hour("m5.xlarge"))
 
 
 async def test_what_ec2_refuses_is_a_warning_beside_the_prices(stage: Stage) -> None:
     stage.lab.fail_aws("ec2", "Describe*", code="UnauthorizedOperation")
-    found = await stage.got("list_prices", what="m5.xlarge", region=HERE)
+    found = await stage.got("list_prices", what="m5.xlarge")
     row = next(rows(found["types"]))
     assert (row["on_demand"], row["vcpus"], row["spot_mean"]) == (0.192, None, None)
     said = " ".join(found["warnings"])
     assert "ec2:DescribeInstanceTypes" in said
     assert "ec2:DescribeSpotPriceHistory" in said
-    by_shape = await stage.ask("list_prices", min_vcpus=4, region=HERE)
+    by_shape = await stage.ask("list_prices", min_vcpus=4)
     assert by_shape.code == "access_denied"
 
 
@@ -211,13 +212,11 @@ async def test_an_unknown_name_gets_the_nearest_ones(stage: Stage) -> None:
         ("nat_gatway_hour", "nat_gateway_hour"),
         ("mm5.xlarge", "m5.xlarge"),
     ):
-        answer = await stage.ask("list_prices", what=wrong, region=HERE)
+        answer = await stage.ask("list_prices", what=wrong)
         assert answer.code == "not_found", wrong
         assert right in answer.error
-    found = await stage.got("list_prices", what="m5.xlarge, m5.xlrge", region=HERE)
+    found = await stage.got("list_prices", what="m5.xlarge, m5.xlrge")
     assert any("m5.xlrge: the nearest are m5.xlarge" in one for one in found["warnings"])
-    nowhere = await stage.got("list_prices", what="m5.xlarge", region="us-west-2")
-    assert "us-west-2 lists no price of m5.xlarge" in nowhere["warnings"][0]
 
 
 async def test_bad_input_is_refused_before_anything_is_asked(stage: Stage) -> None:
@@ -227,7 +226,7 @@ async def test_bad_input_is_refused_before_anything_is_asked(stage: Stage) -> No
         {"what": "x" * 61},
         {"what": ",".join(f"m{one}" for one in range(101))},
         {"what": '["m5", 3]'},
-        {"region": "us-east-1.evil.example"},
+        {"cluster": "../us-west-2"},
         {"min_vcpus": -1},
         {"min_memory_gib": 10**9},
         {"spot_days": 91},
@@ -235,9 +234,22 @@ async def test_bad_input_is_refused_before_anything_is_asked(stage: Stage) -> No
         {"cursor": "AAAA"},
         {"what": "inter_region_gb"},
     ):
-        answer = await stage.ask("list_prices", **{"region": HERE, **bad})
+        answer = await stage.ask("list_prices", **bad)
         assert answer.code == "invalid_input", (bad, answer.error or answer.data)
     assert len(stage.lab.aws_requests()) == before
+
+
+async def test_the_default_region_counts_where_no_cluster_is_named(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for region, price in ((THERE, 0.608), ("us-west-2", None)):
+        monkeypatch.setenv("AWS_REGION", region)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+        async with Client(make(settings_on(stage.lab, tmp_path, write=False))) as client:
+            answer = await asked(client, "list_prices", {"what": "r5.2xlarge"})
+            assert answer.data["region"] == region
+            assert next(rows(answer.data["types"]))["on_demand"] == price
+    assert "us-west-2 lists no price of r5.2xlarge" in answer.data["warnings"][0]
 
 
 async def test_without_credentials_it_says_what_is_missing(
@@ -247,7 +259,7 @@ async def test_without_credentials_it_says_what_is_missing(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     async with Client(make(settings_on(stage.lab, tmp_path, write=False))) as client:
-        answer = await asked(client, "list_prices", {"what": "m5.xlarge", "region": HERE})
+        answer = await asked(client, "list_prices", {"what": "m5.xlarge"})
         assert answer.code == "not_configured"
         assert "give credentials" in answer.error
         assert "no kept copy" in answer.error
@@ -269,6 +281,6 @@ async def test_a_price_list_that_does_not_answer_says_why(
     stage: Stage, fault: dict[str, Any], code: str, says: str
 ) -> None:
     stage.lab.fail_aws("pricing", "GetProducts", **fault)
-    answer = await stage.ask("list_prices", what="m5.xlarge", region=HERE)
+    answer = await stage.ask("list_prices", what="m5.xlarge")
     assert answer.code in code.split()
     assert says in answer.error

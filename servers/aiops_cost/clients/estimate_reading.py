@@ -18,10 +18,11 @@ from aiops_cost.clients.estimate_pools import PoolPricer
 from aiops_cost.clients.estimate_shapes import MOST_PODS, WORKLOADS, Billed, Change, billed
 from aiops_cost.clients.estimate_storage import StoragePricer
 from aiops_cost.clients.price_book import PriceBook
+from aiops_cost.clients.price_places import place_of
 from aiops_cost.models.estimates import Estimate, EstimateAsk
 from aiops_cost.models.money import HOURS_PER_MONTH, NANO, to_cents, worded
 from aiops_shared.aws.target import AwsTarget
-from aiops_shared.errors import AiopsError, InvalidInputError, NotConfiguredError, NotFoundError
+from aiops_shared.errors import InvalidInputError, NotFoundError
 from aiops_shared.kube.nearest import nearest
 from aiops_shared.results import Evidence, Table
 from aiops_shared.results.wording import counted, cut
@@ -275,22 +276,9 @@ class Estimator:
         return found
 
     async def _where(self, cluster: str | None, work: _Work) -> None:
-        """The region whose prices count: the cluster's, else the default one."""
-        try:
-            eks = await self.clusters.eks(cluster)
-        except NotConfiguredError as error:
-            if cluster:
-                work.warnings.append(
-                    f"The cluster's region is not known, the default one counts: {error.wire()}"
-                )
-        except AiopsError as error:
-            if cluster:
-                raise
-            work.warnings.append(f"No cluster was found, the default region's prices count: {error.wire()}")
-        else:
-            work.cluster, work.region = eks.name, eks.target.region
-            work.at = eks.target
-        work.region = work.region or await self.aws.default_region()
+        place = await place_of(self.clusters, self.aws, cluster)
+        work.cluster, work.region, work.at = place.cluster, place.region, place.at
+        work.warnings += place.warnings
 
 
 def _pools(changes: Changes) -> list[Change]:

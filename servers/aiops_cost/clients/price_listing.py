@@ -3,21 +3,26 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import anyio
 
 from aiops_cost.analysis.price_kinds import OTHER
 from aiops_cost.analysis.spot_prices import mean_of
 from aiops_cost.clients.price_book import PriceBook
+from aiops_cost.clients.price_places import place_of
 from aiops_cost.models.money import NANO
 from aiops_cost.models.prices import Price, PriceAsk, PriceReport, Quotes, Shape, SpotSpan
 from aiops_shared.aws.clients import AwsClients
-from aiops_shared.aws.target import require_region
+from aiops_shared.aws.target import AwsTarget
 from aiops_shared.errors import AiopsError, InvalidInputError, NotFoundError
 from aiops_shared.kube.nearest import nearest
 from aiops_shared.results import Cell, Evidence, Table
 from aiops_shared.results.cursors import cursor_at, digest, offset_of
 from aiops_shared.results.wording import brief, counted, cut
+
+if TYPE_CHECKING:
+    from aiops_shared.kube.clusters import ClusterDirectory
 
 GIB = 1024**3
 EVERY = "*"
@@ -54,15 +59,17 @@ class _Read:
     rows: list[_Row] = field(default_factory=list)
     others: list[Price] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    at: AwsTarget | None = None
     partly: bool = False  # a source did not answer: what is missing may exist
 
 
 class PriceReader:
     """Lists prices. Raises `AiopsError` only."""
 
-    def __init__(self, book: PriceBook, aws: AwsClients) -> None:
+    def __init__(self, book: PriceBook, aws: AwsClients, clusters: "ClusterDirectory") -> None:
         self._book = book
         self._aws = aws
+        self._clusters = clusters
 
     async def listed(self, ask: PriceAsk) -> PriceReport:
         """One page. Raises InvalidInputError, NotFoundError with the nearest names, what AWS says."""
@@ -70,12 +77,14 @@ class PriceReader:
         offset = offset_of(ask.cursor, question)
         if KINDS in ask.words:
             return _kinds()
-        region = require_region(ask.region) if ask.region else await self._aws.default_region()
         kinds = [word for word in ask.words if word in OTHER]
         words = [word for word in ask.words if word not in OTHER] or ([] if kinds else [EVERY])
         if "inter_region_gb" in kinds:
             raise InvalidInputError("inter_region_gb", "needs two regions", "get_costs shows what was paid")
-        read = _Read()
+        # Without a cluster none is looked for: prices are answered where no cluster can be reached.
+        place = await place_of(self._clusters, self._aws, ask.cluster) if ask.cluster else None
+        region = place.region if place else await self._aws.default_region()
+        read = _Read(at=place.at if place else None, warnings=[*(place.warnings if place else ())])
         await self._others(kinds, region, read)
         if words:
             await self._types(words, region, ask, read)
@@ -132,7 +141,7 @@ class PriceReader:
         self, words: Sequence[str], region: str, ask: PriceAsk, read: _Read
     ) -> Mapping[str, Shape]:
         try:
-            found = await self._book.instance_shapes(words, region)
+            found = await self._book.instance_shapes(words, region, at=read.at)
         except AiopsError as error:
             if ask.min_vcpus or ask.min_memory_gib or ask.architecture or not all(map(_is_exact, words)):
                 raise
@@ -179,7 +188,7 @@ class PriceReader:
         if not names:
             return {}
         try:
-            spans = await self._book.spot_history(names[:MOST_WITH_SPOT], region, days=days)
+            spans = await self._book.spot_history(names[:MOST_WITH_SPOT], region, days=days, at=read.at)
         except AiopsError as error:
             read.warnings.append(f"Spot prices were not read: {error.wire()}")
             return {}

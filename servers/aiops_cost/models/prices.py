@@ -94,7 +94,7 @@ class PriceAsk(Frozen):
     """What `list_prices` was asked. `words` are types, families, globs and kinds."""
 
     words: tuple[str, ...] = ()
-    region: str = ""
+    cluster: str | None = None
     min_vcpus: float = 0
     min_memory_gib: float = 0
     architecture: Architecture = ""

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from aiops_cost.models.prices import Architecture, PriceAsk, PriceReport
 from aiops_cost.ports import PriceLists
 from aiops_shared.errors import InvalidInputError
-from aiops_shared.params import READS, Cursor, Limit, shown, to_list
+from aiops_shared.params import READS, Cluster, Cursor, Limit, shown, to_list
 
 MOST_WORDS = 100
 MOST_LETTERS = 60
@@ -66,20 +66,20 @@ class PriceTools:
     async def list_prices(
         self,
         what: What = [],  # noqa: B006  # fastmcp copies defaults; a schema wants a list
-        region: Annotated[str, Field(max_length=40)] = "",
-        min_vcpus: Size = 0,
-        min_memory_gib: Size = 0,
+        min_vcpus: Annotated[Size, Field(description="At least")] = 0,
+        min_memory_gib: Annotated[Size, Field(description="At least")] = 0,
         architecture: Architecture = "",
-        spot_days: Days = 7,
+        spot_days: Annotated[Days, Field(description="Of Spot's mean")] = 7,
         limit: Limit = 15,
         cursor: Cursor = None,
+        cluster: Cluster = None,
     ) -> PriceReport:
         """List AWS prices, cheapest first: instance types (on demand, Spot), storage, traffic, logs, metrics.
         For a change's cost use estimate_cost.
         """
         ask = PriceAsk(
             words=tuple(what),
-            region=region,
+            cluster=cluster,
             min_vcpus=min_vcpus,
             min_memory_gib=min_memory_gib,
             architecture=architecture,
