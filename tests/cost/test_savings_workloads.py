@@ -14,9 +14,11 @@ import yaml
 
 from aiops_lab.billing.ledger import Ledger
 from aiops_lab.billing.price_table import PriceTable
+from aiops_lab.kube.faults import Fault
 from aiops_lab.scenarios.bills_fleet import crowd as f8
 from aiops_lab.scenarios.disk_leftovers import leftovers
 from aiops_lab.scenarios.log_volume import volume
+from aiops_lab.scenarios.shapes import autoscaler
 from aiops_lab.scenarios.usage_stories import hoard, hoard_usd, oversized
 from aiops_lab.scenarios.zone_traffic import crowd
 from aiops_lab.telemetry.workloads import MI
@@ -209,3 +211,50 @@ async def test_without_an_amp_bill_unused_series_have_no_amount(stage: Stage) ->
     (found,) = named(await asked(stage, "observability"), "METRICS_UNUSED")
     assert found.get("monthly_usd") is None
     assert found["patch"]
+
+
+async def test_an_autoscaler_and_an_oom_kill_change_what_is_proposed(stage: Stage) -> None:
+    stage.play("oversized-workload", 1)
+    told = oversized(stage.who)
+    scaler = autoscaler("production", told.workload, told.replicas, 9)
+    stage.lab.store.create(scaler, manager="kubectl-create")
+    first = (await asked(stage, "requests"))["recommendations"][0]
+    (container,) = yaml.safe_load(first["patch"])["spec"]["template"]["spec"]["containers"]
+    milli = int(container["resources"]["requests"]["cpu"][:-1])
+    assert milli >= told.cpu_p95 * 1000 / 0.7
+    (said,) = [one for one in first["assumptions"] if one.startswith("HPA")]
+    assert f"keeps 70% of the request: 1400m a pod until now, {round(milli * 0.7)}m then" in said
+    assert f"it makes {told.replicas} pods (now {told.replicas})" in said
+    pods = stage.lab.store.list("Pod", "production")
+    for pod in pods:
+        if pod["metadata"]["labels"].get("app") == told.workload:
+            ended = {"exitCode": 137, "reason": "OOMKilled"}
+            pod["status"]["containerStatuses"][0]["lastState"] = {"terminated": ended}
+            stage.lab.store.update(pod, manager="kubelet", subresource="status")
+    answer = await asked(stage, "requests")
+    assert any("OOMKilled" in one and "do not lower it" in one for one in answer["warnings"])
+    (first,) = [one for one in answer["recommendations"] if told.workload in one["target"]]
+    (container,) = yaml.safe_load(first["patch"])["spec"]["template"]["spec"]["containers"]
+    assert "memory" not in container["resources"]["requests"]
+    limit = amount(container["resources"]["limits"]["memory"])
+    assert limit is not None
+    assert limit > 4 * 1024 * MI
+
+
+async def test_young_workloads_and_stores_that_fail_are_said_and_nothing_is_guessed(stage: Stage) -> None:
+    stage.play("oversized-workload", 2)
+    told = oversized(stage.who)
+    place = f"/deployments/{told.workload}"
+    stage.lab.set_faults([Fault("error", times=None, path_contains=place, status=403)])
+    answer = await asked(stage, "requests")
+    assert any("access_denied" in one and told.workload in one for one in answer["warnings"])
+    stage.lab.set_faults([])
+    stage.lab.set_faults([Fault("error", times=None, path_contains="horizontalpodautoscalers", status=500)])
+    answer = await asked(stage, "hpa")
+    assert not answer.get("recommendations")
+    assert any("coverage_gap: hpa" in one for one in answer["warnings"])
+    stage.lab.set_faults([])
+    answer = await asked(stage, "hpa", namespace="produktion")
+    assert any("nearest: production" in one for one in answer["warnings"])
+    wrong = await stage.ask(TOOL, scope="everything")
+    assert wrong.error

@@ -25,7 +25,7 @@ from aiops_cost.analysis.patches_workload import manifest, written
 from aiops_cost.analysis.sizing import Samples
 from aiops_cost.clients.node_prices import node_prices
 from aiops_cost.clients.savings_scene import Scene
-from aiops_cost.clients.workload_objects import WorkloadObjects
+from aiops_cost.clients.workload_objects import WorkloadObjects, require_namespace
 from aiops_cost.clients.workload_shapes import containers_of
 from aiops_cost.clients.workload_usage import WorkloadUsage, averaged, summed
 from aiops_cost.models.money import nano, worded
@@ -67,6 +67,7 @@ class HpaAdviser:
 
     async def advise(self, scene: Scene) -> Advice:
         """Metrics and minimums. Raises what the Kubernetes API and the metrics raise."""
+        await require_namespace(scene)
         objects = WorkloadObjects(scene)
         scalers = [one for one in (await objects.autoscalers()).values() if one.target_kind in KINDS]
         if not scalers:

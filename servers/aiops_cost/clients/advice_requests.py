@@ -26,7 +26,7 @@ from aiops_cost.analysis.sizing import (
 )
 from aiops_cost.clients.node_prices import NodePrices, node_prices
 from aiops_cost.clients.savings_scene import Scene
-from aiops_cost.clients.workload_objects import WorkloadObjects
+from aiops_cost.clients.workload_objects import WorkloadObjects, require_namespace
 from aiops_cost.clients.workload_shapes import containers_of, oom_kills
 from aiops_cost.clients.workload_usage import WorkloadUsage
 from aiops_cost.models.money import nano, worded
@@ -102,6 +102,7 @@ class RequestsAdviser:
 
     async def advise(self, scene: Scene) -> Advice:
         """Smaller requests where use allows it. Raises what fleet, prices and metrics raise."""
+        await require_namespace(scene)
         fleet, prices = await scene.fleet(), await node_prices(scene)
         price = mean_price(fleet.nodes, prices.by_node)
         if price is None:

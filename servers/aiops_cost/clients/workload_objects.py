@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from aiops_cost.analysis.autoscaling import Autoscaler
 from aiops_cost.clients.savings_scene import Scene
 from aiops_cost.clients.workload_shapes import Obj, autoscaler_of, labels_selected, vertical_target
-from aiops_shared.errors import KindUnknownError
+from aiops_shared.errors import KindUnknownError, NotFoundError
+from aiops_shared.kube.nearest import nearest
 from aiops_shared.kube.shapes import meta, text
 
 if TYPE_CHECKING:
@@ -64,6 +65,17 @@ class WorkloadObjects:
         except KindUnknownError:
             return {}
         return {(space, kind, name): mode for space, kind, name, mode in found if mode != "Off"}
+
+
+async def require_namespace(scene: Scene) -> None:
+    """Raises NotFoundError with the nearest names where the question names one in which no pod runs."""
+    wanted = scene.ask.namespace
+    if not wanted:
+        return
+    known = {pod.namespace for pod in (await scene.fleet()).pods}
+    if wanted not in known:
+        near = nearest(wanted, sorted(known)) or tuple(sorted(known))[:5]
+        raise NotFoundError(f"namespace {wanted}", "no pod runs in it", f"nearest: {', '.join(near)}")
 
 
 async def _pods(kube: "KubeApi", namespace: str, selector: str) -> list[Obj]:
