@@ -70,10 +70,11 @@ async def with_source(
     """The same lab behind a server with other settings; a value `{lab}` is the observatory's address."""
     for name, value in names.items():
         monkeypatch.setenv(f"AIOPS_COST_{name}", value.replace("{lab}", stage.lab.observatory.url))
-    async with Client(make(settings_on(stage.lab, folder, write=False))) as client:
-        yield replace(stage, client=client)
+    wanted = settings_on(stage.lab, folder, write=False)
     for name in names:
         monkeypatch.delenv(f"AIOPS_COST_{name}")
+    async with Client(make(wanted)) as client:
+        yield replace(stage, client=client)
 
 
 def files(stage: Stage, folder: Path) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from aiops_cost.analysis.fleet import FARGATE, ON_DEMAND, SPOT, Budget, Node, Pod, Pool, Room, Volume
@@ -56,6 +57,11 @@ def seconds(value: Any) -> float | None:
 
 def number(value: Any) -> float:
     """A quantity as a number; 0 for none."""
+    return _number(value) if isinstance(value, str | int | float) else 0.0
+
+
+@lru_cache(maxsize=4096, typed=True)  # thousands of pods ask for a few hundred different amounts
+def _number(value: str | int | float) -> float:
     found = amount(value)
     return float(found) if found is not None else 0.0
 
