@@ -185,6 +185,8 @@ class _Report:
         others = [one for one in found if one[1].currency != self._currency]
         self._found = [one for one in found if one[1].currency == self._currency]
         self._warnings = [*gaps, *counted.notes]
+        if ask.granularity != "total":
+            self._warnings.append(f"granularity: {ask.group_by} is told of the whole period only")
         self._warnings += [
             f"{one.name} is billed in {got.currency} and not in these rows" for one, got in others
         ]
