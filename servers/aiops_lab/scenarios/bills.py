@@ -16,7 +16,7 @@ from aiops_lab.billing.fleets import ECR, S3, TAG, Kit
 from aiops_lab.billing.ledger import Ledger
 from aiops_lab.billing.lines import EC2, Line, Quantity, flat
 from aiops_lab.billing.quantities import at, between, growing, hours, monthly, noisy, steps
-from aiops_lab.scenarios.base import Build, Scenario, Stage
+from aiops_lab.scenarios.base import Build, Expected, Scenario, Stage
 from aiops_lab.scenarios.bills_fleet import DAY_S, crowd, settle
 from aiops_lab.scenarios.names import Names
 from aiops_lab.telemetry.workloads import RouteFacts, emit_requests, stepped
@@ -249,6 +249,12 @@ def _spike(unsettled: int = 0) -> Build:
     return build
 
 
+def _waits_for_room(names: Names) -> tuple[Expected, ...]:
+    """What a diagnosis of the cluster finds: the pool may not grow, and a pod waits."""
+    told = crowd(names)
+    return (Expected("KARPENTER_LIMIT_REACHED", "NodePool", "", told.pool, "StatefulSet", told.store),)
+
+
 def _growth(stage: Stage, names: Names, rng: Random) -> None:
     _billed(growth_lines)(stage, names, rng)
     t0_s = stage.telemetry.t0_s
@@ -266,7 +272,8 @@ SCENARIOS = (
         "Nodes bought for their cores are full of memory: the pool buys more of the same.",
         "F8",
         _spike(),
-        lead_s=30 * DAY_S,
+        _waits_for_room,
+        lead_s=3000.0,
     ),
     Scenario(
         "cost-spike-unsettled",
@@ -274,7 +281,8 @@ SCENARIOS = (
         "As the spike; Cost Explorer calls yesterday an estimate.",
         "F8u",
         _spike(unsettled=1),
-        lead_s=30 * DAY_S,
+        _waits_for_room,
+        lead_s=3000.0,
     ),
     Scenario(
         "cost-cross-zone",

@@ -122,12 +122,12 @@ def settle(stage: Stage, told: Crowd, rng: Random, launches: tuple[float, ...]) 
     for number, octet in enumerate(octets):
         late = number - (told.nodes - len(launches))
         came_s = launches[late] if late >= 0 else 30 * DAY_S - 70 + number
-        _launch(stage, told, rng, octet, came_s)
+        _launch(stage, told, rng, (number % 3, octet), came_s)
     _apps(stage, told, rng, launches)
 
 
-def _launch(stage: Stage, told: Crowd, rng: Random, octet: int, came_s: float) -> None:
-    zone = octet % 3
+def _launch(stage: Stage, told: Crowd, rng: Random, place: tuple[int, int], came_s: float) -> None:
+    zone, octet = place
     name = f"ip-10-0-{zone}-{octet}.ec2.internal"
     labels = {"karpenter.sh/nodepool": told.pool, "karpenter.sh/capacity-type": "on-demand"}
     labels |= {"kubernetes.io/arch": "amd64", "karpenter.k8s.aws/instance-category": "c"}
@@ -199,9 +199,9 @@ def _apps(stage: Stage, told: Crowd, rng: Random, launches: tuple[float, ...]) -
         )
     stage.put_at(since_s, _stateful(stage, told, rng, store - PODS_A_NODE * len(launches)))
     stage.put_at(since_s, service(HOME, told.store, told.store, clusterIP="None"))
-    for name, replicas in ((told.api, api), (told.web, web)):
+    for name, replicas, first_s in ((told.api, api, 0.0), (told.web, web, 300.0)):
         pod = template({"app": name}, [_main(stage, told, rng, name)])
-        stage.put_at(since_s, deployment(HOME, name, replicas, pod), service(HOME, name, name))
+        stage.put_at(since_s + first_s, deployment(HOME, name, replicas, pod), service(HOME, name, name))
     stage.put_at(since_s, autoscaler(HOME, told.api, api, 3 * api))
     stage.put_at(since_s, disruption_budget(HOME, told.web, told.web, maxUnavailable=1))
     for place, came_s in enumerate(launches):
@@ -213,7 +213,9 @@ def _apps(stage: Stage, told: Crowd, rng: Random, launches: tuple[float, ...]) -
         "Failed to schedule pod, all available instance types exceed limits for nodepool "
         f"(NodePool={told.pool})"
     )
-    stage.say_at(waits_s - 12, "Pod", HOME, f"{told.store}-{store}", "FailedScheduling", words)
+    for again in range(4):  # Karpenter says so with every batch
+        before_s = waits_s - 12 - 190 * again
+        stage.say_at(before_s, "Pod", HOME, f"{told.store}-{store}", "FailedScheduling", words)
 
 
 def _scale(stage: Stage, told: Crowd, before_s: float, replicas: int) -> None:
