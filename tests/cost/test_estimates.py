@@ -322,13 +322,15 @@ async def test_a_nodepool_has_a_range_up_to_its_limits(stage: Stage) -> None:
     told = [dict(zip(found["types"]["columns"], row, strict=True)) for row in found["types"]["rows"]]
     table = PriceTable()
     fits = sorted(
-        (table.hour(one.name), one.name) for one in TYPES.values() if one.name.startswith(("m5.", "c5."))
+        (table.hour(one.name), one.name)
+        for one in TYPES.values()
+        if one.name.startswith(("m5.", "c5.")) and one.cpus <= 20 and one.memory_gib <= 100
     )
     assert [row["type"] for row in told] == [fits[0][1], fits[(len(fits) - 1) // 2][1], fits[-1][1]]
     cheapest = told[0]
     assert (cheapest["type"], cheapest["hour_usd"], cheapest["most_nodes"]) == ("c5.large", 0.085, 10)
     assert cheapest["at_limit_usd"] == cents(10 * Decimal("0.085") * HOURS)
-    assert told[-1]["most_nodes"] == 0
+    assert told[-1]["most_nodes"] == 1, "what alone is larger than the limits is never bought"
     assert "costs nothing until pods need its nodes" in " ".join(found["assumptions"])
     spot = nodepool(type=["r5.2xlarge"], capacity=["spot", "on-demand"])
     by_spot = await stage.got("estimate_cost", manifest=dump(spot))
@@ -336,6 +338,18 @@ async def test_a_nodepool_has_a_range_up_to_its_limits(stage: Stage) -> None:
     assert "it has no limit" in by_spot["summary"]
     nothing = await stage.got("estimate_cost", manifest=dump(nodepool(family=["m5"], arch=["arm64"])))
     assert nothing["unpriced"] == ["NodePool burst: no instance type meets its requirements"]
+    # A pool that exists is where its pods' room is bought: on Spot, where it takes it, and on amd64.
+    live = nodepool("default", category=["c", "m", "r"], capacity=["spot", "on-demand"])
+    live["spec"]["template"]["spec"]["nodeClassRef"] = {"group": "g", "kind": "EC2NodeClass", "name": "n"}
+    stage.lab.store.create(live)
+    named = await stage.got("estimate_cost", nodepool="default")
+    assert "as Spot" in named["summary"]
+    room = await stage.got("estimate_cost", manifest=dump(workload(replicas=2, cpu="20")))
+    (new,) = [row for name, row in lines(room).items() if name.startswith("new nodes:")]
+    spots = {one.name: table.spot_mean(one.name) for one in TYPES.values() if one.cpus >= 48 and not one.arm}
+    (chosen,) = [name for name in spots if f" {name} " in str(room["lines"])]
+    assert new[0] == cents(spots[chosen] * HOURS)
+    stage.lab.store.delete("NodePool", None, "default")
     absent = await stage.ask("estimate_cost", nodepool="burst")
     assert absent.code == "not_found"
 

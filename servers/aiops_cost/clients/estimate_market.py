@@ -11,6 +11,7 @@ from aiops_cost.analysis.estimating import Market
 from aiops_cost.analysis.fleet import FARGATE, SPOT, Fleet, Pod, Pool, Room
 from aiops_cost.analysis.fleets import ZONE, Candidate
 from aiops_cost.analysis.pool_slices import (
+    ARCH,
     KARPENTER,
     TYPE,
     PoolSlice,
@@ -29,7 +30,7 @@ from aiops_shared.errors import AiopsError
 
 CAPACITY = "karpenter.sh/capacity-type"
 CATEGORY, FAMILY = KARPENTER + "category", KARPENTER + "family"
-MOST_ON_SPOT = 60  # types of one pool whose history is read: the cheapest
+MOST_ON_SPOT = 60  # types of one pool whose history is read: the cheapest that hold the largest pod
 GIB = 1024**3
 
 
@@ -65,7 +66,7 @@ class MarketReader:
         for name, pool in taken:
             part = parts.get(name)
             shapes = await self.shapes(pool, part)
-            fits = self._allowed(pool, part, shapes)
+            fits = _roomy(self._allowed(pool, part, shapes), pods)
             prices = await self.prices(pool, fits)
             gaps += [*shapes.gaps, *prices.gaps]
             days += prices.values()
@@ -92,12 +93,14 @@ class MarketReader:
             return {name: one for name, one in shapes.items() if name == mine}
         return allowed(pool, shapes)
 
+    async def on_demand(self, fits: Mapping[str, Shape]) -> Quotes[str, Price]:
+        """By the hour, on demand."""
+        return await self._book.on_demand(fits, self._region) if fits else Quotes()
+
     async def prices(self, pool: Pool | None, fits: Mapping[str, Shape]) -> Quotes[str, Price]:
         """By the hour: Spot's mean over the zones for a pool that takes it, else on demand."""
-        if not fits:
-            return Quotes()
-        plain = await self._book.on_demand(fits, self._region)
-        if not takes_spot(pool):
+        plain = await self.on_demand(fits)
+        if not takes_spot(pool) or not plain:
             return plain
         cheapest = sorted(plain, key=lambda name: (plain[name].nano_usd, name))[:MOST_ON_SPOT]
         try:
@@ -115,6 +118,13 @@ class MarketReader:
         return Quotes(made, (*plain.gaps, *spans.gaps))
 
 
+def _roomy(shapes: Mapping[str, Shape], pods: Sequence[Pod]) -> dict[str, Shape]:
+    """The types that could hold each of the pods."""
+    cores = max((one.requests.cores for one in pods), default=0.0)
+    memory = max((one.requests.memory_bytes for one in pods), default=0.0)
+    return {name: one for name, one in shapes.items() if one.vcpus >= cores and one.memory_bytes >= memory}
+
+
 def takes_spot(pool: Pool | None) -> bool:
     """Whether its nodes are bought as Spot when they can be."""
     if pool is None:
@@ -130,11 +140,17 @@ def zones_of(pool: Pool | None) -> tuple[str, ...]:
 
 
 def allowed(pool: Pool, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
-    """The types that a pool's requirements let it buy; metal, GPUs and old ones only where it names them."""
+    """The types that a pool's requirements let it buy; metal, GPUs and old ones only where it names them.
+
+    A pool that speaks of no architecture counts as amd64: whether images run on arm64 is not known here.
+    """
+    any_processor = ARCH in pool.requirements
     named = set(pool.requirements.get(TYPE, ("", ()))[1])
     families = set(pool.requirements.get(FAMILY, ("", ()))[1])
     found = {}
     for name, shape in shapes.items():
+        if not any_processor and shape.architecture != "amd64":
+            continue
         usual = not shape.bare_metal and not shape.gpus and shape.current
         if not usual and name not in named and shape.family not in families:
             continue

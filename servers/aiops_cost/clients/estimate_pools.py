@@ -3,6 +3,7 @@
 Called by `estimate_reading`. How much of it will be bought is the pods' doing: there is a range, no number.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,32 +45,42 @@ class PoolPricer:
             )
         pool = nodepool_of(change.after)
         shapes = await self.market.shapes(pool, None)
-        fits = allowed(pool, shapes)
-        prices = await self.market.prices(pool, fits)
-        if not prices:
+        limits = mapping(mapping(change.after.get("spec")).get("limits"))
+        # A node that alone is larger than the limits is never bought.
+        fits = {name: one for name, one in allowed(pool, shapes).items() if most_nodes(one, limits) != 0}
+        plain = await self.market.on_demand(fits)
+        ranked = sorted(plain.values(), key=lambda one: (one.nano_usd, one.what))
+        chosen = {one.what: fits[one.what] for one in _three(ranked)}
+        prices = await self.market.prices(pool, chosen) if takes_spot(pool) else plain
+        if not all(name in prices for name in chosen) or not chosen:
             why = "no instance type meets its requirements" if not fits else "none of its types has a price"
             return PoolPrices("", unpriced=(f"{change.label}: {why}",), warnings=(*shapes.gaps, *prices.gaps))
-        ranked = sorted(prices.values(), key=lambda one: (one.nano_usd, one.what))
-        limits = mapping(mapping(change.after.get("spec")).get("limits"))
-        chosen = (
-            ("cheapest", ranked[0]),
-            ("middle", ranked[(len(ranked) - 1) // 2]),
-            ("dearest", ranked[-1]),
+        rows = tuple(
+            _row(which, prices[name], shape, limits)
+            for which, (name, shape) in zip(("cheapest", "middle", "dearest"), chosen.items(), strict=False)
         )
-        rows = tuple(_row(which, one, fits[one.what], limits) for which, one in chosen)
         ends = [
-            one for one in (_at_limit(price, fits[price.what], limits) for price in ranked) if one is not None
+            most
+            for name, shape in chosen.items()
+            if (most := _at_limit(prices[name], shape, limits)) is not None
         ]
-        how = "Spot" if takes_spot(pool) else "on demand"
-        low, high = (worded(one.nano_usd * HOURS_PER_MONTH) for one in (ranked[0], ranked[-1]))
+        how = "as Spot (chosen by their price on demand)" if takes_spot(pool) else "on demand"
+        hours = [prices[name].nano_usd for name in chosen]
+        low, high = (worded(one * HOURS_PER_MONTH) for one in (min(hours), max(hours)))
         says = f"{change.label} may buy {len(ranked)} types {how}, {low} to {high} a month each"
         says += f"; at its limits {worded(min(ends))} to {worded(max(ends))}" if ends else "; it has no limit"
         return PoolPrices(
             says,
             Table(columns=COLUMNS, rows=rows),
             warnings=(*shapes.gaps, *prices.gaps),
-            as_of=min(one.as_of for one in ranked),
+            as_of=min(prices[name].as_of for name in chosen),
         )
+
+
+def _three(ranked: Sequence[Price]) -> tuple[Price, ...]:
+    """The cheapest, the middle and the dearest; fewer where there are fewer."""
+    places = sorted({0, (len(ranked) - 1) // 2, len(ranked) - 1}) if ranked else []
+    return tuple(ranked[place] for place in places)
 
 
 def most_nodes(shape: Shape, limits: dict[str, Any]) -> int | None:
