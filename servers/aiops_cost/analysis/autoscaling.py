@@ -86,6 +86,7 @@ class WrongMetric:
     cpu_most: float
     memory_p95: float
     memory_target: float
+    pods: int  # the median of the window
     requests_per_pod: float  # at p95, 0 where requests do not explain the memory
     follows: float  # correlation of memory with requests
 
@@ -111,7 +112,9 @@ def wrong_metric(scaler: Autoscaler, seen: Seen, memory_goal: float) -> WrongMet
     follows = _correlation(seen.memory, seen.requests)
     per_pod = _known(seen.requests / np.maximum(seen.replicas, 1.0))
     rate = float(np.quantile(per_pod, 0.95)) if follows >= 0.8 and per_pod.size else 0.0
-    return WrongMetric(most, full, memory_goal, rate, follows)
+    held = _known(seen.replicas)
+    pods = round(float(np.median(held))) if held.size else 0
+    return WrongMetric(most, full, memory_goal, pods, rate, follows)
 
 
 def at_most_always(scaler: Autoscaler, seen: Seen) -> float:

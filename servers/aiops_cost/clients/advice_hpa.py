@@ -22,7 +22,7 @@ from aiops_cost.analysis.autoscaling import (
 )
 from aiops_cost.analysis.freed_room import RoomPrice, mean_price
 from aiops_cost.analysis.patches_workload import manifest, written
-from aiops_cost.analysis.sizing import Samples
+from aiops_cost.analysis.sizing import Samples, replicas_at
 from aiops_cost.clients.node_prices import node_prices
 from aiops_cost.clients.savings_scene import Scene
 from aiops_cost.clients.workload_objects import WorkloadObjects, require_namespace
@@ -153,6 +153,7 @@ def _patch(scaler: Autoscaler, **spec: Any) -> tuple[str, str]:
 
 def _metric(one: Watched, wrong: WrongMetric) -> Recommendation:
     scaler = one.scaler
+    more = min(scaler.most, replicas_at(wrong.pods, wrong.memory_p95, 1.0, wrong.memory_target))
     aim = {"type": "Utilization", "averageUtilization": round(100 * wrong.memory_target)}
     keep = {"type": "Utilization", "averageUtilization": round(100 * scaler.cpu_target)}
     patch, checked = _patch(
@@ -172,6 +173,7 @@ def _metric(one: Watched, wrong: WrongMetric) -> Recommendation:
         arithmetic=(
             f"CPU p99 {wrong.cpu_most:.0%} of the request: it scales from {0.9 * scaler.cpu_target:.0%} on",
             f"memory p95 {wrong.memory_p95:.0%} of the request: what fills up first",
+            f"at once it makes {more} pods of {wrong.pods}, if the load stays: they need room",
             "saves nothing by itself: nodes can then be chosen by what the pods need",
         ),
         assumptions=(
