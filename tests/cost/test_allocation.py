@@ -87,7 +87,7 @@ async def ask(stage: Stage, **more: object) -> Obj:
     return await stage.got("get_costs", **({"group_by": "workload", "period": MONTH, "limit": 60} | more))
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 @pytest.mark.row("S45")
 async def test_the_costliest_workload_is_told_to_the_cent_by_its_own_arithmetic_and_by_awss(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
