@@ -191,13 +191,13 @@ async def test_the_fleet_of_f8_is_worked_out_line_by_line(stage: Stage) -> None:
     assert (found["region"], found["as_of"]) == ("us-east-1", "2026-11-22")
 
 
-@pytest.mark.parametrize("first", [0, 25, 50, 75])
+@pytest.mark.parametrize("first", range(0, 100, 10))
 async def test_pods_and_prices_drawn_at_random_cost_what_an_independent_computation_says(
     stage: Stage, first: int
 ) -> None:
     """100 times: identical pods fit on a node as often as divisions say, so that both sums are known."""
     rooms = Rooms(stage)
-    for seed in range(first, first + 25):
+    for seed in range(first, first + 10):
         draw = random.Random(seed)
         stage.forget()
         stage.lab.account.areas[PriceTable] = table = drawn_prices(seed)

@@ -143,17 +143,17 @@ async def test_other_kinds_have_their_unit_and_their_tiers(stage: Stage) -> None
     assert "warnings" not in priced
 
 
-@pytest.mark.parametrize("first", [0, 25, 50, 75])
+@pytest.mark.parametrize("first", range(0, 100, 10))
 async def test_prices_drawn_at_random_are_those_of_an_independent_computation(
     stage: Stage, first: int
 ) -> None:
     """100 price books; what a mean, a saving and a share come to is worked out from the table alone."""
     services = {"gp3": "gp3", "nat_gateway_gb": "nat gb", "logs_ingest": "logs", "alb_hour": "alb"}
-    for seed in range(first, first + 25):
+    for seed in range(first, first + 10):
         stage.forget()
         stage.lab.account.areas[PriceTable] = table = drawn_prices(seed)
         draw = random.Random(seed)
-        names = draw.sample(sorted(TYPES), 2)
+        names = draw.sample(sorted(TYPES), 1)
         kind, service = draw.choice(sorted(services.items()))
         found = await stage.got("list_prices", what=",".join([*names, kind]))
         told = {row["type"]: row for row in rows(found["types"])}
