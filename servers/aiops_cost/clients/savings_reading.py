@@ -34,6 +34,7 @@ ROOM = frozenset({"requests", "hpa"})
 OF_NODES = ROOM | {"compute", "spot", "graviton"}  # a share of what the nodes cost
 HINT = "needs nodes and pods, their prices (pricing:GetProducts) and measured use (AIOPS_METRICS_*)"
 MOST_BYTES = 2900  # of recommendations in a summary
+FEW = 2
 MORE = 6  # rows of the others
 SHORT = 140  # characters of what was found good
 IN_FULL = 3  # recommendations with patch and arithmetic, unless detail=full
@@ -148,11 +149,11 @@ def brief_of(one: Recommendation) -> Recommendation:
 def _in_full(found: Sequence[Recommendation]) -> list[Recommendation]:
     """The first few, as many as a summary has room for; the first always."""
     taken: list[Recommendation] = []
-    size = 0
+    size, most = 0, MOST_BYTES if len(found) <= FEW else MOST_BYTES * 2 // 3  # rows need room too
     for one in found[:IN_FULL]:
         short = brief_of(one)
         size += len(short.model_dump_json(exclude_defaults=True))
-        if taken and size > MOST_BYTES:
+        if taken and size > most:
             break
         taken.append(short)
     return taken
