@@ -57,6 +57,8 @@ WORDS = {
     *("query", "what", "search", "show", "step", "by_hour_of_week", "source", "target"),  # of telemetry
     *("state", "group", "history", "changes", "horizon", "capacity_per_pod", "chart", "a", "b", "by"),
     *("current", "compare", "service", "group_by", "endpoint", "slo", "mode", "at"),
+    *("period", "baseline", "filters", "granularity", "amortized", "scope"),  # of costs
+    *("min_vcpus", "min_memory_gib", "architecture", "spot_days", "instances"),  # of prices and estimates
 }
 NEVER_WORDS = {
     "account_id",
@@ -199,7 +201,7 @@ async def test_every_argument_is_a_word_of_the_vocabulary_with_a_description_or_
 def _aliases() -> dict[str, set[str]]:
     """Word -> the descriptions that the shared aliases give it."""
     words = {
-        "cluster": ("Cluster", "Clusters"),
+        "cluster": ("Cluster", "Clusters", "AnyCluster"),
         "namespace": ("Namespace", "AnyNamespace"),
         "kind": ("KindName", "AnyKind"),
         "name": ("ObjectName", "AnyName"),

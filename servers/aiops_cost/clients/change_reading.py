@@ -21,6 +21,7 @@ from aiops_cost.clients import change_wording as words
 from aiops_cost.clients.change_bills import ChangeBills, Spans, TwoBills, Wanted, settled_spans, wanted
 from aiops_cost.clients.change_cluster import seen
 from aiops_cost.clients.change_metrics import measured
+from aiops_cost.clients.change_picture import pictured
 from aiops_cost.clients.change_voices import voices
 from aiops_cost.models.bills import BillQuestion, Spent
 from aiops_cost.models.changes import ChangeAsk, CostChange
@@ -102,7 +103,11 @@ class ChangeReader:
             return self._untagged(cluster, bills, spent)
         word = ask.clusters if isinstance(ask.clusters, str) and mover is None else cluster or None
         facts = await self._facts(word, bills.spans, now, spent)
-        return self._answer(ask, cluster, bills, facts, (spent, mover))
+        case = self._case(ask, bills, facts)
+        title = cluster or "The account"
+        drawn = await pictured(title, bills, case.parts, chart=ask.chart)
+        facts.warnings += drawn
+        return self._answer(ask, cluster, bills, facts, (spent, mover, case))
 
     async def _facts(self, cluster: str | None, spans: Spans, now: datetime, spent: Spent) -> _Facts:
         found = _Facts()
@@ -176,10 +181,9 @@ class ChangeReader:
         cluster: str,
         bills: TwoBills,
         facts: _Facts,
-        around: tuple[Spent, _Mover | None],
+        around: tuple[Spent, _Mover | None, Case],
     ) -> CostChange:
-        spent, mover = around
-        case = self._case(ask, bills, facts)
+        spent, mover, case = around
         told = words.judged(case, causes_of(case))
         period, baseline = words.spans_words(bills.spans.period, bills.spans.baseline)
         what = f"{mover.said} {cluster}" if mover else cluster or "The account"

@@ -22,6 +22,7 @@ class ChangeAsk(Frozen):
     baseline: str = ""
     changes: tuple[str, ...] = ()
     full: bool = False
+    chart: bool = False
 
 
 class CostCause(Frozen):

@@ -8,7 +8,9 @@ from fastmcp.tools.function_tool import FunctionTool
 from pydantic import BeforeValidator, Field
 
 from aiops_cost.models.changes import ChangeAsk, CostChange
+from aiops_cost.models.pages import MONEY_PAGE
 from aiops_cost.ports import CostChanges
+from aiops_shared.app.views import drawn_on
 from aiops_shared.params import READS, Clusters, Detail, to_list
 
 Period = Annotated[str, Field(max_length=40, description="7d (settled), 2026-10 or FROM..TO")]
@@ -29,6 +31,7 @@ class ChangeTools:
         cluster: Clusters = None,
         changes: Changes = [],  # noqa: B006  # fastmcp copies defaults; a schema wants a list
         detail: Detail = "summary",
+        chart: Annotated[bool, Field(description="With a PNG")] = False,
     ) -> CostChange:
         """Explain why the bill moved: price x quantity x mix, what moved with it, ranked causes, or growth.
         Without cluster: the account. For amounts use get_costs.
@@ -39,9 +42,13 @@ class ChangeTools:
             baseline=baseline or "",
             changes=tuple(changes),
             full=detail == "full",
+            chart=chart,
         )
         return await self.changes().explain(ask)
 
     def tools(self) -> list[FunctionTool]:
         """The tools of this module."""
-        return [FunctionTool.from_function(self.explain_cost_change, annotations=READS, tags={"read"})]
+        page = drawn_on(MONEY_PAGE)
+        return [
+            FunctionTool.from_function(self.explain_cost_change, annotations=READS, tags={"read"}, meta=page)
+        ]

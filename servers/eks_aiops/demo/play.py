@@ -1,4 +1,5 @@
-"""The story: three questions (pods, logs, limits), a missing ConfigMap, what the metrics say, the trail.
+"""The story: three questions (pods, logs, limits), a missing ConfigMap, what the metrics say, what
+the bill says, the trail.
 
 Each act asks the real server over stdio and then looks at the simulator from outside.
 """
@@ -16,6 +17,7 @@ import anyio
 from aiops_shared.settings import inherited
 from eks_aiops.demo.clients import Answer, Ask, Person, connected
 from eks_aiops.demo.lab_process import lab
+from eks_aiops.demo.paying import pay
 from eks_aiops.demo.report import Report
 from eks_aiops.demo.watching import watch
 from eks_aiops.demo.witness import Witness
@@ -239,7 +241,9 @@ async def play(*, seed: int = 0, verbose: bool = False, heard: list[tuple[str, s
                     stage = Stage(report, ask, witness, person, [] if heard is None else heard)
                     await raise_limits(stage)
                     await missing_config(stage, seed)
-                await watch(report, base, witness, log, seed, [] if heard is None else heard)
+                told = [] if heard is None else heard
+                await watch(report, base, witness, log, seed, told)
+                await pay(report, base, witness, log, seed, told)
                 await _trail(report, base)
             finally:
                 await witness.close()
