@@ -24,6 +24,7 @@ from bench.draining import drains
 from bench.finding import found_faults
 from bench.gate import decide_ms, gate_ms
 from bench.listing import ROUNDS, in_lab
+from bench.paying import paying
 from bench.peers import AWSLABS_EKS, awslabs_eks
 from bench.processes import Started, median, start_all
 from bench.real_plane import on_real_plane
@@ -49,7 +50,7 @@ How to read it
 * **Peers** are driven by a real client on their shortest way. The client knows which pods to read; awslabs'
   list, which shows no state, would not have told it. Folded YAML and quoted JSON are matched unfolded.
 """
-BUDGETS = {"eks-aiops eks": 6000, "eks-aiops observability": 4000}  # decision D28
+BUDGETS = {"eks-aiops eks": 6000, "eks-aiops observability": 4000, "eks-aiops cost": 2000}  # decision D28
 SERVER = [sys.executable, "-m", "eks_aiops", "eks"]
 
 
@@ -68,6 +69,7 @@ def _commands() -> dict[str, list[str]]:
         "minimal FastMCP": [sys.executable, "-m", "bench.minimal_fastmcp"],
         "eks-aiops eks": SERVER,
         "eks-aiops observability": [*SERVER[:-1], "observability"],
+        "eks-aiops cost": [*SERVER[:-1], "cost"],
     }
     if peer := awslabs_eks():
         found[AWSLABS_EKS.replace("==", " ")] = peer
@@ -178,6 +180,7 @@ PARTS: dict[str, tuple[str, Callable[[], list[Row]]]] = {
     "lists": ("lists and diagnoses of 5,000, 10,000 and 20,000 simulated pods", lists),
     "real": ("5,000 pods on a real API server", lambda: on_real_plane(5_000, inherited(*KEPT))),
     "analyses": ("verdicts over four weeks", lambda: analyses(inherited(*KEPT))),
+    "bills": ("bills of 400 accounts, costs of 5,000 pods", lambda: paying(inherited(*KEPT))),
     "drains": ("plans of a drain", lambda: drains(inherited(*KEPT))),
     "scans": ("scans of 500 documents", scans),
     "faults": ("60 planted faults, ours and the peers", lambda: found_faults(SERVER, inherited(*KEPT))),
