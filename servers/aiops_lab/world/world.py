@@ -86,8 +86,7 @@ class World:
         self.nodes = Nodes(self.cluster)
         self.disks = Disks(self.cluster, self.nodes, self.kubelets)
         self.meter = Meter(self.kubelets, self.cni, self.disks, lambda: self.telemetry)
-        self.aws.hosts = self.disks
-        self.aws.installer = AddonPods(self.cluster)
+        self.aws.hosts, self.aws.installer = self.disks, AddonPods(self.cluster)
         self.aws.objects = store.list
         self.cronjobs = CronJobs(self.cluster)
         self.drivers = Drivers()
@@ -107,12 +106,10 @@ class World:
             Deployments(self.cluster),
             StatefulSets(self.cluster),
             DaemonSets(self.cluster),
-            Histories(self.cluster, "StatefulSet"),
-            Histories(self.cluster, "DaemonSet"),
+            *(Histories(self.cluster, kind) for kind in ("StatefulSet", "DaemonSet")),
             Jobs(self.cluster),
             self.cronjobs,
-            Claims(self.cluster, self.drivers),
-            Volumes(self.cluster, self.drivers),
+            *(kind(self.cluster, self.drivers) for kind in (Claims, Volumes)),
             Endpoints(self.cluster),
             DisruptionBudgets(self.cluster),
             self.autoscalers,
@@ -123,9 +120,8 @@ class World:
         self.scenario = "healthy"
         self.expected: tuple[Expected, ...] = ()
         self.changes: list[ChangeRecord] = []
-        self.started_at = clock.now()
+        self.started_at = self._earliest = clock.now()
         self._story_now = clock.now()  # the T0 of the story that is being written
-        self._earliest = clock.now()
         store.admission.controllers_run = True
         self._blank = store.snapshot()
         store.subscribe(self._hear)
