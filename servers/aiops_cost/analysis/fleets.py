@@ -13,6 +13,7 @@ from typing import Final
 from aiops_cost.analysis.fleet import Pod, Room
 from aiops_cost.analysis.packing import Load, Slot, Spread, allocatable, pack
 from aiops_cost.analysis.pod_rules import Selector, holds
+from aiops_cost.analysis.scheduling import schedules
 
 NOTHING: Final = Room(0, 0, 0)
 ZONE: Final = "topology.kubernetes.io/zone"
@@ -130,7 +131,8 @@ def fitted(candidate: Candidate, demand: Demand, most: int) -> Fitted | None:
     room = room_for_pods(candidate.capacity, demand)
     begin = max(first.nodes, _by_sums(loads, room))
     for nodes in range(begin, min(most, begin + TRIES) + 1):
-        if pack(loads, slots_of(room, nodes, demand)) is not None:
+        slots = slots_of(room, nodes, demand)
+        if pack(loads, slots) is not None and schedules(loads, slots):
             return Fitted(candidate, nodes, first.by_cpu, first.by_memory, packed=True)
     return None
 

@@ -111,8 +111,8 @@ class _Host(_Place):
         return roomy and not (load.ports & self.ports)
 
 
-class _Filling:
-    """Nodes while pods are put on them."""
+class Filling:
+    """Nodes while pods are put on them; `scheduling.py` fills them in another order."""
 
     def __init__(self, slots: Sequence[Slot]) -> None:
         self.slots = slots
@@ -122,6 +122,7 @@ class _Filling:
         self.zones = {slot.zone: _Place() for slot in slots}
 
     def takes(self, load: Load, at: int) -> bool:
+        """Whether the hard rules allow it there now."""
         slot, host = self.slots[at], self.hosts[at]
         if (slot.spot and not load.spot) or (load.zones and slot.zone not in load.zones):
             return False
@@ -144,6 +145,7 @@ class _Filling:
         return mine.groups[spread.group] + 1 - lowest <= spread.max_skew
 
     def put(self, load: Load, at: int) -> None:
+        """It stands there from now on."""
         host = self.hosts[at]
         host.cores -= load.cores
         host.memory -= load.memory_bytes
@@ -197,7 +199,7 @@ def _choosiness(load: Load) -> int:
 def _filled(
     loads: Sequence[Load], slots: Sequence[Slot], order: Iterable[int], *, emptiest: bool
 ) -> tuple[int, ...] | None:
-    filling, placed = _Filling(slots), [-1] * len(loads)
+    filling, placed = Filling(slots), [-1] * len(loads)
     # Who may stand on Spot goes there first: on-demand room is for the others.
     first = sorted(range(len(slots)), key=lambda at: not slots[at].spot)
     for number in order:

@@ -14,6 +14,7 @@ from aiops_cost.analysis.fleets import ZONE, may_stand
 from aiops_cost.analysis.packing import allocatable
 from aiops_cost.analysis.pod_rules import holds
 from aiops_cost.models.prices import Shape
+from aiops_shared.results.wording import quotable
 
 TYPE, ARCH = "node.kubernetes.io/instance-type", "kubernetes.io/arch"
 KARPENTER: Final = "karpenter.k8s.aws/instance-"
@@ -41,7 +42,7 @@ class PoolSlice:
     @property
     def target(self) -> str:
         """How an answer names it."""
-        return f"{self.pool.kind} {self.name}" if self.pool else "nodes of no pool"
+        return f"{self.pool.kind} {quotable(self.name)}" if self.pool else "nodes of no pool"
 
     @property
     def zones(self) -> tuple[str, ...]:

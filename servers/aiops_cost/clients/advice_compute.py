@@ -12,12 +12,13 @@ from aiops_cost.analysis.fleet import FARGATE
 from aiops_cost.analysis.fleets import GIB, Fitted
 from aiops_cost.analysis.patches_nodepool import CHECKED, machines, nodepool, requirements_with, yaml_of
 from aiops_cost.analysis.pool_slices import PoolSlice
+from aiops_cost.analysis.scheduling import tried
 from aiops_cost.clients.compute_plan import Plans, PoolPlan, plans
 from aiops_cost.clients.savings_scene import Scene
 from aiops_cost.models.money import HOURS_PER_MONTH, NANO, shown, worded
 from aiops_cost.models.savings import Advice, Recommendation, Risk, Scope
 from aiops_shared.results import Cell, Table
-from aiops_shared.results.wording import brief, counted, quotable
+from aiops_shared.results.wording import brief, counted
 
 FAMILY, SIZE, IDLE = "INSTANCE_FAMILY_MISMATCH", "NODES_OVERSIZED", "NODES_IDLE"
 COLUMNS: Final = ("type", "nodes", "by CPU", "by memory", "USD/month", "packs")
@@ -44,7 +45,7 @@ class ComputeAdviser:
         found = await plans(scene)
         made = tuple(_recommended(plan, plan.best, found) for plan in found.pools if plan.best is not None)
         others = [plan for plan in found.pools if plan.best is None]
-        says = "; ".join(f"{quotable(plan.part.target)}: {plan.why_not}" for plan in others[:3])
+        says = "; ".join(f"{plan.part.target}: {plan.why_not}" for plan in others[:3])
         if not found.pools:
             fargate = any(one.capacity_type == FARGATE for one in (await scene.fleet()).nodes)
             says = "no EC2 nodes" + (" (Fargate only)" if fargate else "")
@@ -63,7 +64,7 @@ def _recommended(plan: PoolPlan, best: Fitted, found: Plans) -> Recommendation:
         key=key_of(plan.part),
         code=code,
         scope="compute",
-        target=quotable(plan.part.target),
+        target=plan.part.target,
         current=mix(plan.part),
         proposed=proposed,
         nano_usd=saved,
@@ -125,7 +126,7 @@ def _need(plan: PoolPlan, best: Fitted) -> Iterator[str]:
     waits = f" ({len(plan.part.waiting)} of them wait now)" if plan.part.waiting else ""
     yield (
         f"packing: {counted(len(demand.pods), 'pod')}{waits} and the DaemonSets fit what is allocatable of"
-        f" {counted(best.nodes, 'node')}{more}"
+        f" {counted(best.nodes, 'node')}{more}, by the default scheduler in {tried(len(demand.pods))} orders"
     )
 
 

@@ -59,7 +59,7 @@ class GravitonAdviser:
         for plan in found.pools:
             told = await _plan(scene, found, plan, warnings)
             if isinstance(told, str):
-                says.append(f"{quotable(plan.part.target)}: {told}")
+                says.append(f"{plan.part.target}: {told}")
             else:
                 made.append(told)
         text = f"graviton: {'; '.join(says[:3])}" if says else ""
@@ -179,7 +179,7 @@ def _recommended(
         key=f"graviton/{plan.part.name}",
         code=CODE,
         scope="graviton",
-        target=quotable(plan.part.target),
+        target=plan.part.target,
         current=f"{base.nodes} x {base.candidate.name}",
         proposed=f"{arm.nodes} x {arm.candidate.name} (arm64)",
         nano_usd=before - then,

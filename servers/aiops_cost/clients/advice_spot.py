@@ -13,6 +13,7 @@ from aiops_cost.analysis.fleets import Candidate, Demand, Fitted, by_use, loads_
 from aiops_cost.analysis.packing import pack
 from aiops_cost.analysis.patches_nodepool import CAPACITY, CHECKED, nodepool, requirements_with, yaml_of
 from aiops_cost.analysis.pool_slices import TYPE, capacity_of, labels_of
+from aiops_cost.analysis.scheduling import schedules
 from aiops_cost.analysis.spot_risk import SpotRisk, eligible, risk_of, share_of, workloads
 from aiops_cost.clients.advice_compute import key_of, per_hour, share
 from aiops_cost.clients.compute_plan import Plans, PoolPlan, plans
@@ -58,7 +59,7 @@ class SpotAdviser:
         """One recommendation for each pool with pods that may be interrupted."""
         found = await plans(scene)
         whole = await spot_plans(scene)
-        says = "; ".join(f"{quotable(name)}: {why}" for name, why in whole.why_not[:3])
+        says = "; ".join(f"{name}: {why}" for name, why in whole.why_not[:3])
         return Advice(
             recommendations=tuple(_recommended(one, found) for one in whole.plans),
             says=says and f"spot: {says}",
@@ -130,6 +131,8 @@ async def _plan(scene: Scene, found: Plans, plan: PoolPlan, warnings: list[str])
     standing_spot = sum(one.capacity_type == SPOT for one in plan.part.nodes) if not after else 0
     most = min(round(part * base.nodes), int(risk.share * base.nodes), base.nodes - 1) - standing_spot
     nodes = _fitting(plan.demand, base, names, part, most)
+    if nodes < 1 and most >= 1:
+        return "the rest of its pods would not fit the nodes that stay on demand"
     if nodes < 1:
         return f"pods that may be interrupted fill less than one node ({part:.0%} of what is requested)"
     mean = round(sum(one.nano_usd for one in quotes.values()) / len(quotes))
@@ -198,7 +201,8 @@ def _fitting(demand: Demand, base: Fitted, names: frozenset[tuple[str, str]], pa
     by_rest = by_use(base.candidate, replace(demand, used=left, least_nodes=1)).nodes
     room = room_for_pods(base.candidate.capacity, demand)
     for nodes in range(min(most, base.nodes - by_rest), 0, -1):
-        if loads is not None and pack(loads, slots_of(room, base.nodes, demand, nodes)) is not None:
+        slots = slots_of(room, base.nodes, demand, nodes)
+        if loads is not None and pack(loads, slots) is not None and schedules(loads, slots):
             return nodes
     return 0
 
@@ -213,7 +217,7 @@ def _recommended(one: SpotPlan, found: Plans) -> Recommendation:
         key=f"spot/{one.plan.part.name}",
         code=CODE,
         scope="spot",
-        target=quotable(one.plan.part.target),
+        target=one.plan.part.target,
         current=f"{base.nodes} x {name} on demand",
         proposed=f"{stay} on demand + {one.nodes} Spot",
         nano_usd=one.saved_nano,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from aiops_cost.analysis.fleet import Room
 from aiops_cost.analysis.packing import Load, Slot, Spread, allocatable, max_pods, pack, reserved_cores
+from aiops_cost.analysis.scheduling import Cluster, orders, schedules, tried
 
 GIB = 1024**3
 ZONES = ("a", "b", "c")
@@ -55,7 +56,7 @@ def _keeps_the_rules(loads: Sequence[Load], slots: Sequence[Slot], placed: Seque
 def drawn(rng: Random) -> tuple[list[Load], list[Slot]]:
     room = Room(rng.choice([3.9, 7.9, 15.9]), rng.choice([7, 14, 29]) * GIB, rng.choice([8, 29, 58]))
     slots = [Slot(ZONES[at % 3], room, spot=rng.random() < 0.2) for at in range(rng.randint(1, 8))]
-    loads = []
+    loads: list[Load] = []
     for owner in range(rng.randint(1, 6)):
         group, rule = (
             frozenset({f"g{owner}"}),
@@ -86,6 +87,35 @@ def test_a_placement_keeps_every_rule_whatever_the_pods(seed: int) -> None:
     placed = pack(loads, slots)
     if placed is not None:
         _keeps_the_rules(loads, slots, placed)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**9))
+def test_where_the_scheduler_puts_pods_every_rule_is_kept(seed: int) -> None:
+    loads, slots = drawn(Random(seed))
+    whole = list(orders(loads))
+    assert len(whole) == tried(len(loads))
+    for order in whole:
+        cluster = Cluster(slots)
+        placed = [cluster.place(one) for one in order]
+        if -1 not in placed:
+            _keeps_the_rules(order, slots, placed)
+
+
+def test_a_fleet_that_only_a_clever_order_fills_does_not_schedule() -> None:
+    loads = [*(Load(f"small-{at}", 1, GIB) for at in range(2)), Load("large-0", 4, GIB)]
+    slots = [Slot("a", Room(4, 8 * GIB, 10))] * 2
+    assert pack(loads, slots) is not None
+    assert not schedules(loads, slots)
+    assert schedules(loads, [*slots, slots[0]])
+
+
+def test_the_scheduler_spreads_by_what_is_left_and_keeps_no_room_on_demand() -> None:
+    cluster = Cluster([Slot("a", Room(4, 8 * GIB, 10)), Slot("b", Room(4, 8 * GIB, 10), spot=True)])
+    assert cluster.place(Load("big", 2, 4 * GIB, spot=True)) == 0
+    assert cluster.place(Load("light", 0, 0, spot=True)) == 1
+    assert cluster.place(Load("bound", 0, 0, zones=frozenset({"c"}))) == -1
+    assert cluster.place(Load("firm", 3, 0)) == -1
 
 
 def test_what_fits_is_placed_and_what_does_not_is_refused() -> None:
