@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 
 from aiops_cost.models.money import NANO, worded
 from aiops_shared.app.drawing import BLUE, GREY, INK, MANY, ORANGE, canvas, plain, png_of
+from aiops_shared.results.wording import cut
 
 MOST_PARTS, MOST_STACKED, MOST_LABEL = 10, 6, 34
 REST = "everything else"
@@ -81,7 +82,7 @@ def draw_waterfall(title: str, before: Part, parts: Sequence[Part], after: Part,
         _, bottom, height, *_ = bars[place]
         end = (bottom + height) / NANO
         axes.plot((place + 0.31, place + 0.69), (end, end), color=GREY, linewidth=0.8)
-    axes.set_xticks(range(len(bars)), [plain(name, MOST_LABEL) for name, *_ in bars], fontsize=8)
+    axes.set_xticks(range(len(bars)), [plain(cut(name, MOST_LABEL)) for name, *_ in bars], fontsize=8)
     _behind(axes)
     if len(bars) > 6:
         axes.tick_params(axis="x", labelrotation=20)
@@ -123,7 +124,7 @@ def draw_stacked(
             if unsettled[at]:
                 drawn[at].set_hatch(HATCH)
                 drawn[at].set_edgecolor("white")
-        legend.append(Patch(color=colour, label=plain(one.name, MOST_LABEL)))
+        legend.append(Patch(color=colour, label=plain(cut(one.name, MOST_LABEL))))
     if any(unsettled):
         legend.append(Patch(facecolor="white", edgecolor=GREY, hatch=HATCH, label="may still change"))
     every = max(1, -(-len(days) // 10))
