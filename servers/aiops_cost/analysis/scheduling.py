@@ -22,6 +22,9 @@ MEMORY_OF_NONE: Final = 200 * 1024 * 1024
 # Orders besides the sorted ones. Of many pods any two orders differ little, and each costs a second.
 SORTED, SHUFFLES, SHUFFLES_OF_MANY, FEW = 4, 12, 1, 500
 
+# Who may stand on Spot is told to prefer it: NodeAffinity weighs twice what LeastAllocated does.
+PREFERS: Final = 4.0
+
 
 class Cluster:
     """Nodes while the scheduler fills them: sums in arrays, rules in `packing.Filling`."""
@@ -46,7 +49,10 @@ class Cluster:
         if load.zones:
             fits &= np.isin(self._zone_of, [self._zones[one] for one in load.zones if one in self._zones])
         counted = np.array([load.cores or CORES_OF_NONE, load.memory_bytes or MEMORY_OF_NONE])
-        score = np.where(fits, ((self._scored - counted) / self._whole).sum(axis=1), -np.inf)
+        score = ((self._scored - counted) / self._whole).sum(axis=1)
+        if load.spot:
+            score += PREFERS * self._spot
+        score = np.where(fits, score, -np.inf)
         at = self._best(load, score)
         if at < 0:
             return -1
