@@ -225,7 +225,7 @@ def _recommended(one: SpotPlan, found: Plans) -> Recommendation:
         percent=share(one.saved_nano, one.plan.now_month),
         arithmetic=tuple(_lines(one, before, after)),
         assumptions=(
-            f"on Spot: {brief(sorted(who), 3)}, which must tolerate the pool's taint and prefer Spot (affinity)",
+            f"on Spot: {brief(sorted(who), 3)}, which must tolerate its taint and prefer Spot (affinity)",
             f"{counted(len(one.types), 'type')} to choose from; Spot price: mean of 7 days and all its zones",
         ),
         risk=Risk(level=LEVELS[one.risk.level], why=f"two minutes' notice; {one.risk.why}"),

@@ -36,8 +36,9 @@ HINT = "needs nodes and pods, their prices (pricing:GetProducts) and measured us
 MOST_BYTES = 2900  # of recommendations in a summary
 FEW = 2
 MORE = 6  # rows of the others
-SHORT = 140  # characters of what was found good
-IN_FULL = 3  # recommendations with patch and arithmetic, unless detail=full
+SHORT = 110  # characters of what was found good
+IN_FULL = 3  # recommendations of one scope with patch and arithmetic, unless detail=full
+GLANCES, LINES = 4, 4  # recommendations of all scopes, and lines of arithmetic of each
 # One line each, in the order in which equal savings are told.
 ADVISERS: tuple[Adviser, ...] = (
     ComputeAdviser(),
@@ -99,9 +100,10 @@ def joined(scene: Scene, told: Sequence[Advice]) -> SavingsReport:
     given = same_money([one for advice in told for one in advice.recommendations])
     counts, saved = together(given)
     found = sorted(given, key=lambda one: (one.key not in counts, -one.nano_usd))
-    shown_whole = found if ask.full else _in_full(found)
+    shown_whole = _shown(ask, found)
     rest = found[len(shown_whole) :]
-    month = nodes_month(scene) if all(one.scope in OF_NODES for one in given if one.key in counts) else 0
+    money = [one for one in given if one.key in counts and one.nano_usd]
+    month = nodes_month(scene) if all(one.scope in OF_NODES for one in money) else 0
     good = tuple(advice.says for advice in told if advice.says)
     warnings = [warning for advice in told for warning in advice.warnings] + scene.spent.notes
     return SavingsReport(
@@ -116,8 +118,8 @@ def joined(scene: Scene, told: Sequence[Advice]) -> SavingsReport:
         not_counted=tuple(one.key for one in found if one.key not in counts and one.nano_usd),
         good=good if ask.full else tuple(cut(one, SHORT) for one in good),
         warnings=tuple(dict.fromkeys(warnings)),
-        hint=_hint(found[:IN_FULL]),
-        evidence=_evidence(found[:IN_FULL]),
+        hint=_hint(ask, shown_whole, found),
+        evidence=_evidence(found[: len(shown_whole)]),
         billed_requests=scene.spent.requests,
         untrusted=("recommendations", "more", "voices", "good", "warnings"),
     )
@@ -133,7 +135,9 @@ def same_money(found: Sequence[Recommendation]) -> list[Recommendation]:
     """Room that workloads give back is money when nodes go: the compute advice has let them go already."""
     compute = tuple(one.key for one in found if one.scope == "compute")
     return [
-        one.model_copy(update={"excludes": (*one.excludes, *compute)}) if one.scope in ROOM else one
+        one.model_copy(update={"excludes": (*one.excludes, *compute)})
+        if one.scope in ROOM and one.nano_usd
+        else one
         for one in found
     ]
 
@@ -144,6 +148,33 @@ def brief_of(one: Recommendation) -> Recommendation:
     if table is not None:
         table = Table(columns=table.columns, rows=table.rows[:ROWS])
     return one.model_copy(update={"alternatives": table, "sources": (), "validated": "", "excludes": ()})
+
+
+def _shown(ask: SavingsAsk, found: Sequence[Recommendation]) -> list[Recommendation]:
+    """All of them; or those of one scope that a summary has room for; or the largest of all, at a glance."""
+    if ask.full:
+        return list(found)
+    if ask.scope == "all" and len(found) > 1:
+        return [at_a_glance(one) for one in found[:GLANCES]]
+    return _in_full(found)
+
+
+def at_a_glance(one: Recommendation) -> Recommendation:
+    """Without patch, assumptions and what was compared; the lines that make the amount come first."""
+    money = [line for line in one.arithmetic if "$" in line]
+    others = [line for line in one.arithmetic if "$" not in line]
+    kept = {*money[:LINES], *others[: max(0, LINES - len(money))]}
+    left_out = {
+        "patch": "",
+        "assumptions": (),
+        "alternatives": None,
+        "sources": (),
+        "validated": "",
+        "excludes": (),
+    }
+    return one.model_copy(
+        update={**left_out, "arithmetic": tuple(line for line in one.arithmetic if line in kept)}
+    )
 
 
 def _in_full(found: Sequence[Recommendation]) -> list[Recommendation]:
@@ -165,10 +196,13 @@ def _evidence(found: Sequence[Recommendation]) -> tuple[Evidence, ...]:
     return tuple(Evidence(source=source, query="") for source in said)
 
 
-def _hint(found: Sequence[Recommendation]) -> str:
+def _hint(ask: SavingsAsk, shown_now: Sequence[Recommendation], found: Sequence[Recommendation]) -> str:
     if not found:
         return HINT
-    checked = dict.fromkeys(one.validated for one in found if one.patch and one.validated)
+    if ask.scope == "all" and not ask.full and len(found) > 1:
+        scopes = ", ".join(dict.fromkeys(one.scope for one in shown_now))
+        return f"patch, assumptions, what was compared: scope={scopes}, or detail=full"
+    checked = dict.fromkeys(one.validated for one in found[:IN_FULL] if one.patch and one.validated)
     return "patches: " + "; ".join(checked) if checked else ""
 
 
