@@ -19,17 +19,14 @@ from typing import Any
 
 import pytest
 from fastmcp import Client
-from fastmcp.client.transports import FastMCPTransport
-from mcp_types import ImageContent
 
 from aiops_cost.server import make
 from aiops_lab.billing import Ledger
-from aiops_lab.run import Lab
-from aiops_lab.scenarios.names import Names, cast
 from aiops_shared.settings import Settings
 from aiops_shared.state.schema import answers
 from aiops_shared.state.store import StateStore
-from tests.e2e.stage import Answer, Obj, asked, lab_environment, settings_on
+from tests.asking import Asking
+from tests.e2e.stage import lab_environment, settings_on
 from tests.lab_fixture import running_lab
 
 SEEDS = range(5)
@@ -39,17 +36,10 @@ PREFIXES = ("AIOPS_METRICS_", "AIOPS_COST_")
 
 
 @dataclass
-class Stage:
-    """A lab, the server on it and its client."""
+class Stage(Asking):
+    """A lab, the server on it and its client; `store` is where the server keeps what was billed."""
 
-    lab: Lab
-    client: Client[FastMCPTransport]
     store: StateStore
-
-    @property
-    def who(self) -> Names:
-        """The cast of the world that is being played."""
-        return cast(self.lab.seed)
 
     @property
     def ledger(self) -> Ledger:
@@ -58,27 +48,12 @@ class Stage:
 
     def play(self, scenario: str, seed: int = 0) -> None:
         """Stand at T0 of another story, with nothing kept of the last one."""
-        self.lab.reset(scenario, seed)
+        super().play(scenario, seed)
         self.forget()
 
     def forget(self) -> None:
         """Drop every kept answer."""
         self.store.run_now(lambda conn: conn.execute(answers.delete()), durable=False)
-
-    async def ask(self, tool: str, **arguments: Any) -> Answer:
-        """Call one tool."""
-        return await asked(self.client, tool, arguments)
-
-    async def got(self, tool: str, **arguments: Any) -> Obj:
-        """Call one tool that must answer."""
-        answer = await self.ask(tool, **arguments)
-        assert not answer.error, answer.error
-        return answer.data
-
-    async def pictures(self, tool: str, **arguments: Any) -> list[ImageContent]:
-        """The pictures that come with an answer."""
-        result = await self.client.call_tool(tool, arguments)
-        return [block for block in result.content if isinstance(block, ImageContent)]
 
 
 @asynccontextmanager

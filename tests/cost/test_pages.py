@@ -6,26 +6,20 @@ from typing import Any
 
 import pytest
 from fastmcp import Client
-from fastmcp.client.transports import FastMCPTransport
-from mcp.client import advertise
 from mcp_types import ImageContent
 
 from aiops_cost.charts.pages import money_page
 from aiops_cost.models.pages import MONEY_PAGE
 from aiops_cost.server import make
-from aiops_shared.app.views import DATA_KEY, UI_EXTENSION
+from aiops_shared.app.views import DATA_KEY
 from aiops_shared.settings import Settings
+from tests.asking import drawing
 from tests.cost.stage import Stage, billed
 from tests.e2e.stage import settings_on
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 DRAWN = {"explain_cost_change", "get_costs"}
 OTHERS = {"rest", "rounding"}
-
-
-def drawing(server: Any) -> Client[FastMCPTransport]:
-    """A client whose host draws pages."""
-    return Client(server, extensions=[advertise(UI_EXTENSION, {"mimeTypes": ["text/html;profile=mcp-app"]})])
 
 
 async def test_the_page_is_named_only_to_hosts_that_draw_pages() -> None:

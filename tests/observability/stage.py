@@ -11,22 +11,19 @@ whom the lab gives exactly the server's generated rights.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastmcp import Client
-from fastmcp.client.transports import FastMCPTransport
-from mcp_types import ImageContent
 
 from aiops_lab.observatory.datadog import API_KEY, APPLICATION_KEY
 from aiops_lab.run import Lab
-from aiops_lab.scenarios.names import Names, cast
 from aiops_observability.server import make
 from aiops_shared.settings import Settings
-from tests.e2e.stage import Answer, Obj, asked, lab_environment, settings_on
+from tests.asking import Asking
+from tests.e2e.stage import lab_environment, settings_on
 from tests.lab_fixture import running_lab
 
 SEEDS = range(5)
@@ -35,36 +32,7 @@ START = datetime(2026, 11, 22, 13, 40, 12, tzinfo=UTC)
 PREFIXES = ("AIOPS_METRICS_", "AIOPS_LOGS_", "AIOPS_TRACES_", "AIOPS_ALERTS_")
 
 
-@dataclass
-class Stage:
-    """A lab, the server on it and its client."""
-
-    lab: Lab
-    client: Client[FastMCPTransport]
-
-    @property
-    def who(self) -> Names:
-        """The cast of the world that is being played."""
-        return cast(self.lab.seed)
-
-    def play(self, scenario: str, seed: int = 0) -> None:
-        """Stand at T0 of another story."""
-        self.lab.reset(scenario, seed)
-
-    async def ask(self, tool: str, **arguments: Any) -> Answer:
-        """Call one tool."""
-        return await asked(self.client, tool, arguments)
-
-    async def got(self, tool: str, **arguments: Any) -> Obj:
-        """Call one tool that must answer."""
-        answer = await self.ask(tool, **arguments)
-        assert not answer.error, answer.error
-        return answer.data
-
-    async def pictures(self, tool: str, **arguments: Any) -> list[ImageContent]:
-        """The pictures that come with an answer."""
-        result = await self.client.call_tool(tool, arguments)
-        return [block for block in result.content if isinstance(block, ImageContent)]
+Stage = Asking
 
 
 @asynccontextmanager

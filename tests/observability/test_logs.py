@@ -334,9 +334,7 @@ async def test_every_fault_of_a_backend_is_a_part_of_the_answer_or_a_clear_refus
 
         # too slow: stopped, and what it had until then is told
         monkeypatch.setattr("aiops_shared.aws.log_spans.WITHIN_S", 3.0)
-        monkeypatch.setattr(
-            "aiops_shared.aws.log_spans.Until.within.__func__.__defaults__", (3.0,)
-        )
+        monkeypatch.setattr("aiops_shared.aws.log_spans.Until.within.__func__.__defaults__", (3.0,))
         lab.account.area(Queries).polls = 40
         slow = await stage.got("query_logs", **{**ask, "query": "fields @message"})
         assert slow["truncated"]

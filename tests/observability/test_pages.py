@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 from fastmcp import Client
-from fastmcp.client.transports import FastMCPTransport
-from mcp.client import advertise
 from mcp_types import ImageContent
 
 from aiops_lab.scenarios.profiles import leaker
@@ -18,17 +16,13 @@ from aiops_observability.charts.page_data import MOST_POINTS
 from aiops_observability.charts.pages import series_page
 from aiops_observability.models.pages import SERIES_PAGE
 from aiops_observability.server import make
-from aiops_shared.app.views import DATA_KEY, UI_EXTENSION
+from aiops_shared.app.views import DATA_KEY
 from aiops_shared.settings import Settings
+from tests.asking import drawing
 from tests.e2e.stage import settings_on
 from tests.observability.stage import Stage, watched
 
 DRAWN = {"detect_anomalies", "forecast_metric"}
-
-
-def drawing(server: Any) -> Client[FastMCPTransport]:
-    """A client whose host draws pages."""
-    return Client(server, extensions=[advertise(UI_EXTENSION, {"mimeTypes": ["text/html;profile=mcp-app"]})])
 
 
 async def test_the_page_is_named_only_to_hosts_that_draw_pages() -> None:

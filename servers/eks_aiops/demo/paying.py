@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from eks_aiops.demo.clients import Person, connected
+from eks_aiops.demo.questions import Heard, asking
 from eks_aiops.demo.report import Report
-from eks_aiops.demo.watching import Heard
 from eks_aiops.demo.witness import Witness
 
 STORY = "cost-spike"
@@ -21,14 +21,7 @@ async def pay(
     report.title("Act 4: why the bill rose, asked of the cost server")
     await witness.reset(STORY, seed)
     async with connected("aiops-cost", environment, Person(), log) as (_, plain):
-
-        async def ask(tool: str, **wanted: Any) -> dict[str, Any]:
-            report.step(f"{tool}({', '.join(f'{key}={value!r}' for key, value in wanted.items())})")
-            answer = await plain(tool, **wanted)
-            heard.append((tool, answer.text))
-            report.says(answer.error or str(answer.data.get("summary", "")))
-            return answer.data
-
+        ask = asking(report, plain, heard)
         _moved(report, await ask("explain_cost_change", cluster="my-cluster"))
         _saved(report, await ask("recommend_savings", scope="compute"))
         bill = await ask("get_costs", group_by="service", period="7d")

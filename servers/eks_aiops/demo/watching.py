@@ -3,16 +3,12 @@
 Each question goes to `aiops-observability` as `mcp.json.example` starts it; names come from its own answers.
 """
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 from eks_aiops.demo.clients import Person, connected
+from eks_aiops.demo.questions import Ask, Heard, asking
 from eks_aiops.demo.report import Report
 from eks_aiops.demo.witness import Witness
-
-Heard = list[tuple[str, str]]
-Ask = Callable[..., Awaitable[dict[str, Any]]]
 
 
 async def watch(
@@ -21,15 +17,7 @@ async def watch(
     """Alarms, a leak and a forecast, each in a world of its own."""
     report.title("Act 3: what the metrics say, asked of the observability server")
     async with connected("aiops-observability", environment, Person(), log) as (_, plain):
-
-        async def ask(tool: str, **wanted: Any) -> dict[str, Any]:
-            report.step(f"{tool}({', '.join(f'{key}={value!r}' for key, value in wanted.items())})")
-            answer = await plain(tool, **wanted)
-            heard.append((tool, answer.text))
-            report.says(answer.error or str(answer.data.get("summary", "")))
-            return answer.data
-
-        asked, wrote = _Asking(report, ask), False
+        asked, wrote = _Asking(report, asking(report, plain, heard)), False
         for scenario, question in (
             ("active-alarms", asked.alarms),
             ("memory-leak-slow", asked.leak),
