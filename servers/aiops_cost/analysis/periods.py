@@ -14,9 +14,10 @@ from aiops_shared.errors import InvalidInputError
 
 MONTHS: Final = 13  # before the month under way (Cost Explorer's daily data)
 HINT: Final = "7d, mtd, last_month, 2026-10 or 2026-10-01..2026-10-15"
-_BACK = re.compile(r"-?(\d{1,3})d")
-_MONTH = re.compile(r"(\d{4})-(\d{2})")
-_SPAN = re.compile(r"(\d{4}-\d{2}-\d{2})(?:(?:\.\.|/)(\d{4}-\d{2}-\d{2}))?")
+_BACK = re.compile(r"-?(\d{1,3})d", re.ASCII)
+_MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
+_SPAN = re.compile(r"(\d{4}-\d{2}-\d{2})(?:(?:\.\.|/)(\d{4}-\d{2}-\d{2}))?", re.ASCII)
+_LAST_YEAR = 9998  # dates end with the one after
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,9 @@ def _read(text: str, today: date) -> Period:
 
 def _day(text: str, period: str) -> date:
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
         raise InvalidInputError("period", f"{period} names a day that no month has", HINT) from None
+    if found.year > _LAST_YEAR:
+        raise InvalidInputError("period", f"{period} lies in the future", HINT)
+    return found

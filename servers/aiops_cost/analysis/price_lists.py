@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from aiops_cost.models.money import nano
+from aiops_shared.errors import UpstreamError
 
 Product = Mapping[str, Any]
 Tier = tuple[float, int]
@@ -23,6 +24,32 @@ LINUX_NODE: Mapping[str, str] = {
     "preInstalledSw": "NA",
     "capacitystatus": "Used",
 }
+
+
+def is_product(value: Any) -> bool:
+    """Whether a value has a product's form as deep as it is read here."""
+    return _mapped(value, "product", "attributes") and all(
+        _mapped(rate, "pricePerUnit")
+        for offer in _values(_under(value, "terms", "OnDemand"))
+        for rate in _values(_under(offer, "priceDimensions"))
+    )
+
+
+def _under(value: Any, *path: str) -> Any:
+    """What lies below; None where nothing does, a text where something else than a mapping is in the way."""
+    for name in path:
+        if not isinstance(value, dict):
+            return ""
+        value = value.get(name) or {}
+    return value
+
+
+def _mapped(value: Any, *path: str) -> bool:
+    return isinstance(_under(value, *path), dict)
+
+
+def _values(found: Any) -> list[Any]:
+    return list(found.values()) if isinstance(found, dict) else [None]
 
 
 def attribute(product: Product, name: str) -> str:
@@ -51,8 +78,15 @@ def tiers_of(product: Product, scale: int = 1) -> tuple[Tier, ...]:
             amount = (rate.get("pricePerUnit") or {}).get("USD")
             begin = _number(str(rate.get("beginRange") or "0"))
             if amount is not None and begin is not None:
-                found[begin / scale] = nano(Decimal(str(amount)) * scale)
+                found[begin / scale] = nano(_decimal(amount) * scale)
     return tuple(sorted(found.items()))
+
+
+def _decimal(amount: Any) -> Decimal:
+    try:
+        return Decimal(str(amount))
+    except InvalidOperation as error:
+        raise UpstreamError("AWS Price List", f"{str(amount)[:40]!r} is no price") from error
 
 
 def first_paid(tiers: Sequence[Tier]) -> int:

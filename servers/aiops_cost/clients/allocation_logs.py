@@ -16,6 +16,7 @@ import orjson
 
 from aiops_cost.analysis.allocation import Owner, owner_of
 from aiops_cost.analysis.fleet import Fleet
+from aiops_cost.clients.kept_answers import kept, recalled
 from aiops_shared.aws import EksCluster
 from aiops_shared.aws.log_insights import Insights
 from aiops_shared.aws.log_spans import Span, Until
@@ -62,34 +63,37 @@ class _Heard:
 class LogSharer:
     """Log Insights and metrics of a cluster's account, asked once a day for each period."""
 
-    def __init__(self, kept: Answers) -> None:
-        self._kept = kept
+    def __init__(self, answers: Answers) -> None:
+        self._kept = answers
 
     async def read(
         self, eks: EksCluster, fleet: Fleet, window: tuple[datetime, datetime], now: datetime
     ) -> LogShares:
         """The shares over a window. Raises nothing of AWS's: what is missing is a warning."""
         key = key_of(eks.full_name, *(moment.date().isoformat() for moment in window))
-        held = await self._kept.get(key)
-        if held is not None and now - held.made_at < KEEP:
-            told = _Heard(**orjson.loads(held.body))
-            return _shared(
-                replace(told, says=f"{told.says}, kept since {held.made_at:%Y-%m-%d %H:%M}"), fleet
-            )
+        held = await recalled(self._kept, key, _heard, KEEP)
+        if held.value is not None:
+            says = f"{held.value.says}, kept since {held.made_at:%Y-%m-%d %H:%M}"
+            return _shared(replace(held.value, says=says), fleet)
         try:
             sizes = await _sizes(eks, window)
         except AiopsError as error:
             return LogShares(warnings=(f"how much the cluster logs is open: {error.wire()}"[:300],))
-        group, warnings = groups_of(eks.name)[0], list[str]()
+        group, warnings = groups_of(eks.name)[0], [held.note] if held.note else []
         cluster, account = sum(sizes[one] for one in groups_of(eks.name)), sizes[""]
         told = _Heard(sizes[group], cluster, max(cluster, account), {}, "no samples")
         if sizes[group]:
             try:
                 told = await _sampled(eks, told, window)
-                await self._kept.put(key, orjson.dumps(asdict(told)))
             except AiopsError as error:
                 warnings.append(f"who writes logs is open: {error.wire()}"[:300])
+            else:
+                warnings += filter(None, [await kept(self._kept, key, orjson.dumps(asdict(told)))])
         return _shared(told, fleet, warnings)
+
+
+def _heard(body: bytes) -> _Heard:
+    return _Heard(**orjson.loads(body))
 
 
 def groups_of(cluster: str) -> tuple[str, ...]:

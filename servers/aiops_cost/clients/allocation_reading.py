@@ -29,7 +29,7 @@ from aiops_shared.kube.choosing import is_glob
 from aiops_shared.kube.gathering import gather_outcomes
 from aiops_shared.kube.nearest import nearest
 from aiops_shared.results import Cell, Table
-from aiops_shared.results.wording import MOST, cut, quotable
+from aiops_shared.results.wording import MOST, cut, quotable, sayable
 
 if TYPE_CHECKING:
     from aiops_shared.kube.clusters import ClusterDirectory
@@ -213,7 +213,7 @@ class _Report:
         inside = [row for row in rows if row.owner[0] == wanted]
         if not inside:
             known = sorted({row.owner[0] for row in rows if row.owner[0]})
-            near = nearest(wanted, known) or tuple(known[:5])
+            near = sayable(nearest(wanted, known) or known[:5])
             raise NotFoundError(
                 f"costs of namespace {wanted}",
                 "nothing of the bill is attributed to it (DaemonSets and kube-system are the row (system))",
@@ -281,16 +281,16 @@ class _Report:
         return round(100 * amount / self._total, 1) if self._total else None
 
     def _summary(self) -> str:
-        where = self._found[0][0].name if not self._several else f"{len(self._found)} clusters"
+        where = quotable(self._found[0][0].name) if not self._several else f"{len(self._found)} clusters"
         money = partial(worded, currency=self._currency)
         if self._ask.namespace:
             where = f"{quotable(self._ask.namespace)} in {where}"
-        text = f"{quotable(where)}: {money(self._total)} in {self._period}"
+        text = f"{where}: {money(self._total)} in {self._period}"
         top = next((row for row in self._rows if not row.is_shared), None)
         if top is not None:
             name = quotable(top.owner[2] or top.owner[0])
             parts = ", ".join(f"{part} {money(top.part(part))}" for part in PARTS if top.part(part))
-            whole = f"{quotable(where)}'s {money(self._total)} in {self._period}"
+            whole = f"{where}'s {money(self._total)} in {self._period}"
             text = f"{name} costs {money(top.amount)}, {self._share(top.amount) or 0:g} % of {whole}: {parts}"
         idle = sum(row.amount for row in self._rows if row.is_shared and row.owner[2] == "idle")
         if idle:

@@ -4,7 +4,7 @@ Called by the change tool through `ports.CostChanges`. The bill is needed; every
 be missing, read side by side, each with its own deadline.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from fnmatch import fnmatchcase
@@ -31,6 +31,7 @@ from aiops_shared.errors import ClusterNotFoundError, InvalidInputError
 from aiops_shared.kube.choosing import is_glob
 from aiops_shared.kube.nearest import nearest
 from aiops_shared.results import Cell, Evidence, Table
+from aiops_shared.results.wording import quotable, sayable
 from aiops_shared.settings import CostSettings
 
 if TYPE_CHECKING:
@@ -100,6 +101,9 @@ class ChangeReader:
         cluster = mover.cluster if mover else _name(ask.clusters)
         bills = await ChangeBills(self._explorer, spent).compare(asked, now.date(), cluster)
         if cluster and not bills.usages and not bills.charges:
+            named, _ = await self._by_cluster(asked, spent)
+            if named:
+                raise _nobody((cluster,), named)
             return self._untagged(cluster, bills, spent)
         word = ask.clusters if isinstance(ask.clusters, str) and mover is None else cluster or None
         facts = await self._facts(word, bills.spans, now, spent)
@@ -132,10 +136,18 @@ class ChangeReader:
         return found
 
     async def _mover(self, asked: Wanted, names: tuple[str, ...], spent: Spent) -> _Mover:
-        """Which of several clusters moved most; one billed request for each tag that names clusters.
+        """Which of several clusters moved most. Raises ClusterNotFoundError when no bill names any."""
+        days, spans = await self._by_cluster(asked, spent)
+        short = [_name(name) for name in names]
+        chosen = [name for name in sorted(days) if any(fnmatchcase(name, word) for word in short)]
+        if not chosen or spans is None:
+            raise _nobody(names, days)
+        return _moved_most({name: days[name] for name in chosen[:MOST_CLUSTERS]}, spans)
 
-        Raises ClusterNotFoundError when no bill names any of them.
-        """
+    async def _by_cluster(
+        self, asked: Wanted, spent: Spent
+    ) -> tuple[dict[str, dict[date, int]], Spans | None]:
+        """What each cluster cost by the day; one billed request for each tag that names clusters."""
         days: dict[str, dict[date, int]] = {}
         spans: Spans | None = None
         for tag in self._settings.cluster_tags:
@@ -146,16 +158,7 @@ class ChangeReader:
                 one = days.setdefault(name, {})
                 for day, amount in _settled(bill, name).items():
                     one[day] = one.get(day, 0) + amount
-        short = [_name(name) for name in names]
-        chosen = [name for name in sorted(days) if any(fnmatchcase(name, word) for word in short)]
-        if not chosen or spans is None:
-            near = ", ".join(nearest(short[0], sorted(days)) or sorted(days)[:10])
-            raise ClusterNotFoundError(
-                f"cluster {', '.join(names)}"[:120],
-                "no bill names it",
-                f"nearest: {near}" if near else NO_TAG,
-            )
-        return _moved_most({name: days[name] for name in chosen[:MOST_CLUSTERS]}, spans)
+        return days, spans
 
     def _case(self, ask: ChangeAsk, bills: TwoBills, facts: _Facts) -> Case:
         parts = decompose(bills.usages, bills.charges, bills.spans.baseline, bills.spans.period)
@@ -186,7 +189,7 @@ class ChangeReader:
         spent, mover, case = around
         told = words.judged(case, causes_of(case))
         period, baseline = words.spans_words(bills.spans.period, bills.spans.baseline)
-        what = f"{mover.said} {cluster}" if mover else cluster or "The account"
+        what = f"{mover.said} {quotable(cluster)}" if mover else cluster or "The account"
         said = f"{period.partition(' ')[0]} beside {baseline.partition(' ')[0]}"
         return CostChange(
             summary=words.summary_of(told, what, said),
@@ -205,7 +208,7 @@ class ChangeReader:
             billed_requests=spent.requests,
             evidence=(Evidence(source="Cost Explorer", query=_question(bills.spans, cluster)),),
             warnings=(*_unsettled(bills.spans), *spent.notes, *dict.fromkeys(facts.warnings)),
-            untrusted=("facts", "causes"),
+            untrusted=("drivers", "cells", "facts", "causes", "clusters"),
         )
 
     def _untagged(self, cluster: str, bills: TwoBills, spent: Spent) -> CostChange:
@@ -225,6 +228,14 @@ class ChangeReader:
             hint=f"{NO_TAG}; or leave cluster out to compare the whole account",
             warnings=tuple(spent.notes),
         )
+
+
+def _nobody(names: Sequence[str], billed: Iterable[str]) -> ClusterNotFoundError:
+    """No bill names these clusters; what it does name is near."""
+    known = sorted(billed)
+    near = ", ".join(sayable(nearest(_name(names[0]), known) or known[:10]))
+    thing = f"cluster {', '.join(map(quotable, names))}"[:120]
+    return ClusterNotFoundError(thing, "no bill names it", f"nearest: {near}" if near else NO_TAG)
 
 
 def require_changes(changes: tuple[str, ...]) -> None:
@@ -277,7 +288,7 @@ def _unsettled(spans: Spans) -> tuple[str, ...]:
 
 
 def _question(spans: Spans, cluster: str) -> str:
-    told = f", cluster tag {cluster}" if cluster else ""
+    told = f", cluster tag {quotable(cluster)}" if cluster else ""
     return (
         f"GetCostAndUsage DAILY UnblendedCost by SERVICE and USAGE_TYPE (usage), by SERVICE and RECORD_TYPE,"
         f" {spans.baseline[0]}..{spans.period[-1]}{told}"

@@ -22,6 +22,7 @@ from aiops_cost.clients.cost_errors import explained
 from aiops_cost.clients.cost_pages import Pages
 from aiops_cost.clients.cost_queries import METRICS, QUANTITY, filter_of, groups_of, require_dims
 from aiops_cost.clients.cost_slabs import MIXED, Joining, Slab, UnreadableError, joined, unpacked
+from aiops_cost.clients.kept_answers import UNREADABLE, kept, recalled
 from aiops_cost.models.bills import BillQuestion, Spent
 from aiops_shared.auth import CallerIdentity
 from aiops_shared.aws.clients import AwsClients
@@ -35,6 +36,7 @@ from aiops_shared.errors import (
     NotConfiguredError,
     ThrottledError,
     UnreachableError,
+    UpstreamError,
     UpstreamTimeoutError,
 )
 from aiops_shared.kube.cluster_sources import account_target
@@ -42,7 +44,6 @@ from aiops_shared.settings import Settings
 from aiops_shared.state.answers import Answers, key_of
 
 ROOM: Final = "cost-explorer"
-UNREADABLE: Final = "a kept answer could not be read: it was asked again"
 PATIENCE_S: Final = 30.0  # of one call's paging; the page that is under way may take AIOPS_AWS_TIMEOUT_S more
 MOST_REASON: Final = 120  # characters of an error in a warning
 WITHOUT: Final = (
@@ -136,15 +137,15 @@ class CostExplorer:
         """`ask` for what is no bill (forecasts, anomalies): an answer is good for `AIOPS_COST_KEEP_H`."""
         name = key_of(await self.account(), operation, orjson.dumps(parameters, option=orjson.OPT_SORT_KEYS))
         async with self._turns.setdefault(name, anyio.Lock()):
-            kept = await self._answers.get(name, timedelta(hours=self._settings.cost.keep_h))
-            if kept is not None:
-                try:
-                    return dict(orjson.loads(kept.body))
-                except (ValueError, TypeError):
-                    counted.note(UNREADABLE)
+            held = await recalled(
+                self._answers, name, _remembered, timedelta(hours=self._settings.cost.keep_h)
+            )
+            if held.value is not None:
+                return held.value
+            counted.note(held.note)
             answer = await self.ask(operation, counted, **parameters)
             said = {key: value for key, value in answer.items() if key != "ResponseMetadata"}
-            await self._answers.put(name, orjson.dumps(said))
+            counted.note(await kept(self._answers, name, orjson.dumps(said)))
             return said
 
     def _afford(self, counted: Spent, more: int) -> None:
@@ -209,10 +210,13 @@ class CostExplorer:
         pages = Pages(question.first, question.end, question.dims, question.metric)
         complete = False
         try:
-            token = ""
+            token, seen = "", set[str]()
             while not complete:
                 token = await self._page(pages, question, filtered, counted, token)
                 complete = not token
+                if token in seen:
+                    raise UpstreamError("Cost Explorer", "its pages lead back to one that was read")
+                seen.add(token)
         finally:
             slab = pages.whole(asked_at, complete=complete) if pages.read else None
             if slab is not None:
@@ -267,6 +271,10 @@ class CostExplorer:
             counted.note(f"answers cannot be kept, every question is billed: {error.reason}")
             return [slab]
         return []
+
+
+def _remembered(body: bytes) -> Mapping[str, Any]:
+    return dict(orjson.loads(body))
 
 
 def _as_of(held: Slab, first: date, end: date, error: AiopsError) -> str:

@@ -17,6 +17,7 @@ from aiops_cost.models.bills import Metric
 from aiops_cost.models.money import nano
 from aiops_shared.errors import UpstreamError
 
+MOST_SUM = 2.0**62  # billionths
 NO_UNIT = frozenset({"", "N/A", "NA", "None"})
 
 
@@ -39,7 +40,16 @@ class Pages:
 
     def add(self, page: Mapping[str, Any]) -> None:
         """One page. Raises UpstreamError for what is no answer about these days."""
-        results = page.get("ResultsByTime") or []
+        try:
+            self._add(page)
+        except (AttributeError, TypeError) as error:
+            raise UpstreamError("Cost Explorer", "an answer in another form than its own") from error
+        self.read += 1
+
+    def _add(self, page: Mapping[str, Any]) -> None:
+        results = page.get("ResultsByTime")
+        if results is None:  # half an answer reads as one without fields, and is no bill of nothing
+            raise UpstreamError("Cost Explorer", "an answer without days: it was cut off")
         days = [self._day(result) for result in results]
         self._orderly &= days == sorted(days) and (
             self._newest is None or not days or days[0] >= self._newest
@@ -47,16 +57,16 @@ class Pages:
         for day, result in zip(days, results, strict=True):
             self._estimated[day] = self._estimated.get(day, False) or bool(result.get("Estimated"))
             for group in result.get("Groups") or ():
-                keys = tuple(map(value_of, self._dims, group.get("Keys") or ()))
+                told = group.get("Keys") or ()
+                keys = tuple(map(value_of, self._dims, told)) if len(told) == len(self._dims) else ()
                 self._amounts(day, keys, group.get("Metrics") or {})
             if not self._dims and result.get("Total"):
                 self._amounts(day, (), result["Total"])
             self._newest = day
-        for told in page.get("DimensionValueAttributes") or ():
-            name = (told.get("Attributes") or {}).get("description")
+        for named in page.get("DimensionValueAttributes") or ():
+            name = (named.get("Attributes") or {}).get("description")
             if name:
-                self._names[str(told.get("Value"))] = str(name)
-        self.read += 1
+                self._names[str(named.get("Value"))] = str(name)
 
     def _day(self, result: Mapping[str, Any]) -> date:
         said = str((result.get("TimePeriod") or {}).get("Start") or "")[:10]
@@ -95,7 +105,8 @@ class Pages:
     def whole(self, asked_at: datetime, *, complete: bool) -> Slab | None:
         """The days that are complete: all of them, or those before the last one seen when pages are missing.
 
-        Pages that do not come day after day say nothing about any day.
+        Pages that do not come day after day say nothing about any day. Raises UpstreamError for amounts whose
+        sum does not fit 64 bits.
         """
         end = self._end
         if not complete:
@@ -105,6 +116,8 @@ class Pages:
         count = (end - self._first).days
         if count <= 0:
             return None
+        if np.abs(np.frombuffer(self._amount, dtype=np.int64).astype(np.float64)).sum() > MOST_SUM:
+            raise UpstreamError("Cost Explorer", "its amounts are out of range")
         amounts = np.zeros((count, len(self._column)), dtype=np.int64)
         quantities = np.zeros((count, len(self._column)))
         rows, places = np.frombuffer(self._row, dtype=np.int32), np.frombuffer(self._place, dtype=np.int32)

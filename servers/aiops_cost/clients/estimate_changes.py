@@ -84,7 +84,7 @@ def _why_not(kind: str) -> str | None:
 async def _live(kube: "KubeApi", kind: str, space: str, name: str) -> tuple[Obj | None, str]:
     """The object as it is. Without the right to read it, it is taken for new, and that is said."""
     try:
-        return await kube.get(PLURALS[kind], space, name), ""
+        return await kube.get(PLURALS[kind], space, name, suggest=False), ""
     except AccessDeniedError as error:
         return None, f"{kind} {space}/{name} could not be read and counts as new: {error.wire()}"
     except (NotFoundError, KindUnknownError):

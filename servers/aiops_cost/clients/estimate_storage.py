@@ -135,6 +135,8 @@ class StoragePricer:
     async def _read(self, name: str | None) -> _Sold:
         if name == "":
             return _Sold("", "", why_not="it wants a volume that exists already")
+        if name is not None and quotable(name) != name:
+            return _Sold("", "", why_not="its storage class's name is none")
         try:
             if name is not None:
                 return _sold(await self.kube.get("storageclasses.storage.k8s.io", "", name))

@@ -21,6 +21,7 @@ from aiops_cost.analysis.price_lists import (
     attribute,
     first_paid,
     is_linux_node,
+    is_product,
     tiers_of,
     used_as,
 )
@@ -201,9 +202,12 @@ class PriceBook:
         if found.truncated:
             raise UpstreamError("AWS Price List", f"{service} has more than {MOST_TYPES} products that fit")
         try:
-            return [orjson.loads(item) if isinstance(item, str) else item for item in found.items]
+            read = [orjson.loads(item) if isinstance(item, str) else item for item in found.items]
         except orjson.JSONDecodeError as error:
             raise UpstreamError("AWS Price List", "a product is no JSON") from error
+        if not all(map(is_product, read)):
+            raise UpstreamError("AWS Price List", "a product in another form than its own")
+        return read
 
     async def _read_on_demand(self, names: Sequence[str], region: str) -> Mapping[str, int]:
         read: dict[str, set[int]] = {}

@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 import orjson
 
+from aiops_cost.clients.kept_answers import kept, recalled
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, InvalidInputError
 from aiops_shared.results.wording import brief
@@ -49,8 +50,8 @@ class Found:
 class PriceSheets:
     """The sheets of this server."""
 
-    def __init__(self, kept: Answers, clock: Clock) -> None:
-        self._kept = kept
+    def __init__(self, answers: Answers, clock: Clock) -> None:
+        self._kept = answers
         self._clock = clock
         self._locks: dict[str, anyio.Lock] = {}
 
@@ -64,7 +65,7 @@ class PriceSheets:
         key = key_of("price sheet", *sheet)
         async with self._locks.setdefault(key, anyio.Lock()):
             now = await self._clock.now()
-            known = await self._load(key)
+            known, note = await self._load(key)
             stale = [name for name in names if name not in known or now - known[name].at > fresh_for]
             failed: AiopsError | None = None
             if stale:
@@ -76,39 +77,45 @@ class PriceSheets:
                     failed = error
                 else:
                     known |= {name: Entry(read.get(name), now) for name in stale}
-                    await self._save(key, known)
-        return _answered(names, known, stale if failed else [], failed)
+                    note = await self._save(key, known) or note
+        return _answered(names, known, stale if failed else [], failed, note)
 
     async def names(self, sheet: tuple[str, ...]) -> tuple[str, ...]:
         """Every name that a sheet holds something of, whatever its age."""
-        known = await self._load(key_of("price sheet", *sheet))
+        known, _ = await self._load(key_of("price sheet", *sheet))
         return tuple(name for name, entry in known.items() if entry.value is not None)
 
-    async def _load(self, key: str) -> dict[str, Entry]:
-        kept = await self._kept.get(key)
-        if kept is None:
-            return {}
-        held = orjson.loads(zlib.decompress(kept.body))
-        return {name: Entry(value, datetime.fromtimestamp(at, UTC)) for name, (value, at) in held.items()}
+    async def _load(self, key: str) -> tuple[dict[str, Entry], str]:
+        found = await recalled(self._kept, key, _entries)
+        return found.value or {}, found.note
 
-    async def _save(self, key: str, known: Mapping[str, Entry]) -> None:
+    async def _save(self, key: str, known: Mapping[str, Entry]) -> str:
         held = {name: (entry.value, entry.at.timestamp()) for name, entry in known.items()}
-        await self._kept.put(key, zlib.compress(orjson.dumps(held)))
+        return await kept(self._kept, key, zlib.compress(orjson.dumps(held)))
+
+
+def _entries(body: bytes) -> dict[str, Entry]:
+    held = orjson.loads(zlib.decompress(body))
+    return {name: Entry(value, datetime.fromtimestamp(at, UTC)) for name, (value, at) in held.items()}
 
 
 def _answered(
-    names: Sequence[str], known: Mapping[str, Entry], stale: Sequence[str], failed: AiopsError | None
+    names: Sequence[str],
+    known: Mapping[str, Entry],
+    stale: Sequence[str],
+    failed: AiopsError | None,
+    note: str,
 ) -> Found:
     old, never = set(stale) & set(known), set(stale) - set(known)
     entries = {
         name: Entry(known[name].value, known[name].at, stale=name in old) for name in names if name in known
     }
+    gaps = [note] if note else []
     if failed is None:
-        return Found(entries)
+        return Found(entries, tuple(gaps))
     if never and not any(entry.value is not None for entry in entries.values()):
         hint = f"{failed.hint}; {HOW_TO_KEEP}" if failed.hint else HOW_TO_KEEP
         raise type(failed)(failed.thing, failed.reason, hint) from failed
-    gaps = []
     if old:
         oldest = min(known[name].at for name in old)
         gaps.append(

@@ -5,7 +5,7 @@ read is kept, since Athena bills its scans and files are large.
 """
 
 from collections.abc import Sequence
-from decimal import Decimal
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -15,6 +15,7 @@ from aiops_cost.analysis.settling import unsettled_days
 from aiops_cost.analysis.split_rows import SplitRow, divided
 from aiops_cost.clients.allocation_logs import LogSharer, LogShares
 from aiops_cost.clients.allocation_source import Asked, Divided
+from aiops_cost.clients.kept_answers import kept, recalled
 from aiops_cost.clients.split_athena import PREFIX, Athena
 from aiops_cost.clients.split_files import read_bucket, read_folder
 from aiops_cost.clients.split_query import HOW, Question
@@ -43,13 +44,13 @@ class SplitCosts:
         self,
         settings: Settings,
         aws: AwsClients,
-        kept: Answers,
+        answers: Answers,
         who: CallerIdentity,
         logs: "tuple[LogSharer, FleetReader]",
     ) -> None:
         self._settings = settings
         self._aws = aws
-        self._kept = kept
+        self._kept = answers
         self._who = who
         self._logs, self._fleets = logs
 
@@ -82,19 +83,16 @@ class SplitCosts:
     async def _rows(self, asked: Asked) -> tuple[list[SplitRow], str]:
         place = self._settings.cost.cur
         key = key_of(place, asked.name, str(asked.period), asked.metric)
-        held = await self._kept.get(key)
-        if (
-            held is not None
-            and (asked.now - held.made_at).total_seconds() < 3600 * self._settings.cost.keep_h
-        ):
-            rows = [_row(one) for one in orjson.loads(held.body)]
-            return rows, f"kept since {held.made_at:%Y-%m-%d %H:%M}"
+        held = await recalled(self._kept, key, _kept_rows, timedelta(hours=self._settings.cost.keep_h))
+        if held.value is not None and held.made_at is not None:
+            return held.value, f"kept since {held.made_at:%Y-%m-%d %H:%M}"
         tags = self._settings.cost.cluster_tags
         question = Question(asked.name, asked.period.first, asked.period.end, tags, asked.metric)
         found, says = await self._read(place, question, asked)
         plain = [[None if value is None else str(value) for value in row] for row in found]
-        await self._kept.put(key, orjson.dumps(plain))
-        return [_row(one) for one in plain], says
+        rows = [_row(one) for one in plain]
+        note = await kept(self._kept, key, orjson.dumps(plain)) or held.note
+        return rows, f"{says}; {note}" if note else says
 
     async def _read(self, place: str, question: Question, asked: Asked) -> tuple[list[tuple[Any, ...]], str]:
         if place.startswith(PREFIX):
@@ -121,6 +119,10 @@ class SplitCosts:
         return await self._logs.read(asked.eks, facts.fleet, asked.window, asked.now)
 
 
+def _kept_rows(body: bytes) -> list[SplitRow]:
+    return [_row(one) for one in orjson.loads(body)]
+
+
 def _row(values: Sequence[Any]) -> SplitRow:
     product, usage, namespace, kind, name, deployment, cost, split, unused = values
     return SplitRow(
@@ -130,15 +132,13 @@ def _row(values: Sequence[Any]) -> SplitRow:
         kind=kind or "",
         name=name or "",
         deployment=deployment or "",
-        cost=nano(Decimal(cost or 0)),
-        split=None if split is None else nano(Decimal(split)),
-        unused=nano(Decimal(unused or 0)),
+        cost=nano(cost or 0),
+        split=None if split is None else nano(split),
+        unused=nano(unused or 0),
     )
 
 
 def _unsettled(asked: Asked) -> tuple[Any, ...]:
-    from datetime import timedelta
-
     days = [asked.period.first + timedelta(days=place) for place in range(asked.period.days)]
     open_ = unsettled_days(days, [False] * len(days), asked.now.date())
     return tuple(day for day, late in zip(days, open_, strict=True) if late)

@@ -47,5 +47,5 @@ class Spent:
 
     def note(self, text: str) -> None:
         """Say it once."""
-        if text not in self.notes:
+        if text and text not in self.notes:
             self.notes.append(text)

@@ -22,6 +22,7 @@ Filters = Annotated[
     list[str], BeforeValidator(to_list), Field(description="service=, region!=, namespace=, tag:team=a")
 ]
 DIVIDED = ("namespace", "workload")  # among pods; everything else is a group of the bill's own
+DIVIDE = "group_by=workload or group_by=namespace"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class CostTools:
         """
         wanted, tag = _group(group_by or "service")
         asked = asked_for(filters)
+        if asked.namespace and wanted not in DIVIDED:
+            raise InvalidInputError("filters", f"a bill by {wanted} knows no namespace", DIVIDE)
         ask = CostAsk(
             group_by=wanted,
             period=period or "30d",

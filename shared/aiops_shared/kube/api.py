@@ -77,14 +77,17 @@ class KubeApi(Writing, Watching, Proxying):
         """What the API server measures of itself: the sample lines of these metrics (`GET /metrics`)."""
         await samples(self._connection, f"metrics of cluster {self._name}", names, take)
 
-    async def get(self, kind: str, namespace: str, name: str) -> Obj:
-        """One object. NotFoundError names the nearest right names."""
+    async def get(self, kind: str, namespace: str, name: str, *, suggest: bool = True) -> Obj:
+        """One object. NotFoundError names the nearest right names, which takes a list: not for who only asks
+        whether it is there (`suggest`).
+        """
         where, path = await self._path(kind, namespace, name)
         thing = f"{where.kind.kind.lower()} {_joined(where.namespace, name)}"
         try:
             answer = await self._connection.json(Ask(thing, path))
         except NotFoundError as error:
-            raise NotFoundError(thing, error.reason, await self._suggest(where, name)) from error
+            near = await self._suggest(where, name) if suggest else ""
+            raise NotFoundError(thing, error.reason, near) from error
         return whole(answer, thing)
 
     async def list(

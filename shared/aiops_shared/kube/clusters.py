@@ -218,7 +218,8 @@ class ClusterDirectory:
     def _nothing(self, error: AiopsError) -> AiopsError:
         """The default chain failed: without a table that means that nothing was configured."""
         if self._settings.clusters_file is None and isinstance(error, NotConfiguredError):
-            return NotConfiguredError("cluster", f"none is configured ({error.reason})", NOTHING)
+            why = f"none is configured ({error.thing}: {error.reason})"
+            return NotConfiguredError("cluster", why, NOTHING)
         return error
 
     def _missing(self, cluster: str | None, entries: Sequence[Entry]) -> AiopsError:

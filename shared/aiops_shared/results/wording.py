@@ -4,7 +4,7 @@ Called by the readers of every server.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 MOST = 400  # characters of a summary (tools.md rule 3)
 _QUOTABLE = re.compile(r"(?:\S{1,100}(?: \S{1,100})?)?")
@@ -24,6 +24,11 @@ def brief(names: Sequence[str], most: int = 5) -> str:
 def cut(text: str, most: int = MOST) -> str:
     """The text, its end replaced by … when it is too long."""
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def sayable(names: Iterable[str]) -> list[str]:
+    """Those of several foreign names that our own sentences may quote; the others are left out."""
+    return [name for name in names if name and quotable(name) == name]
 
 
 def quotable(text: str, instead: str = "(its text)") -> str:
