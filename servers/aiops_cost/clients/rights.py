@@ -20,22 +20,28 @@ EVERY = ("estimate_cost", "explain_cost_change", "get_costs", "recommend_savings
 # Objects as they are, which a change is held against.
 ESTIMATES = ("estimate_cost",)
 # Prices and what types hold.
-PRICED = (*EVERY, "list_prices")
+PRICED = ("estimate_cost", "get_costs", "list_prices", "recommend_savings")
+TYPED = ("estimate_cost", "list_prices", "recommend_savings")
+# What nodes and pods use.
+MEASURED = ("explain_cost_change", "get_costs", "recommend_savings")
+# Who shares out nodes among pods.
+SHARED = ("get_costs", "recommend_savings")
+FLEETS = ("estimate_cost", *SHARED)
 SAVES = ("recommend_savings",)
 
 # Action -> role, tools. One line each.
 AWS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
     ("eks:ListClusters", Role.READ, EVERY),
     ("eks:DescribeCluster", Role.READ, EVERY),
-    ("aps:DescribeWorkspace", Role.READ, EVERY),
-    ("aps:QueryMetrics", Role.READ, EVERY),
+    ("aps:DescribeWorkspace", Role.READ, MEASURED),
+    ("aps:QueryMetrics", Role.READ, MEASURED),
     ("ce:GetCostAndUsage", Role.READ, ("explain_cost_change", "get_costs", "recommend_savings")),
     ("ce:GetCostForecast", Role.READ, ("get_costs",)),
     ("ce:GetAnomalies", Role.READ, ("explain_cost_change", "get_costs")),
     ("budgets:ViewBudget", Role.READ, ("get_costs",)),
-    ("cloudwatch:GetMetricData", Role.READ, EVERY),
-    ("cloudwatch:ListMetrics", Role.READ, EVERY),
-    ("ec2:DescribeInstanceTypes", Role.READ, PRICED),
+    ("cloudwatch:GetMetricData", Role.READ, MEASURED),
+    ("cloudwatch:ListMetrics", Role.READ, MEASURED),
+    ("ec2:DescribeInstanceTypes", Role.READ, TYPED),
     ("ec2:DescribeSpotPriceHistory", Role.READ, PRICED),
     ("ec2:GetSpotPlacementScores", Role.READ, SAVES),
     ("compute-optimizer:GetEC2InstanceRecommendations", Role.READ, SAVES),
@@ -82,7 +88,7 @@ KUBE: tuple[tuple[str, str, tuple[str, ...], Role, tuple[str, ...]], ...] = (
     ("", "nodes", ("list",), Role.READ, EVERY),
     ("", "services", ("list",), Role.READ, SAVES),
     ("storage.k8s.io", "storageclasses", ("list",), Role.READ, SAVES),
-    ("", "persistentvolumes", ("list",), Role.READ, EVERY),
+    ("", "persistentvolumes", ("list",), Role.READ, FLEETS),
     ("", "persistentvolumeclaims", ("get",), Role.READ, ESTIMATES),
     ("", "pods", ("list",), Role.READ, EVERY),
     ("", "pods", ("get",), Role.READ, ESTIMATES),
@@ -95,8 +101,8 @@ KUBE: tuple[tuple[str, str, tuple[str, ...], Role, tuple[str, ...]], ...] = (
     ("storage.k8s.io", "storageclasses", ("get", "list"), Role.READ, ESTIMATES),
     ("karpenter.sh", "nodepools", ("list",), Role.READ, EVERY),
     ("karpenter.sh", "nodepools", ("get",), Role.READ, ESTIMATES),
-    ("metrics.k8s.io", "pods", ("list",), Role.READ, EVERY),
-    ("policy", "poddisruptionbudgets", ("list",), Role.READ, EVERY),
+    ("metrics.k8s.io", "pods", ("list",), Role.READ, SHARED),
+    ("policy", "poddisruptionbudgets", ("list",), Role.READ, SAVES),
 )
 
 

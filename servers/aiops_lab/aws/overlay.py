@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_LOG = 10_000
+POLICED = frozenset({"s3"})  # moto serves them; policies need the operations' names
 SIGNED_AS = {"monitoring": "cloudwatch", "aps": "amp"}  # services whose signing name is not botocore's name
 # Answers of a hundred thousand numbers, which moto's serializer takes seconds for: written as they are.
 LARGE = frozenset({("cloudwatch", "GetMetricData", "json"), ("ce", "GetCostAndUsage", "json")})
@@ -162,7 +163,8 @@ class Overlay:
         return cut_answer() if fault.cut else None
 
     def _match(self, service: str, environ: "WSGIEnvironment") -> _Matched | None:
-        if service not in self._services and service not in self.faults.services():
+        served = service in self._services or service in POLICED
+        if not served and service not in self.faults.services():
             return None
         request = Request(environ)
         try:

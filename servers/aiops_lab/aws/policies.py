@@ -18,6 +18,8 @@ _ACTIONS = {
     ("budgets", "DescribeBudget"): "ViewBudget",
     ("budgets", "DescribeBudgets"): "ViewBudget",
     ("budgets", "DescribeBudgetPerformanceHistory"): "ViewBudget",
+    ("s3", "ListObjectsV2"): "ListBucket",
+    ("s3", "HeadObject"): "GetObject",
 }
 _PREFIXES = {"amp": "aps"}  # IAM's name of a service, where it is not botocore's
 
