@@ -14,6 +14,7 @@ import anyio
 from pydantic_settings import BaseSettings
 
 from aiops_cost.analysis.cost_causes import COST_CAUSES
+from aiops_cost.models.savings import SAVING_CODES
 from aiops_eks.diagnosis.catalogue import causes_page
 from aiops_shared.errors import AiopsError, every_error
 from aiops_shared.settings import Settings
@@ -92,14 +93,17 @@ def errors() -> str:
 
 
 def causes() -> str:
-    """Every code of a finding, and of a changed bill."""
+    """Every code of a finding, of a changed bill and of a saving."""
+    savings = [(f"`{one.code}`", one.scope, one.says) for one in SAVING_CODES]
     rows = [(f"`{one.code}`", one.says, one.told_by) for one in COST_CAUSES]
     return (
-        causes_page()
-        + "\n## Of a changed bill\n\n"
+        causes_page() + "\n## Of a changed bill\n\n"
         "What `explain_cost_change` can find (docs/cost-changes.md). Each claims a part of the change;\n"
         "confidence is 0.5 to 0.7 for the bill alone and grows with each fact that agrees.\n\n"
         + _table(("Code", "Means", "Told by"), rows)
+        + "\n## Of what could be saved\n\n"
+        "What `recommend_savings` can propose (docs/savings.md, docs/savings-workloads.md).\n\n"
+        + _table(("Code", "Scope", "Means"), savings)
     )
 
 

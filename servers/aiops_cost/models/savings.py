@@ -1,9 +1,9 @@
 """What `recommend_savings` is asked and answers. Money inside is billionths (`models.money`)."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from aiops_shared.results import Answer, Frozen, Table
 
@@ -20,6 +20,42 @@ Scope = Literal[
     "observability",
 ]
 Level = Literal["low", "medium", "high"]
+
+
+class SavingCode(NamedTuple):
+    """A code of a recommendation, as docs/causes.md lists it."""
+
+    code: str
+    scope: Scope
+    says: str
+
+
+SAVING_CODES: Final[tuple[SavingCode, ...]] = (
+    SavingCode("INSTANCE_FAMILY_MISMATCH", "compute", "Another family holds the same pods for less."),
+    SavingCode("NODES_OVERSIZED", "compute", "Another size of the same family holds them for less."),
+    SavingCode("NODES_IDLE", "compute", "Fewer of the same machines hold them."),
+    SavingCode("SPOT_ELIGIBLE", "spot", "Pods that may be interrupted fill nodes of their own."),
+    SavingCode("GRAVITON_ELIGIBLE", "graviton", "The images run on arm64, or may: the answer says which."),
+    SavingCode("COMMITMENT_GAP", "commitments", "Use that never falls below a floor is paid on demand."),
+    SavingCode("REQUESTS_OVERSIZED", "requests", "A workload asks for more than it was seen to use."),
+    SavingCode("HPA_METRIC_MISMATCH", "hpa", "It scales on CPU, and memory fills up first."),
+    SavingCode("HPA_MINIMUM_HIGH", "hpa", "Its minimum holds more pods than are needed."),
+    SavingCode("VOLUME_OLD_TYPE", "storage", "A gp2 volume costs less as gp3."),
+    SavingCode("VOLUME_UNATTACHED", "storage", "A volume that is nobody's."),
+    SavingCode("VOLUME_OVERSIZED", "storage", "A volume that was never nearly full."),
+    SavingCode("VOLUME_IOPS_IDLE", "storage", "IOPS are paid for and not used."),
+    SavingCode("SNAPSHOTS_OLD", "storage", "Snapshots older than a year."),
+    SavingCode("ADDRESS_UNUSED", "storage", "An Elastic IP address that nothing uses."),
+    SavingCode("CROSS_ZONE_TRAFFIC", "network", "Callers reach endpoints in other zones."),
+    SavingCode("NAT_TRAFFIC", "network", "Traffic for AWS services goes through NAT gateways."),
+    SavingCode("METRICS_UNUSED", "observability", "Series that no query and no rule reads."),
+    SavingCode("SCRAPE_INTERVAL_SHORT", "observability", "Samples are taken more often than is needed."),
+    SavingCode("LOGS_DEBUG", "observability", "Debug lines are a large part of a log group."),
+    SavingCode("LOGS_PROBES", "observability", "Lines of health checks are a large part of it."),
+    SavingCode("LOGS_CLASS", "observability", "A group that is hardly read: the infrequent access class."),
+    SavingCode("LOGS_KEPT", "observability", "Log groups that never expire."),
+)
+_CODES: Final = frozenset((one.code, one.scope) for one in SAVING_CODES)
 
 
 class SavingsAsk(Frozen):
@@ -46,7 +82,7 @@ class Recommendation(Frozen):
     """
 
     key: str
-    code: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", description="Listed in docs/savings.md")]
+    code: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", description="Listed in docs/causes.md")]
     scope: Scope
     target: Annotated[str, Field(description="What is changed: NodePool default, Deployment shop/web")]
     current: str
@@ -63,6 +99,12 @@ class Recommendation(Frozen):
     after: tuple[str, ...] = ()
     alternatives: Table | None = None
     sources: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_listed(self) -> Self:
+        if (self.code, self.scope) not in _CODES:
+            raise ValueError(f"{self.code} of {self.scope} is not among SAVING_CODES")
+        return self
 
 
 class Advice(Frozen):
