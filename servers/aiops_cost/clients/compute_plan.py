@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Final
 
+from anyio import to_thread
+
 from aiops_cost.analysis.fleet import Fleet, Pod, Room
 from aiops_cost.analysis.fleets import GIB, Candidate, Demand, Fitted, by_use, cheapest, fitted
 from aiops_cost.analysis.pool_slices import (
@@ -32,7 +34,8 @@ from aiops_shared.results.wording import brief
 # A migration that saves less is not worth its risk, and is within what use and prices wobble by.
 WORTH: Final = 0.05
 MOST_POOLS: Final = 8
-ROWS: Final = 4  # of each family
+ROWS: Final = 4  # of each family; of all in a summary
+ALL: Final = 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,11 @@ async def _made(scene: Scene) -> Plans:
     types = {node.instance_type for part in parts for node in part.nodes}
     shapes = await scene.prices.instance_shapes({*families, *types}, region)
     offers = await scene.prices.on_demand(shapes, region)
-    made = [_plan(scene, fleet, part, use, priced, (shapes, offers)) for part in parts]
+
+    def computed() -> list[PoolPlan]:
+        return [_plan(scene, fleet, part, use, priced, (shapes, offers)) for part in parts]
+
+    made = await to_thread.run_sync(computed)  # packing thousands of pods takes seconds
     warnings = (*use.warnings, *priced.gaps, *shapes.gaps, *offers.gaps)
     return Plans(tuple(made), use, priced, shapes, offers, region, warnings)
 
@@ -113,11 +120,18 @@ def _plan(
     if missing := _unjudged(found, use, names <= priced.by_node.keys()):
         return replace(found, why_not=missing)
     candidates = candidates_of(part, shapes, offers, _families(scene, part))
-    return planned(replace(found, candidates=candidates))
+    return planned(replace(found, candidates=candidates), _compared(scene))
 
 
-def planned(found: PoolPlan) -> PoolPlan:
-    """The plan with its cheapest fleet. Pure."""
+def _compared(scene: Scene) -> int:
+    """How many other fleets are packed too: those that the answer shows."""
+    if scene.ask.full:
+        return ALL
+    return 0 if scene.ask.scope == "all" else ROWS
+
+
+def planned(found: PoolPlan, rows: int) -> PoolPlan:
+    """The plan with its cheapest fleet, and so many others that were compared. Pure."""
     best = cheapest(found.candidates, found.demand, found.now_nano)
     worth = best is not None and found.now_nano - best.nano_per_hour >= WORTH * found.now_nano
     compared = sorted(
@@ -126,18 +140,18 @@ def planned(found: PoolPlan) -> PoolPlan:
     )
     if best is None or not worth:
         return replace(found, others=tuple(compared), why_not="no cheaper fleet holds its pods")
-    return replace(found, best=best, others=_checked(best, compared, found.demand))
+    return replace(found, best=best, others=_checked(best, compared, found.demand, rows))
 
 
-def _checked(best: Fitted, compared: Sequence[Fitted], demand: Demand) -> tuple[Fitted, ...]:
-    """Of each family the cheapest sizes, packed too where they can be."""
+def _checked(best: Fitted, compared: Sequence[Fitted], demand: Demand, most: int) -> tuple[Fitted, ...]:
+    """Of each family the cheapest sizes, the cheapest of all first; packed too where they can be."""
     families: dict[str, list[Fitted]] = {}
     for one in compared:
         if one.candidate.name != best.candidate.name:
             families.setdefault(one.candidate.family, []).append(one)
     shown = [one for rows in families.values() for one in rows[:ROWS]]
-    checked = [fitted(one.candidate, demand, one.nodes) or one for one in shown]
-    return tuple(sorted(checked, key=lambda one: (one.nano_per_hour, one.candidate.name)))
+    shown.sort(key=lambda one: (one.nano_per_hour, one.candidate.name))
+    return tuple(fitted(one.candidate, demand, one.nodes) or one for one in shown[:most])
 
 
 def _demand(scene: Scene, fleet: Fleet, part: PoolSlice, used: Room | None) -> Demand:

@@ -31,6 +31,7 @@ from aiops_shared.http.snippets import snippet
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 LONGEST_URL = 1800
+LARGE_BYTES = 256 * 1024  # an answer that is parsed beside the event loop
 FORM = "application/x-www-form-urlencoded"
 AGAIN_S, LONGEST_AGAIN_S = 0.25, 2.0
 MOST_REMARKS = 5
@@ -118,7 +119,9 @@ class PrometheusApi:
                 await response.aclose()
         except httpx.TransportError as error:
             raise broken(self.thing, error) from error
-        return self._read(response, body)
+        if len(body) < LARGE_BYTES:
+            return self._read(response, body)
+        return await anyio.to_thread.run_sync(self._read, response, body)
 
     async def _request(self, path: str, pairs: Pairs, form: bool) -> httpx.Request:
         encoded = urlencode(list(pairs), quote_via=quote, safe="")
