@@ -142,14 +142,28 @@ def test_bad_items_of_lists_are_refused(play: Play) -> None:
     wrong = []
     for row, value in BAD.items():
         for tool, word, schema in play.words("array"):
-            if "enum" in schema.get("items", {}) or not value:
+            if "enum" in schema.get("items", {}) or not value or word == "changes":
                 continue
             before = play.upstream, len(play.stage.ledger.asked)
             answer = play.with_one(tool, word, [value])
-            refused = word == "filters"
-            said = faults(play, answer, value, before, refused=refused)
+            said = faults(play, answer, value, before, refused=word == "filters")
             wrong += [f"{tool}.{word} {row}: {each}" for each in said]
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.threat("T7")
+def test_what_a_caller_says_has_changed_is_a_text_of_a_caller(play: Play) -> None:
+    values = list(BAD.values())
+    for some in (values[:20], values[20:40], values[40:]):
+        answer = play.ask("explain_cost_change", changes=some)
+        assert answer.code in {"", "invalid_input"}, answer.text
+        assert "\u202e" not in answer.text
+        assert "\x1b" not in answer.text
+    before = play.upstream
+    for odd in (["-6h x"] * 21, ["a" * 201], [7], {"a": "b"}, ["-6h x"] * 100_000):
+        answer = play.ask("explain_cost_change", changes=odd)
+        assert answer.code == "invalid_input", answer.text[:300]
+    assert play.upstream == before
 
 
 @pytest.mark.threat("T1")

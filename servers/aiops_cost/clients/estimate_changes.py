@@ -101,7 +101,7 @@ async def of_plan(kube: "KubeApi", plan: "Plan") -> Changes:
         kind = target.ref.kind
         if kind not in PLURALS:
             why = _why_not(kind) or "it costs nothing"
-            unpriced.append(f"{kind} {target.ref.name}: {why}")
+            unpriced.append(f"{quotable(kind)} {quotable(target.ref.name)}: {why}")
             continue
         before, _ = await _live(kube, kind, target.ref.namespace, target.ref.name)
         after = _written(target, before)
