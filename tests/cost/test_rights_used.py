@@ -175,25 +175,23 @@ BILL: tuple[Call, ...] = (
 async def worlds(walk: Walk) -> None:
     """Bills, fleets, prices and estimates in the worlds that need each right."""
     stage = walk.stage
-    stage.play("log-volume")
-    furnish(stage)
-    await walk.all(BILL)
-    await walk.ask("recommend_savings")
     for scenario, scope in (("disk-leftovers", "storage"), ("zone-traffic", "network")):
         stage.play(scenario)
         await walk.ask("recommend_savings", scope=scope)
     stage.play("cost-spike")
-    furnish(stage)
-    await walk.ask("recommend_savings")
+    await walk.ask("recommend_savings", scope="requests")
     pools = stage.lab.store.list("NodePool")[0]["metadata"]["name"]
     await walk.all(prices())
     await walk.all(estimates(pools, *live(stage), yaml.safe_dump(PLAIN_CLAIM)))
+    stage.play("log-volume")
+    furnish(stage)
+    await walk.all(BILL)
+    await walk.ask("recommend_savings")
 
 
 async def sources(walk: Walk, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """Allocations by each of the other sources, and metrics by each other backend."""
     stage, uses = walk.stage, walk.uses
-    stage.play("log-volume")
     files(stage, folder / "cur")
     uploaded(folder / "cur", stage, stage.lab.export("lab-admin"))
     held = stage.lab.account.area(CostFiles)
