@@ -4,9 +4,9 @@
 only reads. Cost Explorer has no resources to narrow; each of its requests is billed (0.01 USD).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from aiops_shared.auth.rights import AwsRight, KubeRight, Rights, Role
+from aiops_shared.auth.rights import AwsRow, KubeRow, Rights, Role
 
 WHAT: Mapping[Role, str] = {
     Role.READ: "The bill, prices, budgets; nodes, pods, owners, NodePools. No log and no Secret.",
@@ -30,7 +30,7 @@ FLEETS = ("estimate_cost", *SHARED)
 SAVES = ("recommend_savings",)
 
 # Action -> role, tools. One line each.
-AWS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
+AWS: tuple[AwsRow, ...] = (
     ("eks:ListClusters", Role.READ, EVERY),
     ("eks:DescribeCluster", Role.READ, EVERY),
     ("aps:DescribeWorkspace", Role.READ, MEASURED),
@@ -73,7 +73,7 @@ AWS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
 )
 
 # API group, resource, verbs, role, tools. One line each.
-KUBE: tuple[tuple[str, str, tuple[str, ...], Role, tuple[str, ...]], ...] = (
+KUBE: tuple[KubeRow, ...] = (
     ("apps", "daemonsets", ("get",), Role.READ, SAVES),
     ("apps", "deployments", ("get",), Role.READ, SAVES),
     ("apps", "statefulsets", ("get",), Role.READ, SAVES),
@@ -105,15 +105,4 @@ KUBE: tuple[tuple[str, str, tuple[str, ...], Role, tuple[str, ...]], ...] = (
     ("policy", "poddisruptionbudgets", ("list",), Role.READ, SAVES),
 )
 
-
-def _aws() -> Iterator[AwsRight]:
-    for action, role, tools in AWS:
-        yield AwsRight(role, tools, action)
-
-
-def _kube() -> Iterator[KubeRight]:
-    for group, resource, verbs, role, tools in KUBE:
-        yield KubeRight(role, tools, group, resource, verbs)
-
-
-RIGHTS = Rights("cost", tuple(_kube()), tuple(_aws()), WHAT)
+RIGHTS = Rights.of("cost", KUBE, AWS, WHAT)

@@ -4,9 +4,9 @@
 server only reads; what people and programs wrote (log lines, traces) is the role `sensitive`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from aiops_shared.auth.rights import AwsRight, KubeRight, Rights, Role
+from aiops_shared.auth.rights import AwsRow, KubeRow, Rights, Role
 
 WHAT: Mapping[Role, str] = {
     Role.READ: "Metrics, alarms, service health. No log line and no trace.",
@@ -26,7 +26,7 @@ METRICS = ("compare_windows", "detect_anomalies", "forecast_metric", "query_metr
 MEASURED = ("compare_windows", "detect_anomalies", "forecast_metric", "query_metrics")
 
 # Action -> role, tools. One line each.
-AWS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
+AWS: tuple[AwsRow, ...] = (
     ("eks:ListClusters", Role.READ, EVERY),
     ("eks:DescribeCluster", Role.READ, EVERY),
     ("aps:DescribeAnomalyDetector", Role.READ, ("detect_anomalies",)),
@@ -67,7 +67,7 @@ AWS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
 )
 
 # API group, resource, verbs, role, tools. One line each.
-KUBE: tuple[tuple[str, str, tuple[str, ...], Role, tuple[str, ...]], ...] = (
+KUBE: tuple[KubeRow, ...] = (
     ("", "nodes", ("list",), Role.READ, ("analyze_traces",)),
     ("", "pods", ("list",), Role.READ, ("analyze_traces", "list_alarms")),
     ("", "pods", ("get", "list"), Role.SENSITIVE, ("analyze_logs", "query_logs")),
@@ -77,15 +77,4 @@ KUBE: tuple[tuple[str, str, tuple[str, ...], Role, tuple[str, ...]], ...] = (
     ("apps", "statefulsets", ("get", "list"), Role.SENSITIVE, ("analyze_logs", "query_logs")),
 )
 
-
-def _aws() -> Iterator[AwsRight]:
-    for action, role, tools in AWS:
-        yield AwsRight(role, tools, action)
-
-
-def _kube() -> Iterator[KubeRight]:
-    for group, resource, verbs, role, tools in KUBE:
-        yield KubeRight(role, tools, group, resource, verbs)
-
-
-RIGHTS = Rights("observability", tuple(_kube()), tuple(_aws()), WHAT)
+RIGHTS = Rights.of("observability", KUBE, AWS, WHAT)

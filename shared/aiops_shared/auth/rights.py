@@ -4,7 +4,7 @@ Each server keeps its table in `clients/rights.py`; `eks_aiops.rights_files` ren
 `deploy/iam` and `docs/rights.md` from them (decision D24: each server has its own minimal rights).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -43,6 +43,10 @@ class AwsRight:
     tag: str = ""
 
 
+KubeRow = tuple[str, str, tuple[str, ...], Role, tuple[str, ...]]  # API group, resource, verbs, role, tools
+AwsRow = tuple[str, Role, tuple[str, ...]]  # action, role, tools
+
+
 @dataclass(frozen=True, slots=True)
 class Rights:
     """The table of one server. `what`: in words, for each role that it has."""
@@ -51,6 +55,18 @@ class Rights:
     kube: tuple[KubeRight, ...]
     aws: tuple[AwsRight, ...]
     what: Mapping[Role, str]
+
+    @classmethod
+    def of(
+        cls, server: str, kube: Iterable[KubeRow], aws: Iterable[AwsRow], what: Mapping[Role, str]
+    ) -> "Rights":
+        """From plain rows, for a server whose rights need no namespace, resource or tag."""
+        return cls(
+            server,
+            tuple(KubeRight(role, tools, group, name, verbs) for group, name, verbs, role, tools in kube),
+            tuple(AwsRight(role, tools, action) for action, role, tools in aws),
+            what,
+        )
 
     @property
     def roles(self) -> tuple[Role, ...]:
