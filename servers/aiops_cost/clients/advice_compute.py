@@ -21,6 +21,9 @@ from aiops_shared.results import Cell, Table
 from aiops_shared.results.wording import brief, counted
 
 FAMILY, SIZE, IDLE = "INSTANCE_FAMILY_MISMATCH", "NODES_OVERSIZED", "NODES_IDLE"
+GUESSED: Final = Risk(
+    level="high", why="use is one day of the pods alone: measure the nodes for a week (AIOPS_METRICS_*) first"
+)
 COLUMNS: Final = ("type", "nodes", "by CPU", "by memory", "USD/month", "packs")
 
 
@@ -71,8 +74,8 @@ def _recommended(plan: PoolPlan, best: Fitted, found: Plans) -> Recommendation:
         monthly_usd=shown(saved),
         percent=share(saved, plan.now_month),
         arithmetic=(*now_lines(plan, found), *_need(plan, best), *_then(plan, best, month)),
-        assumptions=tuple(_assumptions(plan, best)),
-        risk=_risk(plan, code),
+        assumptions=(*([] if found.use.whole else [f"use: {found.use.says}"]), *_assumptions(plan, best)),
+        risk=_risk(plan, code) if found.use.whole else GUESSED,
         patch=_patch(plan, best),
         validated=CHECKED if plan.part.pool and plan.part.pool.kind == "NodePool" else _by_hand(best),
         alternatives=_alternatives(plan),

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from aiops_shared.metrics.directory import MetricsDirectory
 
 DAY = timedelta(hours=24)
+USAGE_WITHIN_S = 15.0  # s; a metrics store that hangs must not silence what needs none
 MOST_PODS = 50_000
 T = TypeVar("T")
 
@@ -90,7 +91,10 @@ class FleetReader:
 
         async def measure() -> None:
             nonlocal used
-            used = await fleet_usage.measured(self._metrics, kube, cluster, _past(window, now))
+            late = f"usage: no answer within {USAGE_WITHIN_S:g} s"
+            used = Usage(says=late, warnings=(late,))
+            with anyio.move_on_after(USAGE_WITHIN_S):  # prices and nodes stand without it
+                used = await fleet_usage.measured(self._metrics, kube, cluster, _past(window, now))
 
         async with anyio.create_task_group() as tasks:
             reads = [found.nodes_read, found.pods_read, found.pools_read, found.volumes_read]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+import anyio
 import numpy as np
 
 from aiops_cost.analysis.fleet import Room
@@ -19,6 +20,7 @@ from aiops_shared.kube.gathering import gather
 from aiops_shared.metrics.ports import Target
 from aiops_shared.metrics.series import MetricAnswer, Window
 
+WITHIN_S = 10.0  # less than an adviser has, so that the others' answers stand
 DAYS: Final = 7
 STEP_S: Final = 3600
 DAY_POINTS: Final = 24
@@ -26,12 +28,15 @@ DAY_POINTS: Final = 24
 
 @dataclass(frozen=True, slots=True)
 class NodeUse:
-    """`days[i]`: what each node used in the i-th day before now, cores and bytes."""
+    """`days[i]`: what each node used in the i-th day before now, cores and bytes. `whole`: the nodes' own
+    measure of several days; else one day of their pods stands for it.
+    """
 
     days: tuple[Mapping[str, Room], ...] = ()
     source: str = ""
     says: str = "nobody measured what nodes use"
     warnings: tuple[str, ...] = ()
+    whole: bool = True
 
     def of(self, names: frozenset[str]) -> Room | None:
         """What these nodes used together on their busiest day, CPU and memory each; None where a node was not
@@ -62,7 +67,10 @@ async def _read(scene: Scene) -> NodeUse:
         async def asked(question: str) -> MetricAnswer:
             return await backend.range(backend.asks(question, Target(kind="Cluster")).query, window)
 
-        cpu, memory = await gather(asked, ["node_cpu", "node_memory"], at_once=2)
+        with anyio.fail_after(WITHIN_S):
+            cpu, memory = await gather(asked, ["node_cpu", "node_memory"], at_once=2)
+    except TimeoutError:
+        return _of_pods(facts, f"coverage_gap: use of nodes: no answer within {WITHIN_S:g} s")
     except AiopsError as error:
         return _of_pods(facts, f"coverage_gap: use of nodes: {error.wire()[:240]}")
     shares = [{one.labels.get("node", ""): one.values for one in answer.series} for answer in (cpu, memory)]
@@ -95,13 +103,15 @@ def _day(
 
 
 def _of_pods(facts: FleetFacts, gap: str) -> NodeUse:
-    """The pods' measured use, added up by node."""
+    """The pods' measured use, added up by node. What they use at this moment alone is no measure."""
     measured = {
         one.name: Room(one.used_cores, one.used_memory_bytes)
         for one in facts.fleet.nodes
         if one.used_cores is not None and one.used_memory_bytes is not None
     }
     warnings = (gap,) if gap else ()
+    if measured and facts.usage.now_only:
+        return NodeUse(says=f"use is known of this moment only ({facts.usage.source})", warnings=warnings)
     if not measured:
         return NodeUse(warnings=warnings)
-    return NodeUse((measured,), facts.usage.source, f"{facts.usage.says}: pods only", warnings)
+    return NodeUse((measured,), facts.usage.source, f"{facts.usage.says}: pods only", warnings, whole=False)

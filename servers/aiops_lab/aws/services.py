@@ -28,6 +28,7 @@ from aiops_lab.aws.devopsguru import devopsguru_operations
 from aiops_lab.aws.ec2 import ec2_operations
 from aiops_lab.aws.ec2_instances import ec2_instance_operations
 from aiops_lab.aws.ec2_storage import ec2_storage_operations
+from aiops_lab.aws.ecr import ecr_operations
 from aiops_lab.aws.eks import eks_operations
 from aiops_lab.aws.eks_addons import eks_addon_operations
 from aiops_lab.aws.eks_lifecycle import eks_lifecycle_operations
@@ -65,6 +66,7 @@ def operations(account: Account, directory: Directory) -> Operations:
         **compute_optimizer_operations(account),
         **cost_optimization_hub_operations(account),
         **savings_plans_operations(account),
+        **ecr_operations(account),
         **guardduty_operations(account),
         **logs_operations(account),
         **cloudtrail_operations(account),
