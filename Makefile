@@ -61,9 +61,10 @@ lock: setup  ## Resolve the lock anew, with hashes and without addresses
 bench: setup  ## Measure cold start, memory, tokens, gate cost; print ratios
 	$(BIN)/python -m bench
 
-eval: setup control-plane  ## Count how good the judgements are: causes, anomalies, leaks, forecasts, alerts, templates
+eval: setup control-plane  ## Count how good the judgements are: causes, anomalies, leaks, forecasts, alerts, templates, bills, fleets
 	KUBEBUILDER_ASSETS="$(CONTROL_PLANE)" $(BIN)/python -m evals
 	$(BIN)/python -m evals.observability
+	$(BIN)/python -m evals.cost
 
 clean:  ## Remove what the targets made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,8 +1,10 @@
 """Answers that were billed, or slow to get, kept in the state store: a repeated question costs nothing.
 
 The cost server's rooms (Cost Explorer, prices) use it. Bodies are bytes that their room understands (it
-compresses them itself); they hold amounts and names, never a secret. What is too old is the asker's decision,
-since days of a bill settle and prices do not; each room keeps its newest answers within a bound.
+compresses them itself): amounts and names as AWS gave them, so a secret that somebody wrote into a tag stands
+here as it stands in the bill; what leaves the server is redacted at its door. What is too old is the
+asker's decision, since days of a bill settle and prices do not; each room keeps its newest answers within a
+bound.
 """
 
 import hashlib
