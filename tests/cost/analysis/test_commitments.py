@@ -118,7 +118,7 @@ def test_totals_never_count_one_dollar_twice() -> None:
     ) -> Recommendation:
         return Recommendation(
             key=key,
-            code="X",
+            code="NODES_IDLE",
             scope="compute",
             target="t",
             current="",

@@ -110,12 +110,14 @@ def test_a_fleet_that_only_a_clever_order_fills_does_not_schedule() -> None:
     assert schedules(loads, [*slots, slots[0]])
 
 
-def test_the_scheduler_spreads_by_what_is_left_and_keeps_no_room_on_demand() -> None:
-    cluster = Cluster([Slot("a", Room(4, 8 * GIB, 10)), Slot("b", Room(4, 8 * GIB, 10), spot=True)])
-    assert cluster.place(Load("big", 2, 4 * GIB, spot=True)) == 0
-    assert cluster.place(Load("light", 0, 0, spot=True)) == 1
+def test_the_scheduler_takes_the_node_with_most_left_and_spot_first_for_who_may() -> None:
+    room = Room(4, 8 * GIB, 10)
+    cluster = Cluster([Slot("a", room), Slot("b", room), Slot("b", room, spot=True)])
+    assert cluster.place(Load("big", 2, 4 * GIB)) == 0
+    assert cluster.place(Load("next", 1, GIB)) == 1
+    assert cluster.place(Load("light", 0, 0, spot=True)) == 2
     assert cluster.place(Load("bound", 0, 0, zones=frozenset({"c"}))) == -1
-    assert cluster.place(Load("firm", 3, 0)) == -1
+    assert cluster.place(Load("firm", 3.5, 0)) == -1
 
 
 def test_what_fits_is_placed_and_what_does_not_is_refused() -> None:
