@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 from fastmcp import FastMCP
-from fastmcp.apps.config import AppConfig, ResourceCSP
 from fastmcp.tools import Tool
 
 from aiops_cost.models.pages import MONEY_PAGE
@@ -24,6 +23,7 @@ from aiops_cost.tools.estimates import EstimateTools
 from aiops_cost.tools.prices import PriceTools
 from aiops_cost.tools.savings import SavingsTools
 from aiops_shared.app import build
+from aiops_shared.app.page_files import serve_page
 from aiops_shared.app.recording import Recorder
 from aiops_shared.app.serving import serve_stdio
 from aiops_shared.auth.callers import caller_from
@@ -175,15 +175,14 @@ def make(settings: Settings) -> FastMCP:
         calls=parts.recorder,
         lifespan=parts.running,
     )
-    page = AppConfig(csp=ResourceCSP(connect_domains=[], resource_domains=[]))
-
-    @server.resource(MONEY_PAGE, app=page, description="Draws costs and what moved them")
-    def page_of_money() -> str:
-        from aiops_cost.charts.pages import money_page
-
-        return money_page()
-
+    serve_page(server, MONEY_PAGE, "Draws costs and what moved them", _money_page)
     return server
+
+
+def _money_page() -> str:
+    from aiops_cost.charts.pages import money_page
+
+    return money_page()
 
 
 def serve() -> None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 from fastmcp import FastMCP
-from fastmcp.apps.config import AppConfig, ResourceCSP
 from fastmcp.exceptions import ResourceError
 from fastmcp.tools import Tool
 
@@ -40,6 +39,7 @@ from aiops_observability.tools.telemetry import TelemetryTools
 from aiops_observability.tools.traces import TraceTools
 from aiops_shared.app import build
 from aiops_shared.app.boundary import clean
+from aiops_shared.app.page_files import serve_page
 from aiops_shared.app.recording import Recorder
 from aiops_shared.app.serving import serve_stdio
 from aiops_shared.auth.callers import caller_from
@@ -229,15 +229,14 @@ def make(settings: Settings) -> FastMCP:
         except AiopsError as error:
             raise ResourceError(clean(error.wire())) from error
 
-    page = AppConfig(csp=ResourceCSP(connect_domains=[], resource_domains=[]))
-
-    @server.resource(SERIES_PAGE, app=page, description="Draws series, anomalies, forecasts")
-    def page_of_series() -> str:
-        from aiops_observability.charts.pages import series_page
-
-        return series_page()
-
+    serve_page(server, SERIES_PAGE, "Draws series, anomalies, forecasts", _series_page)
     return server
+
+
+def _series_page() -> str:
+    from aiops_observability.charts.pages import series_page
+
+    return series_page()
 
 
 def serve() -> None:

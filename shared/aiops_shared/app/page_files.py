@@ -5,8 +5,21 @@ as markup. A server's script gives `NAME`, `PLAIN` (tables of the answer for hos
 themselves) and `drawn(row)`, which makes an element of one row of the data or null.
 """
 
+from collections.abc import Callable
 from html import escape
 from importlib.resources import files
+
+from fastmcp import FastMCP
+from fastmcp.apps.config import AppConfig, ResourceCSP
+
+
+def serve_page(server: FastMCP, address: str, says: str, make: Callable[[], str]) -> None:
+    """Offer a page to hosts that draw; it may reach nothing outside of itself."""
+    nowhere = AppConfig(csp=ResourceCSP(connect_domains=[], resource_domains=[]))
+
+    @server.resource(address, app=nowhere, description=says)
+    def page() -> str:
+        return make()
 
 
 def whole_page(*, style: str, script: str, key: str) -> str:
