@@ -1,5 +1,6 @@
 """`recommend_savings` through a client: F8 to the cent on five seeds, a fleet that is right, faults."""
 
+import json
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from math import ceil
@@ -220,3 +221,18 @@ async def test_an_unknown_cluster_gets_the_nearest_names(stage: Stage) -> None:
     answer = await stage.ask("recommend_savings", cluster="my-clutser")
     assert "cluster_not_found" in answer.error
     assert "my-cluster" in answer.error
+
+
+@pytest.mark.row("S38")
+async def test_all_scopes_at_once_show_machines_spot_and_autoscaler_in_a_summary(stage: Stage) -> None:
+    stage.play("cost-spike", 3)
+    answer = await stage.got("recommend_savings", cluster="my-cluster")
+    shown = [(one["code"], one["risk"]["level"]) for one in answer["recommendations"]]
+    assert [code for code, _ in shown] == ["INSTANCE_FAMILY_MISMATCH", "SPOT_ELIGIBLE", "HPA_METRIC_MISMATCH"]
+    assert answer["monthly_usd"] == sum(one.get("monthly_usd", 0) for one in answer["recommendations"])
+    for one in answer["recommendations"]:
+        assert 2 <= len(one["arithmetic"]) <= 4
+        assert "patch" not in one
+    assert "detail=full" in answer["hint"]
+    assert answer["more"]["rows"]
+    assert tokens(json.dumps(answer)) <= 1500

@@ -38,7 +38,7 @@ FEW = 2
 MORE = 6  # rows of the others
 SHORT = 110  # characters of what was found good
 IN_FULL = 3  # recommendations of one scope with patch and arithmetic, unless detail=full
-GLANCES, LINES = 4, 4  # recommendations of all scopes, and lines of arithmetic of each
+GLANCES, LINES = 3, 4  # recommendations of all scopes, and lines of arithmetic of each
 # One line each, in the order in which equal savings are told.
 ADVISERS: tuple[Adviser, ...] = (
     ComputeAdviser(),
