@@ -60,10 +60,8 @@ def test_a_query_runs_over_the_files_of_both_months(aws: RunningAws, files: Path
         for row in page["ResultSet"]["Rows"]
     ]
     assert rows[0][0] == "line_item_usage_type"
-    assert [(name, float(sum_)) for name, sum_ in rows[1:]] == [
-        ("BoxUsage:m5.xlarge", pytest.approx(4 * 48 * 0.192)),
-        ("USE1-AmazonEKS-Hours:perCluster", pytest.approx(4 * 2.4)),
-    ]
+    assert [name for name, _ in rows[1:]] == ["BoxUsage:m5.xlarge", "USE1-AmazonEKS-Hours:perCluster"]
+    assert [float(sum_) for _, sum_ in rows[1:]] == pytest.approx([4 * 48 * 0.192, 4 * 2.4])
     assert "NextToken" not in rest
 
 
