@@ -34,7 +34,7 @@ from bench.tokens import tokens
 from eks_aiops.demo.play import KEPT, play
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
-RUNS = 7
+RUNS = 15
 NOTES = """
 How to read it
 * **The same requests raw**: one plain httpx client, at most eight requests at once, JSON read with orjson and
@@ -85,16 +85,19 @@ def starts() -> list[Row]:
     """Cold start and memory beside the others."""
     with TemporaryDirectory() as folder:
         found = start_all(_commands(), _environment(folder), RUNS)
-    base = median([one.wall_s for one in found["minimal FastMCP"]])
-    base_cpu = median([one.cpu_s for one in found["minimal FastMCP"]])
+    base = found["minimal FastMCP"]
     rows: list[Row] = []
     for name, runs in found.items():
         wall, cpu = median([one.wall_s for one in runs]), median([one.cpu_s for one in runs])
+        # Of one round each: a machine that is slow for a minute is slow for all of them.
+        pairs = list(zip(runs, base, strict=True))
+        ratio = median([one.wall_s / least.wall_s for one, least in pairs])
+        by_cpu = median([one.cpu_s / least.cpu_s for one, least in pairs])
         ours = name in BUDGETS
         target = "<= 1.15 x minimal FastMCP" if ours else ""
-        says = f"{wall:.2f} s wall ({wall / base:.2f} x), {cpu:.2f} s CPU ({cpu / base_cpu:.2f} x)"
+        says = f"{wall:.2f} s wall ({ratio:.2f} x), {cpu:.2f} s CPU ({by_cpu:.2f} x)"
         rows.append(
-            (f"cold start to first tools/list: {name}", target, says, met(wall / base, 1.15) if ours else "")
+            (f"cold start to first tools/list: {name}", target, says, met(ratio, 1.15) if ours else "")
         )
     for name, runs in found.items():
         mib = median([float(one.rss_bytes) for one in runs]) / 2**20
