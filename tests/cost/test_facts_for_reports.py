@@ -1,4 +1,4 @@
-"""Cost facts that other servers' reports stand on (F14, F23: structure; F18, F19: paid and used), by a client."""
+"""Cost facts that other servers' reports stand on (F14, F23: structure; F18, F19: paid and used)."""
 
 from pathlib import Path
 from typing import Any
