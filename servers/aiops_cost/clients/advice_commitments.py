@@ -13,12 +13,12 @@ from typing import Any, Final
 from aiops_cost.analysis.bill import Bill
 from aiops_cost.analysis.commitments import LEAST_DAYS, Commitment, Offer, committed, steady
 from aiops_cost.analysis.fleet import ON_DEMAND
-from aiops_cost.clients.advice_compute import per_hour, share
+from aiops_cost.clients.advice_compute import per_hour
 from aiops_cost.clients.advice_spot import spot_plans
 from aiops_cost.clients.compute_plan import Plans, plans
 from aiops_cost.clients.savings_scene import Scene
 from aiops_cost.models.bills import BillQuestion
-from aiops_cost.models.money import HOURS_PER_MONTH, nano, shown, worded
+from aiops_cost.models.money import HOURS_PER_MONTH, nano, share, shown, worded
 from aiops_cost.models.savings import Advice, Recommendation, Risk, Scope
 from aiops_shared.errors import NotFoundError
 from aiops_shared.results import Cell, Table

@@ -15,7 +15,7 @@ from aiops_cost.analysis.pool_slices import PoolSlice
 from aiops_cost.analysis.scheduling import tried
 from aiops_cost.clients.compute_plan import Plans, PoolPlan, plans
 from aiops_cost.clients.savings_scene import Scene
-from aiops_cost.models.money import HOURS_PER_MONTH, NANO, shown, worded
+from aiops_cost.models.money import HOURS_PER_MONTH, NANO, share, shown, worded
 from aiops_cost.models.savings import Advice, Recommendation, Risk, Scope
 from aiops_shared.results import Cell, Table
 from aiops_shared.results.wording import brief, counted
@@ -81,11 +81,6 @@ def _recommended(plan: PoolPlan, best: Fitted, found: Plans) -> Recommendation:
         alternatives=_alternatives(plan),
         sources=found.sources,
     )
-
-
-def share(saved: int, of: int) -> float | None:
-    """Percent with one decimal."""
-    return round(100 * saved / of, 1) if of else None
 
 
 def mix(part: PoolSlice) -> str:

@@ -16,11 +16,11 @@ from aiops_cost.analysis.fleet import Pod
 from aiops_cost.analysis.fleets import Fitted, cheapest
 from aiops_cost.analysis.patches_nodepool import CHECKED, machines, nodepool, requirements_with, yaml_of
 from aiops_cost.analysis.pool_slices import ARCH
-from aiops_cost.clients.advice_compute import per_hour, share
+from aiops_cost.clients.advice_compute import per_hour
 from aiops_cost.clients.advice_spot import spot_plans, standing
 from aiops_cost.clients.compute_plan import Plans, PoolPlan, candidates_of, plans
 from aiops_cost.clients.savings_scene import Scene
-from aiops_cost.models.money import HOURS_PER_MONTH, shown, worded
+from aiops_cost.models.money import HOURS_PER_MONTH, share, shown, worded
 from aiops_cost.models.savings import Advice, Recommendation, Risk, Scope
 from aiops_shared.errors import AiopsError, NotFoundError
 from aiops_shared.kube.gathering import gather_outcomes

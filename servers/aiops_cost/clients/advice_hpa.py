@@ -28,7 +28,7 @@ from aiops_cost.clients.savings_scene import Scene
 from aiops_cost.clients.workload_objects import WorkloadObjects, require_namespace
 from aiops_cost.clients.workload_shapes import containers_of
 from aiops_cost.clients.workload_usage import WorkloadUsage, averaged, summed
-from aiops_cost.models.money import nano, worded
+from aiops_cost.models.money import nano, share, shown, worded
 from aiops_cost.models.savings import Advice, Recommendation, Risk, Scope
 from aiops_shared.errors import AiopsError
 from aiops_shared.kube.gathering import gather_outcomes
@@ -210,8 +210,8 @@ def _minimum(one: Watched, floor: Floor, saved: int, price: RoomPrice) -> Recomm
         current=f"at least {floor.least} pods",
         proposed=f"at least {floor.needed} pods",
         nano_usd=saved,
-        monthly_usd=round(saved / 1e9, 2),
-        percent=round(100 * saved / (each * floor.least), 1) if each else None,
+        monthly_usd=shown(saved),
+        percent=share(saved, each * floor.least),
         arithmetic=(
             f"{floor.quiet_h:.1f} h a day at the minimum; the 95th percentile of need is {floor.needed} pods",
             f"{floor.spare_pod_hours:,.0f} pod hours a month x {worded(round(each / 730))} = {worded(saved)}",

@@ -26,7 +26,7 @@ from aiops_cost.clients.savings_scene import Scene
 from aiops_cost.clients.workload_objects import WorkloadObjects
 from aiops_cost.clients.workload_shapes import Obj, labels_selected
 from aiops_cost.clients.workload_usage import USE_WINDOW
-from aiops_cost.models.money import nano, worded
+from aiops_cost.models.money import nano, share, shown, worded
 from aiops_cost.models.savings import Advice, Recommendation, Risk, Scope
 from aiops_shared.errors import AiopsError
 from aiops_shared.kube.shapes import mapping, meta, text
@@ -165,8 +165,8 @@ async def _nearer(
         current=f"{counted(served.count, 'pod')} of {served.owner_kind} {served.owner_name}: {where}",
         proposed=" and ".join(ways) or "more pods, one in each zone at least",
         nano_usd=saved,
-        monthly_usd=round(saved / 1e9, 2),
-        percent=round(100 * saved / bill.nano_usd, 1) if bill.nano_usd else None,
+        monthly_usd=shown(saved),
+        percent=share(saved, bill.nano_usd),
         arithmetic=(
             f"{bill.said}: {bill.quantity:,.0f} GB between zones, {worded(bill.nano_usd)} (billed each way)",
             f"callers by zone: {', '.join(f'{zone} {share:.0%}' for zone, share in sorted(callers.items()))}",

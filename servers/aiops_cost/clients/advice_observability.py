@@ -11,7 +11,7 @@ import yaml
 from aiops_cost.analysis.telemetry_spend import Unused, interval_s, marginal, rule_faults, unused
 from aiops_cost.clients.month_bill import Spend, spend
 from aiops_cost.clients.savings_scene import Scene
-from aiops_cost.models.money import worded
+from aiops_cost.models.money import share, shown, worded
 from aiops_cost.models.prices import Price
 from aiops_cost.models.savings import Advice, Recommendation, Risk, Scope
 from aiops_shared.errors import AiopsError, NotConfiguredError
@@ -107,8 +107,8 @@ def _dropped(idle: Unused, found: Cardinality, bill: Spend | None, price: Price 
         current=f"{counted(len(idle.metrics), 'metric')} with {idle.series:,} series, never queried",
         proposed=f"drop them before they are sent ({idle.share:.0%} of all series)",
         nano_usd=saved,
-        monthly_usd=round(saved / 1e9, 2) if bill is not None else None,
-        percent=round(100 * saved / bill.nano_usd, 1) if bill is not None else None,
+        monthly_usd=shown(saved) if bill is not None else None,
+        percent=share(saved, bill.nano_usd) if bill is not None else None,
         arithmetic=tuple(lines),
         assumptions=(
             "every series is written equally often",
@@ -133,8 +133,7 @@ def _day(at_s: float) -> str:
 
 
 def _seldom(every_s: float, bill: Spend, price: Price | None) -> Recommendation:
-    share = 1 - every_s / USUAL_S
-    saved, line = _saved(bill, price, share)
+    saved, line = _saved(bill, price, 1 - every_s / USUAL_S)
     return Recommendation(
         key="observability/metrics/interval",
         code=TOO_OFTEN,
@@ -143,8 +142,8 @@ def _seldom(every_s: float, bill: Spend, price: Price | None) -> Recommendation:
         current=f"a sample of each series every {every_s:.0f} s on average",
         proposed=f"every {USUAL_S} s",
         nano_usd=saved,
-        monthly_usd=round(saved / 1e9, 2),
-        percent=round(100 * saved / bill.nano_usd, 1) if bill.nano_usd else None,
+        monthly_usd=shown(saved),
+        percent=share(saved, bill.nano_usd),
         arithmetic=(f"{bill.said}: {bill.quantity / 1e9:,.1f} billion samples", line),
         assumptions=("series of today stood all month",),
         risk=Risk(

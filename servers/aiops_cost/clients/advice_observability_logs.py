@@ -14,7 +14,7 @@ from aiops_cost.clients.month_bill import Spend, spend
 from aiops_cost.clients.savings_scene import Scene
 from aiops_cost.clients.workload_objects import WorkloadObjects
 from aiops_cost.clients.workload_shapes import Obj, pod_spec, variables_of
-from aiops_cost.models.money import nano, worded
+from aiops_cost.models.money import nano, shown, worded
 from aiops_cost.models.savings import Advice, Recommendation, Risk, Scope
 from aiops_shared.errors import AiopsError
 from aiops_shared.kube.shapes import rows, text
@@ -130,7 +130,7 @@ async def _debug(scene: Scene, cost: Cost, said: Talk, one: Loud) -> Recommendat
         current=f"{one.level.upper()} lines are {one.share:.1%} of {cost.group.name}: {gb:,.0f} GB a month",
         proposed="log level info",
         nano_usd=saved,
-        monthly_usd=round(saved / 1e9, 2),
+        monthly_usd=shown(saved),
         percent=round(100 * one.share, 1),
         arithmetic=(
             cost.line,
@@ -201,7 +201,7 @@ def _probes(cost: Cost, said: Talk) -> list[Recommendation]:
             current=f"{share:.1%} of the group's bytes" + (f", most of {most}" if most else ""),
             proposed="leave them out where they are collected",
             nano_usd=saved,
-            monthly_usd=round(saved / 1e9, 2),
+            monthly_usd=shown(saved),
             percent=round(100 * share, 1),
             arithmetic=(cost.line, f"{share:.2%} of {worded(cost.nano_usd)} = {worded(saved)}"),
             assumptions=(f"shares of {_read(said)}", "lines below level info may be counted there too"),
@@ -225,7 +225,7 @@ def _class(cost: Cost, left: int, share: float, after: Sequence[str]) -> Recomme
         current="class Standard",
         proposed="a new group of class Infrequent Access for what is only searched when something broke",
         nano_usd=saved,
-        monthly_usd=round(saved / 1e9, 2),
+        monthly_usd=shown(saved),
         percent=round(100 * share, 1),
         arithmetic=(cost.line, f"{share:.0%} of the {worded(left)} that remain = {worded(saved)}"),
         assumptions=(
@@ -265,7 +265,7 @@ async def _kept(scene: Scene, found: Sequence[Group], warnings: list[str]) -> li
             current="kept for ever",
             proposed=f"kept for {KEPT_DAYS} days",
             nano_usd=saved,
-            monthly_usd=round(saved / 1e9, 2),
+            monthly_usd=shown(saved),
             arithmetic=(
                 f"{bill.said}: stored logs {worded(bill.nano_usd)}",
                 f"older than {KEPT_DAYS} days: {old / stored:.1%} of stored bytes = {worded(saved)}",

@@ -29,7 +29,7 @@ from aiops_cost.clients.savings_scene import Scene
 from aiops_cost.clients.workload_objects import WorkloadObjects, require_namespace
 from aiops_cost.clients.workload_shapes import containers_of, oom_kills
 from aiops_cost.clients.workload_usage import WorkloadUsage
-from aiops_cost.models.money import nano, worded
+from aiops_cost.models.money import nano, share, shown, worded
 from aiops_cost.models.savings import Advice, Recommendation, Risk, Scope
 from aiops_shared.errors import AiopsError
 from aiops_shared.kube.gathering import gather_outcomes
@@ -204,8 +204,8 @@ def _priced(fleet: Fleet, prices: NodePrices, one: Judged) -> Recommendation | N
         current=_sizes(one.main),
         proposed=_sizes(made),
         nano_usd=each * count,
-        monthly_usd=round(each * count / 1e9, 2),
-        percent=round(100 * each / before, 1) if before else None,
+        monthly_usd=shown(each * count),
+        percent=share(each, before),
         arithmetic=(*one.verdict.lines, *_money(fleet, prices, one, price, each)),
         assumptions=(*one.verdict.kept, *_assumed(one), *_hpa(one)),
         risk=_risk(one),

@@ -15,10 +15,10 @@ from aiops_cost.analysis.patches_nodepool import CAPACITY, CHECKED, nodepool, re
 from aiops_cost.analysis.pool_slices import TYPE, capacity_of, labels_of
 from aiops_cost.analysis.scheduling import schedules
 from aiops_cost.analysis.spot_risk import SpotRisk, eligible, risk_of, share_of, workloads
-from aiops_cost.clients.advice_compute import key_of, per_hour, share
+from aiops_cost.clients.advice_compute import key_of, per_hour
 from aiops_cost.clients.compute_plan import Plans, PoolPlan, plans
 from aiops_cost.clients.savings_scene import Scene
-from aiops_cost.models.money import HOURS_PER_MONTH, shown, worded
+from aiops_cost.models.money import HOURS_PER_MONTH, share, shown, worded
 from aiops_cost.models.prices import Price, Quotes, Shape, SpotSpan
 from aiops_cost.models.savings import Advice, Level, Recommendation, Risk, Scope
 from aiops_shared.errors import AiopsError

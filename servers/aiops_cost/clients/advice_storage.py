@@ -15,7 +15,7 @@ from aiops_cost.analysis.storage import Disk, gp3_cost, gp3_like, smaller
 from aiops_cost.clients.cluster_disks import DEFAULT, EBS, DiskRoom, old_classes, peaks_of, room_of
 from aiops_cost.clients.savings_scene import Scene
 from aiops_cost.clients.workload_usage import USE_WINDOW
-from aiops_cost.models.money import HOURS_PER_MONTH, nano, worded
+from aiops_cost.models.money import HOURS_PER_MONTH, nano, shown, worded
 from aiops_cost.models.savings import Advice, Recommendation, Risk, Scope
 from aiops_shared.aws import EksCluster
 from aiops_shared.errors import AiopsError
@@ -62,7 +62,7 @@ def _newer(room: DiskRoom, classes: Sequence[tuple[str, bool]]) -> list[Recommen
             continue
         made = gp3_like(one) if one.kind == "gp2" and {"gp2", "gp3"} <= set(room.prices) else None
         if made is not None and (saved := room.cost(one) - gp3_cost(made, room.prices)) > 0:
-            rows.append((one.volume_id, one.claim or one.name, one.gib, round(saved / 1e9, 2)))
+            rows.append((one.volume_id, one.claim or one.name, one.gib, shown(saved)))
             now, then = now + room.cost(one), then + gp3_cost(made, room.prices)
     if not rows:
         return []
@@ -78,7 +78,7 @@ def _newer(room: DiskRoom, classes: Sequence[tuple[str, bool]]) -> list[Recommen
             current=f"gp2, {gib:,} GiB",
             proposed="gp3 with the same IOPS and throughput (modify-volume, in use)",
             nano_usd=now - then,
-            monthly_usd=round((now - then) / 1e9, 2),
+            monthly_usd=shown(now - then),
             percent=round(100 * (now - then) / now, 1),
             arithmetic=(
                 f"now {gib:,} GiB x {worded(room.prices['gp2'])} = {worded(now)}",
@@ -122,7 +122,7 @@ def _nobodys(room: DiskRoom) -> list[Recommendation]:
     if not found:
         return []
     rows = sorted(
-        ((one.volume_id, one.kind, one.gib, round(room.cost(one) / 1e9, 2)) for one in found),
+        ((one.volume_id, one.kind, one.gib, shown(room.cost(one))) for one in found),
         key=lambda row: (-row[3], row[0]),
     )
     return [
@@ -134,7 +134,7 @@ def _nobodys(room: DiskRoom) -> list[Recommendation]:
             current=f"{sum(one.gib for one in found):,} GiB that nothing uses",
             proposed="snapshot and delete them",
             nano_usd=cost,
-            monthly_usd=round(cost / 1e9, 2),
+            monthly_usd=shown(cost),
             percent=100.0,
             arithmetic=(f"{', '.join(f'{row[0]} ${row[3]:,.2f}' for row in rows[:5])}: {worded(cost)}",),
             assumptions=(
@@ -182,7 +182,7 @@ async def _idle(eks: EksCluster, now: datetime, room: DiskRoom, warnings: list[s
                 current=f"{one.gib:,} GiB with {one.iops:,} provisioned IOPS",
                 proposed=f"gp3 with {like.iops:,} IOPS and {like.mibps} MiB/s",
                 nano_usd=saved,
-                monthly_usd=round(saved / 1e9, 2),
+                monthly_usd=shown(saved),
                 percent=round(100 * saved / cost, 1),
                 arithmetic=(
                     f"busiest five minutes of two weeks: {peaks[one.volume_id]:,.0f} IOPS x 1.25",
@@ -233,7 +233,7 @@ def _shrunk(room: DiskRoom, disk: Disk, held: float, gib: int) -> Recommendation
         current=f"{disk.gib:,} GiB {disk.kind}",
         proposed=f"{gib:,} GiB",
         nano_usd=saved,
-        monthly_usd=round(saved / 1e9, 2),
+        monthly_usd=shown(saved),
         percent=round(100 * saved / room.cost(disk), 1) if room.cost(disk) else None,
         arithmetic=(
             f"held {held / 2**30:,.1f} GiB at most in two weeks x 1.5 -> {gib:,} GiB",
@@ -276,7 +276,7 @@ def _addresses(loose: Sequence[str], hour: int) -> Recommendation:
         current=brief(loose, 3),
         proposed="release them",
         nano_usd=saved,
-        monthly_usd=round(saved / 1e9, 2),
+        monthly_usd=shown(saved),
         percent=100.0,
         arithmetic=(f"{len(loose)} x {worded(hour * HOURS_PER_MONTH)} a month = {worded(saved)}",),
         assumptions=("the whole region's, not the cluster's alone",),

@@ -25,20 +25,45 @@ class Parts(Protocol):
     """What `Wiring` has of what the sources need."""
 
     @property
-    def settings(self) -> "Settings": ...  # noqa: D102 - an attribute of Wiring
-    @property
-    def clusters(self) -> "ClusterDirectory": ...  # noqa: D102
-    @property
-    def clock(self) -> "Clock": ...  # noqa: D102
-    @property
-    def aws(self) -> "AwsClients": ...  # noqa: D102
-    @property
-    def who(self) -> "CallerIdentity": ...  # noqa: D102
+    def settings(self) -> "Settings":
+        """What the operator set."""
+        ...
 
-    def fleets(self) -> "FleetReader": ...  # noqa: D102
-    def explorer(self) -> "CostExplorer": ...  # noqa: D102
-    def prices(self) -> "PriceBook": ...  # noqa: D102
-    def kept(self, room: str) -> "Answers": ...  # noqa: D102
+    @property
+    def clusters(self) -> "ClusterDirectory":
+        """The clusters that may be named."""
+        ...
+
+    @property
+    def clock(self) -> "Clock":
+        """World time."""
+        ...
+
+    @property
+    def aws(self) -> "AwsClients":
+        """AWS."""
+        ...
+
+    @property
+    def who(self) -> "CallerIdentity":
+        """Who calls."""
+        ...
+
+    def fleets(self) -> "FleetReader":
+        """Nodes, pods and pools."""
+        ...
+
+    def explorer(self) -> "CostExplorer":
+        """The bill."""
+        ...
+
+    def prices(self) -> "PriceBook":
+        """What AWS asks for things."""
+        ...
+
+    def kept(self, room: str) -> "Answers":
+        """The kept answers of a room."""
+        ...
 
 
 def make_allocations(parts: Parts) -> AllocationReader:

@@ -15,7 +15,7 @@ from aiops_cost.analysis.periods import period_of
 from aiops_cost.clients.allocation_source import Asked, Divided, Source
 from aiops_cost.models.bills import Spent
 from aiops_cost.models.costs import CostAsk, CostReport
-from aiops_cost.models.money import shown, to_cents, worded
+from aiops_cost.models.money import share, shown, to_cents, worded
 from aiops_shared.clock import Clock
 from aiops_shared.errors import (
     AccessDeniedError,
@@ -278,7 +278,7 @@ class _Report:
         return (*where, label, *([""] * blanks), shown(amount), self._share(amount), *([None] * len(parts)))
 
     def _share(self, amount: int) -> float | None:
-        return round(100 * amount / self._total, 1) if self._total else None
+        return share(amount, self._total)
 
     def _summary(self) -> str:
         where = quotable(self._found[0][0].name) if not self._several else f"{len(self._found)} clusters"

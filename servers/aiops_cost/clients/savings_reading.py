@@ -22,7 +22,7 @@ from aiops_cost.clients.advice_spot import SpotAdviser
 from aiops_cost.clients.advice_storage import StorageAdviser
 from aiops_cost.clients.advice_voices import VoiceAdviser
 from aiops_cost.clients.savings_scene import Adviser, Scene, Sources
-from aiops_cost.models.money import HOURS_PER_MONTH, shown, worded
+from aiops_cost.models.money import HOURS_PER_MONTH, share, shown, worded
 from aiops_cost.models.savings import Advice, Recommendation, SavingsAsk, SavingsReport, together
 from aiops_shared.errors import AiopsError
 from aiops_shared.results import Cell, Evidence, Table
@@ -110,7 +110,7 @@ def joined(scene: Scene, told: Sequence[Advice]) -> SavingsReport:
         summary=cut(_said(ask, found, counts, saved, month) if found else _nothing(ask, good, warnings)),
         scope=ask.scope,
         monthly_usd=shown(saved),
-        percent=round(100 * saved / month, 1) if month and found else None,
+        percent=share(saved, month) if found else None,
         recommendations=tuple(shown_whole),
         more=_more(rest[:MORE]),
         truncated=len(rest) > MORE,

@@ -41,6 +41,11 @@ def shown(amount: int) -> float:
     return to_cents(amount) / 100
 
 
+def share(amount: int, of: int) -> float | None:
+    """What part of another amount it is: percent with one decimal, None of nothing."""
+    return round(100 * amount / of, 1) if of else None
+
+
 def total(amounts: Iterable[int]) -> int:
     """The exact sum."""
     return sum(amounts)
