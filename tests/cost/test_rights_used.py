@@ -5,7 +5,7 @@ of `clients/rights.py`, so what is missing is a refusal there and a failure here
 events, AMP's data plane from the lab's log. What no world of the lab can show stands in UNPLAYED with why.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,16 +17,14 @@ from aiops_lab.aws.compute_optimizer import ComputeOptimizer
 from aiops_lab.aws.cost_files import CostFiles
 from aiops_lab.aws.cost_optimization_hub import CostOptimizationHub
 from aiops_lab.billing.budgets import Budget
-from aiops_lab.observatory.amp import ACTIONS
 from tests.cost.every_call import CLUSTER, HOME, Call, estimates, prices
 from tests.cost.stage import Stage, billed
 from tests.cost.test_allocation import files, uploaded, with_source
-from tests.e2e.stage import Answer, Obj
+from tests.e2e.stage import Obj
 from tests.eks.rights_walk import Use, Uses
+from tests.rights_of_readers import Walk, lacking, table, wide
 
-FREE = {("aws", "sts:GetCallerIdentity")}  # no permission is needed (STS API reference)
-# IAM's name of a service or action, where it is not the signing name or the operation's.
-SIGNED = {"monitoring": "cloudwatch"}
+# IAM's name of an action, where it is not the operation's.
 ACTION = {
     "budgets:DescribeBudgets": "budgets:ViewBudget",
     "s3:ListObjectsV2": "s3:ListBucket",  # Service Authorization Reference: Amazon S3
@@ -55,59 +53,6 @@ UNPLAYED: dict[Use, str] = {
 # Found once by a process; here it was another tool's first call that did.
 ONCE = {("aws", f"eks:{name}") for name in ("ListClusters", "DescribeCluster")}
 ONCE |= {("aws", "aps:DescribeWorkspace")}
-
-
-def table() -> Iterator[tuple[tuple[str, ...], Use]]:
-    """Every right with its tools."""
-    for kube in RIGHTS.kube:
-        for verb in kube.verbs:
-            yield kube.tools, ("kube", verb, kube.group, kube.resource, kube.namespace)
-    for aws in RIGHTS.aws:
-        yield aws.tools, ("aws", aws.action)
-
-
-def given() -> dict[str, set[Use]]:
-    """By tool."""
-    found: dict[str, set[Use]] = {}
-    for tools, use in table():
-        for tool in tools:
-            found.setdefault(tool, set()).add(use)
-    return found
-
-
-class Walk:
-    """Calls tools and books what each asked of Kubernetes, of AWS and of AMP."""
-
-    def __init__(self, stage: Stage, uses: Uses) -> None:
-        self.stage, self.uses, self.denied = stage, uses, list[str]()
-
-    async def ask(self, tool: str, **arguments: object) -> Answer:
-        """One call."""
-        lab = self.stage.lab
-        lab.requests.clear()
-        lab.observatory.log.asked.clear()
-        self.uses.aws.clear()
-        answer = await self.stage.ask(tool, **arguments)
-        for room, _, target in lab.observatory.log.asked:
-            name = target.partition("?")[0].rstrip("/").rpartition("/")[2]
-            if room == "amp" and name in ACTIONS:  # the rest AMP does not serve
-                self.uses.aws.append(f"aps:{ACTIONS[name]}")
-        self.uses.aws = [_named(each) for each in self.uses.aws]
-        self.uses.take(tool, lab.requests.entries)
-        if "access_denied" in answer.text or "AccessDenied" in answer.text:
-            self.denied.append(f"{tool} {arguments}: {answer.text[:400]}")
-        return answer
-
-    async def all(self, calls: Iterable[Call]) -> None:
-        """Each of them."""
-        for tool, arguments in calls:
-            await self.ask(tool, **arguments)
-
-
-def _named(action: str) -> str:
-    service, _, name = action.partition(":")
-    named = f"{SIGNED.get(service, service)}:{name}"
-    return ACTION.get(named, named)
 
 
 def live(stage: Stage) -> Iterator[str]:
@@ -172,7 +117,7 @@ BILL: tuple[Call, ...] = (
 )
 
 
-async def worlds(walk: Walk) -> None:
+async def worlds(walk: Walk[Stage]) -> None:
     """Bills, fleets, prices and estimates in the worlds that need each right."""
     stage = walk.stage
     for scenario, scope in (("disk-leftovers", "storage"), ("zone-traffic", "network")):
@@ -189,7 +134,7 @@ async def worlds(walk: Walk) -> None:
     await walk.ask("recommend_savings")
 
 
-async def sources(walk: Walk, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+async def sources(walk: Walk[Stage], monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """Allocations by each of the other sources, and metrics by each other backend."""
     stage, uses = walk.stage, walk.uses
     files(stage, folder / "cur")
@@ -198,15 +143,15 @@ async def sources(walk: Walk, monkeypatch: pytest.MonkeyPatch, folder: Path) -> 
     for place in (str(folder / "cur"), "s3://cost-exports/cur2/", f"athena:{held.database}.{held.table}"):
         stage.forget()
         async with with_source(stage, monkeypatch, folder, CUR=place) as other:
-            await Walk(other, uses).ask("get_costs", group_by="workload", period="7d")
+            await Walk(other, uses, ACTION).ask("get_costs", group_by="workload", period="7d")
     async with with_source(stage, monkeypatch, folder, OPENCOST_URL="{lab}/opencost") as other:
-        await Walk(other, uses).ask("get_costs", group_by="workload", period="7d")
+        await Walk(other, uses, ACTION).ask("get_costs", group_by="workload", period="7d")
     monkeypatch.delenv("AIOPS_METRICS_PROMETHEUS_URL")
     for _ in range(2):  # AMP, then CloudWatch and the cluster's own
         stage.forget()
         stage.ledger.lines = tuple(replace(line, tags={}) for line in stage.ledger.lines)
         async with with_source(stage, monkeypatch, folder) as other:
-            walk = Walk(other, uses)
+            walk = Walk(other, uses, ACTION)
             await walk.ask("get_costs", group_by="workload", period="7d")
             await walk.ask("explain_cost_change", detail="full")
             await walk.ask("recommend_savings", scope="compute")
@@ -218,32 +163,22 @@ async def sources(walk: Walk, monkeypatch: pytest.MonkeyPatch, folder: Path) -> 
 @pytest.mark.threat("T2")
 @pytest.mark.row("S10")
 async def test_the_rights_used_are_the_rights_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    uses, rights = Uses(), given()
+    uses = Uses()
     uses.watch(monkeypatch)
     async with billed(monkeypatch, tmp_path) as stage:
-        walk = Walk(stage, uses)
+        walk = Walk(stage, uses, ACTION)
         await worlds(walk)
         await sources(walk, monkeypatch, tmp_path)
         assert stage.lab.requests.writes() == []
     assert not walk.denied, "\n".join(walk.denied)
     assert not uses.refused, "\n".join(sorted(set(uses.refused)))
-    lacking = sorted(
-        f"{tool}: {' '.join(use)}"
-        for tool, book in uses.by_tool.items()
-        for use in book - FREE
-        if _wide(use) not in rights.get(tool, set())
-    )
-    used = {tool: {_wide(use) for use in book} for tool, book in uses.by_tool.items()}
+    missing = lacking(uses, RIGHTS)
+    used = {tool: {wide(use) for use in book} for tool, book in uses.by_tool.items()}
     spare = sorted(
         f"{tool}: {' '.join(use)}"
-        for tools, use in table()
+        for tools, use in table(RIGHTS)
         for tool in tools
         if use not in used[tool] and use not in UNPLAYED.keys() | ONCE
     )
-    assert not lacking, f"used, and not in the table of that tool: {lacking}"
+    assert not missing, f"used, and not in the table of that tool: {missing}"
     assert not spare, f"given, and used by nothing: {spare}"
-
-
-def _wide(use: Use) -> Use:
-    """In all namespaces: the table has no other."""
-    return (*use[:4], "") if use[0] == "kube" else use

@@ -11,18 +11,16 @@ from pathlib import Path
 import pytest
 
 from aiops_lab.aws.application_state import Monitored, Objective
-from aiops_lab.observatory.amp import ACTIONS
 from aiops_lab.scenarios import az_gray
 from aiops_observability.clients.rights import AWS, RIGHTS
 from aiops_shared.auth.rights import Role
-from tests.e2e.stage import Answer, Obj
+from tests.e2e.stage import Obj
 from tests.eks.rights_walk import Use, Uses
 from tests.observability.every_call import HOME, calls
 from tests.observability.planting import ORDERS, SERVICE, WORKLOAD, Plant
 from tests.observability.stage import Stage, watched
+from tests.rights_of_readers import Walk, lacking, table, wide
 
-FREE = {("aws", "sts:GetCallerIdentity")}  # no permission is needed (STS API reference)
-SIGNED = {"monitoring": "cloudwatch"}  # IAM's name of a service, where it is not the signing name
 UNPLAYED: dict[Use, str] = {
     ("aws", "aps:DescribeAnomalyDetector"): "asked of a detector that is listed; this world has none",
     ("kube", "list", "", "nodes", ""): "where spans name nodes and no zones; test_traces_lab.py plays one",
@@ -30,55 +28,7 @@ UNPLAYED: dict[Use, str] = {
 }
 
 
-def table() -> Iterator[tuple[tuple[str, ...], Use]]:
-    """Every right with its tools."""
-    for kube in RIGHTS.kube:
-        for verb in kube.verbs:
-            yield kube.tools, ("kube", verb, kube.group, kube.resource, kube.namespace)
-    for aws in RIGHTS.aws:
-        yield aws.tools, ("aws", aws.action)
-
-
-def given() -> dict[str, set[Use]]:
-    """By tool."""
-    found: dict[str, set[Use]] = {}
-    for tools, use in table():
-        for tool in tools:
-            found.setdefault(tool, set()).add(use)
-    return found
-
-
-class Walk:
-    """Calls tools and books what each asked of Kubernetes, of AWS and of AMP."""
-
-    def __init__(self, stage: Stage, uses: Uses) -> None:
-        self.stage, self.uses, self.denied = stage, uses, list[str]()
-
-    async def ask(self, tool: str, **arguments: object) -> Answer:
-        """One call."""
-        lab = self.stage.lab
-        lab.requests.clear()
-        lab.observatory.log.asked.clear()
-        self.uses.aws.clear()
-        answer = await self.stage.ask(tool, **arguments)
-        for room, _, target in lab.observatory.log.asked:
-            if room == "amp":
-                name = target.partition("?")[0].rstrip("/").rpartition("/")[2]
-                if name in ACTIONS:  # the rest AMP does not serve
-                    self.uses.aws.append(f"aps:{ACTIONS[name]}")
-        self.uses.aws = [_named(each) for each in self.uses.aws]
-        self.uses.take(tool, lab.requests.entries)
-        if "access_denied" in answer.text or "AccessDenied" in answer.text:
-            self.denied.append(f"{tool} {arguments}: {answer.text[:400]}")
-        return answer
-
-
-def _named(action: str) -> str:
-    service, _, name = action.partition(":")
-    return f"{SIGNED.get(service, service)}:{name}"
-
-
-async def all_tools(walk: Walk) -> None:
+async def all_tools(walk: Walk[Stage]) -> None:
     """Every tool in every mode over a world that has everything."""
     stage = walk.stage
     stage.play("log-insights", 1)
@@ -111,7 +61,7 @@ def _workloads(stage: Stage) -> Iterator[tuple[str, str]]:
         yield kind.lower(), "nothing-here"
 
 
-async def services(walk: Walk) -> None:
+async def services(walk: Walk[Stage]) -> None:
     """Traces and the map, with and without Application Signals."""
     stage = walk.stage
     stage.play("az-gray-failure")
@@ -130,7 +80,7 @@ async def services(walk: Walk) -> None:
 @pytest.mark.threat("T2")
 @pytest.mark.row("S10")
 async def test_the_rights_used_are_the_rights_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    uses, rights = Uses(), given()
+    uses = Uses()
     uses.watch(monkeypatch)
     async with watched(monkeypatch, tmp_path) as stage:
         walk = Walk(stage, uses)
@@ -138,21 +88,11 @@ async def test_the_rights_used_are_the_rights_given(monkeypatch: pytest.MonkeyPa
         await services(walk)
     assert not walk.denied, "\n".join(walk.denied)
     assert not uses.refused, "\n".join(sorted(set(uses.refused)))
-    lacking = sorted(
-        f"{tool}: {' '.join(use)}"
-        for tool, book in uses.by_tool.items()
-        for use in book - FREE
-        if _wide(use) not in rights.get(tool, set())
-    )
-    assert not lacking, f"used, and not in the table of that tool: {lacking}"
-    used = {_wide(use) for book in uses.by_tool.values() for use in book}
-    granted = {use for _, use in table()}
+    missing = lacking(uses, RIGHTS)
+    assert not missing, f"used, and not in the table of that tool: {missing}"
+    used = {wide(use) for book in uses.by_tool.values() for use in book}
+    granted = {use for _, use in table(RIGHTS)}
     assert sorted(granted - used) == sorted(UNPLAYED), "given, and used by nothing"
-
-
-def _wide(use: Use) -> Use:
-    """In all namespaces: the table has no other."""
-    return (*use[:4], "") if use[0] == "kube" else use
 
 
 @pytest.mark.threat("T6")
