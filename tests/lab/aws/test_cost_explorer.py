@@ -101,7 +101,10 @@ def test_a_drawn_bill_is_what_its_lines_add_up_to(aws: RunningAws, seed: int) ->
     billed(aws, *lines, currency=currency(seed))
     pair = [{"Type": "DIMENSION", "Key": "USAGE_TYPE"}, {"Type": "DIMENSION", "Key": "RECORD_TYPE"}]
     answer = asked(aws, GroupBy=pair, Metrics=["UnblendedCost", "AmortizedCost", "UsageQuantity"])
-    by = lambda line: (line.usage_type or "NoUsageType", line.record_type)  # noqa: E731
+
+    def by(line: Line) -> tuple[str, str]:
+        return line.usage_type or "NoUsageType", line.record_type
+
     assert sums(answer) == total(lines, FIRST, END, by)
     assert sums(answer, "AmortizedCost") == total(lines, FIRST, END, by, amortized=True)
     units = {

@@ -1,6 +1,5 @@
 """The kit that writes bills, the columns that add them up, and bills drawn from a seed."""
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -161,7 +160,10 @@ def test_drawn_bills_are_the_same_for_a_seed_and_of_all_kinds() -> None:
         assert [line.usage_type for line in lines] == [line.usage_type for line in again]
         kinds |= {line.record_type for line in lines}
         negative += any(line.record_type in {"Credit", "Refund"} for line in lines)
-    whole: Callable[[int], Decimal] = lambda seed: total(drawn(seed), first, end)[()]  # noqa: E731
+
+    def whole(seed: int) -> Decimal:
+        return total(drawn(seed), first, end)[()]
+
     assert whole(1) == whole(1) != whole(2)
     assert kinds >= {
         "Usage",
