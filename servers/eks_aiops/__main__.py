@@ -9,7 +9,7 @@ import sys
 
 def main() -> None:
     """Serve at once, or parse the command line."""
-    if sys.argv[1:] in (["eks"], ["observability"], ["cost"]):
+    if sys.argv[1:] in (["eks"], ["observability"], ["cost"], ["sop"]):
         from eks_aiops.serving import serve
 
         sys.exit(serve(sys.argv[1]))

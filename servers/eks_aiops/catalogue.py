@@ -8,8 +8,9 @@ from aiops_cost.server import make as make_cost
 from aiops_eks.server import make as make_eks
 from aiops_observability.server import make as make_observability
 from aiops_shared.settings import Settings
+from aiops_sop.server import make as make_sop
 
-SERVERS = {"eks": make_eks, "observability": make_observability, "cost": make_cost}
+SERVERS = {"eks": make_eks, "observability": make_observability, "cost": make_cost, "sop": make_sop}
 
 
 async def all_tools(*, write: bool) -> dict[str, list[dict[str, Any]]]:

@@ -59,6 +59,14 @@ def cost() -> None:
 
 
 @app.command()
+def sop() -> None:
+    """Serve the sop server over stdio: procedures, runs, incidents, investigations, reports."""
+    from eks_aiops.serving import serve
+
+    raise typer.Exit(serve("sop"))
+
+
+@app.command()
 def demo(
     seed: Annotated[int, typer.Option(help="Another seed plays the same story with other names.")] = 0,
     verbose: Annotated[bool, typer.Option(help="Show the whole answers.")] = False,

@@ -14,6 +14,7 @@ from aiops_cost.clients import rights as cost
 from aiops_eks.clients import rights as eks
 from aiops_observability.clients import rights as observability
 from aiops_shared.auth.rights import AwsRight, KubeRight, Rights, Role
+from aiops_sop.clients import rights as sop
 
 Obj = dict[str, Any]
 API = "rbac.authorization.k8s.io"
@@ -23,7 +24,7 @@ LAB_FILE = "servers/aiops_lab/rights_given.json"
 
 def tables() -> tuple[Rights, ...]:
     """The table of every server."""
-    return (eks.rights(), observability.RIGHTS, cost.RIGHTS)
+    return (eks.rights(), observability.RIGHTS, cost.RIGHTS, sop.RIGHTS)
 
 
 def role_name(server: str, role: Role) -> str:

@@ -10,13 +10,19 @@ The tree, sorted by what to do next::
     │   ├── ClusterNotFoundError
     │   ├── KindUnknownError
     │   ├── PlanNotFoundError
-    │   └── ActionNotFoundError
+    │   ├── ActionNotFoundError
+    │   ├── SopNotFoundError
+    │   └── RunNotFoundError
+    ├── SopInvalidError            correct the SOP file (`eks-aiops sops lint` says where)
+    ├── SopChangedError            the SOP is another one than was approved: start again
     ├── InsufficientDataError      a longer window, or wait: an answer would be a guess
     ├── ActionRefusedError         policy or mode says no; another call will not help
     │   ├── ReadOnlyError
     │   ├── FrozenError
     │   ├── RepeatLimitError
     │   ├── RateLimitedError       wait, then again
+    │   ├── QueueFullError         too many events wait: send again later
+    │   ├── BehalfInvalidError     a statement of whom a call is for is forged, expired or meant for others
     │   ├── AuditDownError         the audit cannot be written; no effect without it
     │   ├── ApprovalPendingError   a person must approve first
     │   └── ApprovalInvalidError   forged, replayed, expired or by the wrong person
@@ -111,6 +117,30 @@ class ActionNotFoundError(NotFoundError):
     code = "action_not_found"
 
 
+class SopNotFoundError(NotFoundError):
+    """No SOP of that name."""
+
+    code = "sop_not_found"
+
+
+class RunNotFoundError(NotFoundError):
+    """No run of that id, or one of another caller."""
+
+    code = "run_not_found"
+
+
+class SopInvalidError(AiopsError):
+    """A SOP file that breaks the format: nothing of it is executed."""
+
+    code = "sop_invalid"
+
+
+class SopChangedError(AiopsError):
+    """The SOP's file is another one than was pinned or approved."""
+
+    code = "sop_changed"
+
+
 class InsufficientDataError(AiopsError):
     """Too little was measured for an answer worth having; the hint says how much is needed."""
 
@@ -146,6 +176,19 @@ class RateLimitedError(ActionRefusedError):
 
     code = "rate_limited"
     retryable = True
+
+
+class QueueFullError(ActionRefusedError):
+    """As many events wait as may wait."""
+
+    code = "queue_full"
+    retryable = True
+
+
+class BehalfInvalidError(ActionRefusedError):
+    """The statement of whom a call is made for does not hold."""
+
+    code = "behalf_invalid"
 
 
 class AuditDownError(ActionRefusedError):
@@ -264,4 +307,28 @@ def every_error() -> list[type[AiopsError]]:
         cls = pending.pop(0)
         found.append(cls)
         pending.extend(cls.__subclasses__())
+    return found
+
+
+def from_wire(text: str) -> AiopsError:
+    """The error that another server of the suite sent as `[code] thing: reason; hint`.
+
+    A code that is not known here is an `UpstreamError` that says it.
+    """
+    code, _, rest = text.removeprefix("[").partition("] ")
+    thing, _, said = rest.partition(": ")
+    reason, _, hint = said.partition("; ")
+    kind = _by_code().get(code)
+    if not text.startswith("[") or kind is None or not said:
+        return UpstreamError("another server of the suite", text[:500] or "it failed without a word")
+    return kind(thing, reason, hint)
+
+
+def _by_code() -> dict[str, type[AiopsError]]:
+    found: dict[str, type[AiopsError]] = {}
+    waiting: list[type[AiopsError]] = [AiopsError]
+    while waiting:
+        kind = waiting.pop()
+        found.setdefault(kind.code, kind)
+        waiting.extend(kind.__subclasses__())
     return found

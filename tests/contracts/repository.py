@@ -14,6 +14,7 @@ PRODUCT = (
         "servers/aiops_eks",
         "servers/aiops_observability",
         "servers/aiops_cost",
+        "servers/aiops_sop",
         "servers/eks_aiops",
     ),
     "servers/aiops_lab",

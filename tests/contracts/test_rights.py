@@ -24,6 +24,7 @@ OWN_RECORDS: dict[str, set[str]] = {
     "eks": {"get_action"},
     "observability": {"generate_telemetry_config"},
     "cost": set(),
+    "sop": set(),
 }
 
 

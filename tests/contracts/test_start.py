@@ -35,7 +35,7 @@ def packages(modules: set[str]) -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("server", ["eks", "observability", "cost"])
+@pytest.mark.parametrize("server", ["eks", "observability", "cost", "sop"])
 def test_listing_the_tools_loads_no_sdk_no_database_and_no_policy_engine(server: str) -> None:
     ours, smallest = loaded(OURS.replace("{}", server, 1)), loaded(SMALLEST)
     beside = packages(ours) - packages(smallest) - set(sys.stdlib_module_names)

@@ -17,7 +17,12 @@ from aiops_shared.settings import Settings
 from eks_aiops.catalogue import SERVERS
 from tests.contracts.snapshots import FOLDER, HASHES, REGENERATE, Tool, digest, listed, text_of
 
-WRITES: dict[str, set[str]] = {"eks": {"execute_plan", "undo_action"}, "observability": set(), "cost": set()}
+WRITES: dict[str, set[str]] = {
+    "eks": {"execute_plan", "undo_action"},
+    "observability": set(),
+    "cost": set(),
+    "sop": {"start_run", "control_run", "submit_event"},
+}
 VERBS = {
     *("list", "get", "query", "compare", "estimate", "forecast", "plan", "generate", "scan", "verify"),
     *("detect", "analyze", "explain", "recommend", "describe", "find", "search", "record"),
@@ -58,6 +63,9 @@ WORDS = {
     *("state", "group", "history", "changes", "horizon", "capacity_per_pod", "chart", "a", "b", "by"),
     *("current", "compare", "service", "group_by", "endpoint", "slo", "mode", "at"),
     *("period", "baseline", "filters", "granularity", "amortized", "scope"),  # of costs
+    *("sop", "params", "run_id", "event", "symptom", "window", "alarm"),  # of runs and investigations
+    *("workload", "kinds", "app", "text", "fingerprint", "incident_id", "confirmed_cause", "effective"),
+    *("note", "audience", "cause", "canary", "rates"),
     *("min_vcpus", "min_memory_gib", "architecture", "spot_days", "instances"),  # of prices and estimates
 }
 NEVER_WORDS = {

@@ -5,7 +5,7 @@ Nothing heavier than FastMCP is imported at start (decision D31).
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ from mcp_types.jsonrpc import INVALID_PARAMS
 
 from aiops_shared.app.boundary import BoundTool, internal, refusal
 from aiops_shared.app.views import client_draws
+from aiops_shared.auth.behalf import META_KEY, acting_for, verified
 from aiops_shared.errors import ActionRefusedError, AiopsError, NotConfiguredError, ReadOnlyError
 from aiops_shared.results.counting import OK, count_call
 from aiops_shared.settings import Settings
@@ -102,6 +103,38 @@ class Pages(Middleware):
         """List."""
         tools = await call_next(context)
         return [tool.model_copy(update={"names_page": True}) for tool in tools] if client_draws() else tools
+
+
+class ForWhom(Middleware):
+    """Verifies a statement of whom a call is made for, before anything of the call is looked at (D16)."""
+
+    def __init__(self, server: str, settings: Settings, calls: "CallLog | None") -> None:
+        self._server = server
+        self._settings = settings
+        self._calls = calls
+
+    async def on_call_tool(
+        self,
+        context: MiddlewareContext[CallToolRequestParams],
+        call_next: CallNext[CallToolRequestParams, ToolResult],
+    ) -> ToolResult:
+        """Verify, answer for whom it names."""
+        request = context.fastmcp_context.request_context if context.fastmcp_context else None
+        meta: Mapping[str, Any] = {**((request and request.meta) or {})}
+        if META_KEY not in meta:
+            return await call_next(context)
+        from aiops_shared.clock import SystemClock
+        from aiops_shared.state.keys import Keys
+
+        try:
+            key = await anyio.to_thread.run_sync(Keys(self._settings.state).derive, "behalf")
+            behalf = verified(meta[META_KEY], key, self._server, SystemClock().safe_now())
+        except AiopsError as error:
+            if self._calls:
+                await self._calls.refused(context.message.name[:64], {}, error)
+            return refusal(error)
+        with acting_for(behalf):
+            return await call_next(context)
 
 
 class Door(Middleware):
@@ -187,7 +220,12 @@ def build(
         cache_ttl=60,
         cache_scope="private",
         lifespan=lifespan,
-        middleware=[Counting(name, names), Pages(), Door(names, forbidden, calls)],
+        middleware=[
+            Counting(name, names),
+            Pages(),
+            ForWhom(name, settings, calls),
+            Door(names, forbidden, calls),
+        ],
     )
     for tool in bound:
         if tool.name not in forbidden:

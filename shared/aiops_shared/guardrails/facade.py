@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Literal
 
 import anyio.to_thread
 
+from aiops_shared.auth.behalf import current
 from aiops_shared.clock import Clock
 from aiops_shared.errors import ActionRefusedError, ApprovalInvalidError
+from aiops_shared.guardrails.behalves import under_its_run
 from aiops_shared.guardrails.lifetimes import Lifetime
 from aiops_shared.guardrails.models import (
     ActionName,
@@ -76,8 +78,9 @@ class Guardrails:
 
     @property
     def caller(self) -> Caller:
-        """Who calls."""
-        return self.who()
+        """Who calls: whom a verified statement names, else who started the process or whose token it is."""
+        behalf = current()
+        return self.who() if behalf is None else Caller(name=behalf.caller, kind=behalf.kind)
 
     @property
     def policy_digest(self) -> str:
@@ -114,7 +117,7 @@ class Guardrails:
         Raises PlanStaleError when a target moved while it was planned, InvalidInputError for a plan that
         could not be carried out.
         """
-        return await self._wired.keeper.save(plan)
+        return await self._wired.keeper.save(under_its_run(plan))
 
     async def public_plan(self, plan_id: str) -> dict[str, object]:
         """What `plan://{id}` shows. Raises PlanNotFoundError, PlanTamperedError."""

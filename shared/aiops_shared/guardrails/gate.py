@@ -19,6 +19,7 @@ from aiops_shared.errors import (
     ReadOnlyError,
     RepeatLimitError,
 )
+from aiops_shared.guardrails.behalves import of_its_run, planned_only, run_mode
 from aiops_shared.guardrails.limits import Occurrence, count, reserve
 from aiops_shared.guardrails.models import (
     Approver,
@@ -126,6 +127,9 @@ class Gate:
         if not self.modes.write:
             advice = "start the server with AIOPS_WRITE=true, or hand the plan to GitOps"
             raise await self.refused(plan, caller, Verdict(decision="deny", rule="read-only", advice=advice))
+        if planned_only():
+            advice = "start the run again in mode supervised or auto, or execute the plan yourself"
+            raise await self.refused(plan, caller, Verdict(decision="deny", rule="run-mode", advice=advice))
         world = await self.clock.now()
         look = _Look(plan, facts, caller, world, undo=undo)
         verdict = await self.store.read(lambda conn: self._strictest(conn, look))
@@ -203,8 +207,8 @@ class Gate:
         limits = count(conn, happened, asked.world)
         if asked.undo:  # an undo is no repetition of the action, but it is a call of this caller
             limits = Limits(caller_1m=limits.caller_1m, caller_1h=limits.caller_1h)
-        known = request.model_copy(update={"limits": limits, "frozen": bool(frozen)})
-        verdict = self.modes.capped(self.policy.decide(known), known)
+        known = of_its_run(request.model_copy(update={"limits": limits, "frozen": bool(frozen)}))
+        verdict = self.modes.capped(self.policy.decide(known), known, run_mode())
         if frozen and verdict.rule == "freeze":
             return verdict.model_copy(update={"advice": f"{frozen}. {verdict.advice}"})
         return verdict

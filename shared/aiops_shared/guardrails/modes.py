@@ -8,11 +8,11 @@ says what capped it. The table is in docs/guardrails.md, a test per cell in test
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from aiops_shared.auth.behalf import RunMode  # "" is a call outside of any run
 from aiops_shared.errors import ReadOnlyError
 from aiops_shared.guardrails.models import Approver, Caller, Decision, Environment, Request, Verdict
 from aiops_shared.settings import Autonomy, Settings
 
-RunMode = Literal["", "plan", "supervised", "auto"]  # "" is a call outside of any run
 Effect = Literal["real", "shadow", "none"]
 READS: Final = frozenset({"read", "read_logs"})
 _STRICTNESS: Final[dict[tuple[Decision, Approver], int]] = {

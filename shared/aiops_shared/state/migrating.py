@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, MetaData, func, inspect, select, text
 
 from aiops_shared.errors import NotConfiguredError
+from aiops_shared.state import sop_schema as sop_schema  # its tables join the one MetaData
 from aiops_shared.state.schema import metadata as shipped
 from aiops_shared.state.schema import schema_version
 from aiops_shared.state.times import database_now, exclusive
@@ -23,7 +24,7 @@ class Migration:
 
     number: int
     says: str
-    statements: tuple[str, ...]
+    statements: tuple[str, ...] = ()
 
 
 _CHANGES = """CREATE TABLE journal_changes (
@@ -69,6 +70,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         "answers that were billed, kept",
         (_ANSWERS, "CREATE INDEX answers_made ON answers (room, made_at)"),
     ),
+    Migration(4, "procedures: runs, questions, events, incidents, outcomes, drills"),
 )
 
 

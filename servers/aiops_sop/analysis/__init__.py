@@ -1,0 +1,1 @@
+"""Pure functions over facts: events, hypotheses, generated configuration, verdicts, reports."""

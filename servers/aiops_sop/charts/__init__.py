@@ -1,0 +1,1 @@
+"""Pictures and pages: timelines of incidents, runs, reports."""

@@ -1,0 +1,194 @@
+"""The other servers of the suite, asked over MCP: child processes, by URL, or given (decision D23).
+
+Called by the engine, by `investigate` and by every tool that needs a fact. A child is started by the first
+call that needs it, with this process's environment, and is started again when it died. All connections live
+in one thread with its own event loop, since runs, requests and pollers call from loops of their own.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import anyio
+
+from aiops_shared.auth.behalf import META_KEY, Behalf, signed
+from aiops_shared.errors import (
+    AiopsError,
+    NotConfiguredError,
+    UnreachableError,
+    UpstreamTimeoutError,
+    from_wire,
+)
+from aiops_shared.settings import Settings, child_environment
+from aiops_shared.state.keys import Keys
+
+if TYPE_CHECKING:
+    from fastmcp import Client
+
+NAMES: Final = ("eks", "observability", "cost")
+CALL_S: Final = 55.0  # a server answers within 50 s, or says that it could not
+START_S: Final = 20.0
+Obj = dict[str, Any]
+T = TypeVar("T")
+Connect = Callable[[], Any]  # what a fastmcp Client is made of: a transport, a URL, a server object
+_log = logging.getLogger("aiops.peers")
+
+
+@dataclass
+class McpPeers:
+    """Fulfils `ports.Peers`. `given` names servers in this process (gateway, tests), or transports."""
+
+    settings: Settings
+    given: Mapping[str, Connect] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._keys = Keys(self.settings.state)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._clients: dict[str, Client[Any]] = {}
+        self._opening: dict[str, anyio.Lock] = {}
+        self._listed: dict[str, dict[str, Obj]] = {}
+
+    async def call(
+        self, server: str, tool: str, arguments: Mapping[str, Any], behalf: Behalf | None = None
+    ) -> Obj:
+        """One tool's structured answer; see `ports.Peers`."""
+        meta = None
+        if behalf is not None:
+            key = await anyio.to_thread.run_sync(self._keys.derive, "behalf")
+            meta = {META_KEY: signed(behalf, key)}
+        return await self._there(self._call(server, tool, dict(arguments), meta))
+
+    async def tools(self, server: str) -> Mapping[str, Obj]:
+        """Its tools as listed."""
+        if server not in self._listed:
+            self._listed[server] = await self._there(self._list(server))
+        return self._listed[server]
+
+    async def missing(self, servers: Sequence[str]) -> Mapping[str, str]:
+        """Which of these do not answer, each with why."""
+        found: dict[str, str] = {}
+
+        async def look(server: str) -> None:
+            try:
+                await self.tools(server)
+            except AiopsError as error:
+                found[server] = str(error)
+
+        async with anyio.create_task_group() as tasks:
+            for server in servers:
+                tasks.start_soon(look, server)
+        return found
+
+    async def aclose(self) -> None:
+        """End the children, close the connections."""
+        if self._loop is None or self._thread is None:
+            return
+        loop, thread = self._loop, self._thread
+        with anyio.move_on_after(5, shield=True):
+            await self._there(self._close())
+        loop.call_soon_threadsafe(loop.stop)
+        await anyio.to_thread.run_sync(thread.join, 5.0)
+        self._loop = self._thread = None
+
+    async def _there(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run it in the loop of the connections, wait for it here; cancelling here cancels it there."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._running()))
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        with self._starting:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=self._loop.run_forever, name="aiops-peers", daemon=True
+                )
+                self._thread.start()
+            return self._loop
+
+    async def _call(self, server: str, tool: str, arguments: Obj, meta: Obj | None) -> Obj:
+        client = await self._client(server)
+        try:
+            with anyio.fail_after(CALL_S):
+                result = await client.call_tool(tool, arguments, raise_on_error=False, meta=meta)
+        except TimeoutError as error:
+            reason = f"no answer within {CALL_S:.0f} s"
+            raise UpstreamTimeoutError(f"{server}.{tool}", reason, "narrow the call") from error
+        except AiopsError:
+            raise
+        except Exception as error:  # whatever a dying connection raises: it is made anew next time
+            await self._drop(server)
+            raise UnreachableError(f"{server} server", _first_line(error), "call again") from error
+        text = "".join(getattr(block, "text", "") for block in result.content)
+        if result.is_error:
+            raise from_wire(text)
+        return dict(result.structured_content or {})
+
+    async def _list(self, server: str) -> dict[str, Obj]:
+        client = await self._client(server)
+        try:
+            listed = await client.list_tools()
+        except Exception as error:  # as above
+            await self._drop(server)
+            raise UnreachableError(f"{server} server", _first_line(error), "call again") from error
+        return {tool.name: tool.model_dump(mode="json", by_alias=True) for tool in listed}
+
+    async def _client(self, server: str) -> "Client[Any]":
+        async with self._opening.setdefault(server, anyio.Lock()):
+            if server not in self._clients:
+                self._clients[server] = await self._opened(server)
+            return self._clients[server]
+
+    async def _opened(self, server: str) -> "Client[Any]":
+        from fastmcp import Client
+
+        client = Client(self._transport(server), timeout=CALL_S, init_timeout=START_S)
+        try:
+            await client.__aenter__()  # type: ignore[no-untyped-call]  # fastmcp leaves it unannotated
+        except Exception as error:  # a child that cannot start raises as it likes
+            raise UnreachableError(
+                f"{server} server",
+                f"it does not start: {_first_line(error)}",
+                f"try `eks-aiops {server}` by hand, or set AIOPS_SOP_{server.upper()}_URL",
+            ) from error
+        return client
+
+    def _transport(self, server: str) -> Any:
+        if server in self.given:
+            return self.given[server]()
+        if server not in NAMES:
+            raise NotConfiguredError(
+                f"server {server[:40]}", "no such server", f"there are {', '.join(NAMES)}"
+            )
+        if url := getattr(self.settings.sop, f"{server}_url"):
+            from fastmcp.client.transports import StreamableHttpTransport
+
+            token = self.settings.sop.token_file
+            said = {"Authorization": f"Bearer {token.read_text().strip()}"} if token else {}
+            return StreamableHttpTransport(url, headers=said)
+        import sys
+
+        from fastmcp.client.transports import StdioTransport
+
+        return StdioTransport(sys.executable, ["-m", "eks_aiops", server], env=child_environment())
+
+    async def _drop(self, server: str) -> None:
+        client = self._clients.pop(server, None)
+        self._listed.pop(server, None)
+        if client is not None:
+            try:
+                await client.close()  # type: ignore[no-untyped-call]  # as above
+            except Exception:  # noqa: BLE001  # it is broken; that is why it goes
+                _log.debug("closing a broken connection to %s", server, exc_info=True)
+
+    async def _close(self) -> None:
+        for server in tuple(self._clients):
+            await self._drop(server)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:300]

@@ -1,0 +1,1 @@
+"""What the sop server speaks of: documents, runs, events, incidents, investigations, answers. Plain data."""

@@ -1,0 +1,1 @@
+"""What a client may call; one module per noun."""
