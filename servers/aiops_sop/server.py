@@ -74,7 +74,7 @@ async def no_effects(cluster: str) -> Any:
 def make(settings: Settings, given: Mapping[str, Connect] | None = None) -> FastMCP:
     """The server, not yet running. `given`: how to reach servers that are neither children nor at a URL."""
     parts = Wiring(settings, given or {})
-    return build(
+    server = build(
         "sop",
         parts.tools,
         settings=settings,
@@ -82,6 +82,8 @@ def make(settings: Settings, given: Mapping[str, Connect] | None = None) -> Fast
         calls=parts.recorder,
         lifespan=parts.running,
     )
+    parts.peers.given = {**parts.peers.given, "sop": lambda: server}  # a SOP's steps may call our own reads
+    return server
 
 
 def serve() -> None:

@@ -36,6 +36,7 @@ class Behalf(Frozen):
     sop_digest: Annotated[str, Field(max_length=64)] = ""
     mode: RunMode = "supervised"
     always_ask: bool = False  # the step wants a person whatever policy says
+    promoted: bool = False  # the SOP earned mode auto in production (supervised runs, a fresh drill)
     confidence_pct: Annotated[int, Field(ge=0, le=100)] = 100
     audience: Annotated[str, Field(min_length=1, max_length=64)]  # the server it is meant for
     until: datetime

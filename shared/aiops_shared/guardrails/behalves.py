@@ -5,11 +5,12 @@ thing that policy asks by name: which SOP a change belongs to.
 """
 
 from aiops_shared.auth.behalf import RunMode, current
-from aiops_shared.guardrails.models import Facts, Plan, Request
+from aiops_shared.guardrails.models import Environment, Facts, Plan, Request
 
 
-def run_mode() -> RunMode:
-    """The mode that this call is judged under; a step that wants a person is as good as supervised.
+def run_mode(env: Environment) -> RunMode:
+    """The mode that this call is judged under; a step that wants a person is as good as supervised, and so is
+    in production a SOP that has not earned mode auto.
 
     Planning in a run of mode plan is judged as supervised: the advice says what execution would need. That
     nothing of it is executed is `planned_only`.
@@ -17,7 +18,9 @@ def run_mode() -> RunMode:
     behalf = current()
     if behalf is None:
         return ""
-    return "supervised" if behalf.always_ask or behalf.mode == "plan" else behalf.mode
+    unproven = behalf.mode == "auto" and env == "prod" and not behalf.promoted
+    asks = behalf.always_ask or unproven or behalf.mode == "plan"
+    return "supervised" if asks else behalf.mode
 
 
 def planned_only() -> bool:
