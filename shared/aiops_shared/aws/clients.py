@@ -9,11 +9,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
+from aiops_shared.auth.behalf import current
 from aiops_shared.aws.target import AwsTarget, require_region
 from aiops_shared.errors import AiopsError, NotConfiguredError, UpstreamError, UpstreamTimeoutError
 from aiops_shared.results.counting import count_upstream
@@ -54,6 +55,12 @@ class AwsItems:
 
     items: tuple[Any, ...]
     truncated: bool = False
+
+
+def for_its_run(target: AwsTarget) -> AwsTarget:
+    """The target as the run that makes this call reaches it: CloudTrail names its caller and its id (D16)."""
+    behalf = current()
+    return target if behalf is None else replace(target, caller=behalf.caller, run=behalf.run_id)
 
 
 class AwsClients:
@@ -131,6 +138,7 @@ class AwsClients:
 
     async def call(self, target: AwsTarget, service: str, operation: str, **parameters: Any) -> Any:
         """One operation by its method's name: `call(target, "eks", "describe_cluster", name="x")`."""
+        target = for_its_run(target)
 
         def act() -> Any:
             return getattr(self.client(service, target), operation)(**parameters)
@@ -158,6 +166,7 @@ class AwsClients:
         **parameters: Any,
     ) -> AwsItems:
         """The items under `key` of all pages, at most so many; the cut is said."""
+        target = for_its_run(target)
 
         def act() -> AwsItems:
             found: list[Any] = []

@@ -7,7 +7,7 @@ from aiops_shared.errors import InvalidInputError
 
 # What would be a host label of an endpoint may be nothing but a region (bad input BI-075).
 _REGION = re.compile(r"[a-z]{2}(-[a-z]{2,12}){1,3}-[0-9]{1,2}")
-_SESSION_NAME = re.compile(r"[^A-Za-z0-9+=,.@-]")
+_SESSION_NAME = re.compile(r"[^A-Za-z0-9_+=,.@-]")
 SESSION_NAME_CHARACTERS = 64
 
 

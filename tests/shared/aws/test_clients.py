@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import anyio
 import orjson
 import pytest
 
+from aiops_shared.auth.behalf import Behalf, acting_for
 from aiops_shared.aws import AwsClients, AwsTarget
+from aiops_shared.clock import SystemClock
 from aiops_shared.errors import (
     AccessDeniedError,
     AiopsError,
@@ -192,6 +195,16 @@ async def test_the_user_agent_carries_caller_and_run_without_line_breaks(
     agent = server.seen[0].headers["user-agent"]
     assert agent.endswith("eks-aiops caller/ann--X-Evil--1 run/r1")
     assert "x-evil" not in server.seen[0].headers
+
+
+async def test_a_run_asks_under_the_name_of_whom_it_is_made_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    until = SystemClock().safe_now() + timedelta(minutes=1)
+    run = Behalf(caller="bea", kind="agent", run_id="run_7", audience="eks", until=until)
+    async with WireServer(lambda _: Reply(b'{"clusters": []}')) as server:
+        _point_at(server.url, monkeypatch)
+        with acting_for(run):
+            await aws().call(WEST, "eks", "list_clusters")
+    assert server.seen[0].headers["user-agent"].endswith("eks-aiops caller/bea run/run_7")
 
 
 def _point_at(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

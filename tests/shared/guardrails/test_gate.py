@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 import aiops_shared
+from aiops_shared.auth.behalf import Behalf, acting_for
+from aiops_shared.clock import SystemClock
 from aiops_shared.errors import (
     ActionRefusedError,
     AuditDownError,
@@ -82,6 +84,46 @@ async def test_a_denial_at_execution_wins_over_the_advice_at_plan_time(
     plan = await planned(house)
     house.judge.verdict = Verdict(decision="deny", rule=rule, advice="do it otherwise")
     with pytest.raises(error, match=f"refused by rule {rule}; do it otherwise"):
+        await start(house, plan)
+    assert house.world.effects() == []
+    assert house.trail.events() == ["refusal"]
+
+
+def for_a_run(**more: object) -> Behalf:
+    until = SystemClock().safe_now() + timedelta(minutes=4)
+    given = {"caller": "anna", "kind": "human", "run_id": "run_1", "sop": "disk-pressure", "audience": "eks"}
+    return Behalf.model_validate({**given, "until": until, **more})
+
+
+@pytest.mark.row("S58")
+@pytest.mark.parametrize(
+    ("run", "decision"),
+    [
+        (for_a_run(mode="auto"), "allow"),
+        (for_a_run(mode="auto", always_ask=True), "needs_approval"),
+        (for_a_run(mode="supervised"), "needs_approval"),
+        (for_a_run(mode="plan"), "needs_approval"),
+    ],
+)
+async def test_a_run_makes_a_verdict_stricter_by_its_mode(house: House, run: Behalf, decision: str) -> None:
+    with acting_for(run):
+        assert (await house.gate.judge(asking())).decision == decision
+    facts = house.judge.asked[-1].facts
+    assert (facts.sop, facts.confidence_pct) == ("disk-pressure", 100)
+
+
+@pytest.mark.row("S79")
+async def test_in_production_mode_auto_is_earned(house: House) -> None:
+    prod = asking(facts=Facts(env="prod", reversible="full"))
+    with acting_for(for_a_run(mode="auto")):
+        assert (await house.gate.judge(prod)).decision == "needs_approval"
+    with acting_for(for_a_run(mode="auto", promoted=True)):
+        assert (await house.gate.judge(prod)).decision == "allow"
+
+
+async def test_a_run_of_mode_plan_never_executes(house: House) -> None:
+    plan = await planned(house)
+    with acting_for(for_a_run(mode="plan")), pytest.raises(ActionRefusedError, match="run-mode"):
         await start(house, plan)
     assert house.world.effects() == []
     assert house.trail.events() == ["refusal"]
