@@ -30,6 +30,13 @@ sop_runs = Table(
     Column("incident_id", String(64), nullable=False, default=""),
     Column("parent_id", String(64), nullable=False, default=""),
     Column("human_inputs", Integer, nullable=False, default=0),
+    Column("idempotency", String(256), nullable=False, default=""),
+    # Who carries it on (executor id, "" nobody), the fence that grows with every take-over, and which of its
+    # workflows that is: a run that paused goes on in a new one.
+    Column("worker", String(64), nullable=False, default=""),
+    Column("fence", Integer, nullable=False, default=0),
+    Column("generation", Integer, nullable=False, default=0),
+    Column("wish", String(16), nullable=False, default=""),  # cancel | resume | undo, asked by a person
     Column("created_at", UtcTime, nullable=False),
     Column("began_at", UtcTime),
     Column("ended_at", UtcTime),
