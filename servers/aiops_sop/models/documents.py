@@ -13,6 +13,7 @@ Json = Any
 Risk = Literal["low", "medium", "high"]
 StepKind = Literal["call", "plan", "run", "wait", "ask", "notify"]
 OnFail = Literal["undo", "continue", "stop", "escalate"]
+Ending = Literal["succeeded", "undone", "escalated", "cancelled", "refused"]
 ParamType = Literal["string", "integer", "number", "boolean", "list"]
 
 
@@ -66,6 +67,7 @@ class SopStep(Frozen):
     verify: Check | None = None
     undo: str = "default"  # default | none | server.tool
     undo_reason: str = ""  # of `none`
+    undo_args: dict[str, Json] = Field(default_factory=dict)  # of server.tool
     on_fail: OnFail = "stop"
     approval: Literal["policy", "always"] = "policy"
     timeout_s: float = 1200.0
@@ -91,6 +93,18 @@ class SopStep(Frozen):
         return self.what.partition(".")[2] if self.kind in {"call", "plan"} else ""
 
 
+class Proof(Frozen):
+    """A lab story on which this SOP must end so: what `eks-aiops sops test` and the tests play."""
+
+    scenario: str
+    params: dict[str, Json] = Field(default_factory=dict)  # with {{ lab.… }}, {{ expected.… }}
+    ends: Ending = "succeeded"
+    mode: Literal["plan", "supervised", "auto"] = "auto"
+    autonomy: Literal["observe", "propose", "auto-safe"] = "auto-safe"  # of every environment
+    approve: bool = False  # a person says yes to each approval
+    answers: dict[str, str] = Field(default_factory=dict)  # step id -> what a person answers
+
+
 class Sop(Frozen):
     """One document, parsed. `digest` is sha256 of its bytes: what a run pins and an approval covers."""
 
@@ -108,6 +122,8 @@ class Sop(Frozen):
     steps: tuple[SopStep, ...] = ()
     examples: str = ""
     troubleshooting: str = ""
+    rows: tuple[str, ...] = ()  # of the guide that it serves
+    proofs: tuple[Proof, ...] = ()
     guided: bool = False  # no step blocks: served as text, nothing is executed
     digest: str
     text: str

@@ -19,6 +19,7 @@ import yaml
 from aiops_eks.diagnosis.scanning.checking import Check, Hit
 from aiops_eks.diagnosis.scanning.subjects import Obj, Spot, container_spots, pod_spot
 from aiops_shared.errors import InvalidInputError, NotConfiguredError
+from aiops_shared.kube.cel import Language, Program
 from aiops_shared.kube.manifests import load_with_nodes
 from aiops_shared.results import SEVERITIES, Severity
 
@@ -28,6 +29,7 @@ _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _SET_FIELDS = frozenset({"name", "source", "rules"})
 _RULE_FIELDS = frozenset({"id", "severity", "kinds", "expression", "message", "fix"})
 VARIABLES: Final = ("podSpec", "containers")
+_LANGUAGE: Final = Language(("object", "variables"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class _Running:
     """A compiled rule within one scan."""
 
     rule: OrgRule
-    program: Any
+    program: Program
     failures: int = 0
 
     def look(self, spot: Spot) -> Iterator[Hit]:
@@ -70,14 +72,10 @@ class _Running:
         if self.failures >= MOST_FAILURES:
             return False, f"not judged: the rule failed {MOST_FAILURES} times in this scan"
         try:
-            value = self.program.eval(data={"object": obj, "variables": _variables(obj)})
-        except (RuntimeError, TypeError, ValueError, OverflowError) as problem:
+            return self.program.truth({"object": obj, "variables": _variables(obj)}), ""
+        except InvalidInputError as problem:
             self.failures += 1
-            return False, f"not judged: {_short(problem)}"
-        if value.type() != _cel().Type.BOOL:
-            self.failures += 1
-            return False, f"not judged: {_short(value.value())}"
-        return bool(value.value()), ""
+            return False, f"not judged: {problem.reason}"
 
     def repair(self, spot: Spot) -> str | None:
         """Apply the rule's merge patch (RFC 7386)."""
@@ -91,7 +89,7 @@ class RuleBook:
     """Compiled rules. `checks()` makes fresh ones for each scan."""
 
     rules: tuple[OrgRule, ...] = ()
-    programs: tuple[Any, ...] = field(default=(), repr=False)
+    programs: tuple[Program, ...] = field(default=(), repr=False)
 
     def checks(self) -> tuple[Check, ...]:
         """The rules as checks."""
@@ -133,7 +131,7 @@ class _RuleFile:
     name: str
     text: str
 
-    def rules(self) -> Iterator[tuple[OrgRule, Any]]:
+    def rules(self) -> Iterator[tuple[OrgRule, Program]]:
         """Each rule with its compiled expression."""
         try:
             pairs, _ = load_with_nodes(self.text, most=1)
@@ -149,7 +147,7 @@ class _RuleFile:
             for rule, at in zip(rules, _items(node, "rules"), strict=True):
                 yield self._rule(rule_set, str(document.get("source") or ""), rule, at)
 
-    def _rule(self, rule_set: str, source: str, rule: Any, node: yaml.Node) -> tuple[OrgRule, Any]:
+    def _rule(self, rule_set: str, source: str, rule: Any, node: yaml.Node) -> tuple[OrgRule, Program]:
         if not isinstance(rule, dict):
             self._stop(node, "a rule is a mapping", "id, severity, expression, message")
         self._known(rule, _RULE_FIELDS, node)
@@ -171,14 +169,12 @@ class _RuleFile:
         )
         return made, self._compiled(made, node)
 
-    def _compiled(self, rule: OrgRule, node: yaml.Node) -> Any:
-        cel = _cel()
-        env = cel.NewEnv(variables={"object": cel.Type.DYN, "variables": cel.Type.DYN})
+    def _compiled(self, rule: OrgRule, node: yaml.Node) -> Program:
         try:
-            program = env.compile(rule.expression)
-        except RuntimeError as problem:
-            self._stop(node, f"{rule.id} does not compile: {_short(problem)}", "correct the expression")
-        if program.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
+            program = _LANGUAGE.compiled(rule.expression)
+        except InvalidInputError as problem:
+            self._stop(node, f"{rule.id} {problem.reason}", problem.hint)
+        if program.gives not in {"BOOL", "DYN"}:
             self._stop(node, f"{rule.id} gives no true or false", "true means that the object is fine")
         return program
 
@@ -216,13 +212,3 @@ def _merge(target: Obj, patch: Obj) -> None:
             _merge(target[key], value)
         else:
             target[key] = deepcopy(value)
-
-
-def _short(problem: object) -> str:
-    return " ".join(str(problem).split())[:160]
-
-
-def _cel() -> Any:
-    from cel_expr_python import cel  # a compiled library: loaded by the first rule (D31)
-
-    return cel
