@@ -1,0 +1,44 @@
+"""One process of the suite that may die: the sop server with the other three in it, as a replica behind one door.
+
+All four in one process, so that a kill takes the engine and the executor at the same instant; apart from that
+they are what a user runs. It starts a run when told to, and carries on what others left.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import anyio
+from fastmcp import Client
+
+from aiops_cost.server import make as make_cost
+from aiops_eks.server import make as make_eks
+from aiops_observability.server import make as make_observability
+from aiops_shared.settings import Settings
+from aiops_sop.server import make
+from faults.points import Fuse, install
+
+
+def live(wish: dict[str, Any]) -> None:
+    """Until the file `stop` is there, or the fuse says otherwise."""
+    fuse = wish.get("fuse") or {}
+    trace = Path(fuse["trace"]) if fuse.get("trace") else None
+    install(Fuse(**{**fuse, "trace": trace}))
+    anyio.run(_serve, wish)
+
+
+async def _serve(wish: dict[str, Any]) -> None:
+    settings = Settings()
+    given = {
+        "eks": lambda: make_eks(settings),
+        "observability": lambda: make_observability(settings),
+        "cost": lambda: make_cost(settings),
+    }
+    async with Client(make(settings, given)) as client:
+        if wish.get("run"):
+            answer = await client.call_tool("start_run", wish["run"], raise_on_error=False)
+            text = "".join(getattr(block, "text", "") for block in answer.content)
+            said = {"error": text} if answer.is_error else dict(answer.structured_content or {})
+            Path(wish["started"]).write_text(json.dumps(said), encoding="utf-8")
+        while not Path(wish["stop"]).exists():  # noqa: ASYNC110  # a file, since the one who writes it is no parent
+            await anyio.sleep(0.05)

@@ -1,0 +1,107 @@
+"""Where a process can be killed, and the fuse that kills it there.
+
+Installed in a forked child only (`faults.zygote`): the guardrails' audit, the wire to Kubernetes and AWS, and
+the engine's own journal are passed by, and at the nth passage of the chosen point the process kills itself, as a
+pulled node would. Without a chosen point the passages are written down, which is how the points of a step are
+found in the first place.
+"""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from aiops_shared.auth.behalf import current
+from aiops_shared.aws.clients import AwsClients
+from aiops_shared.guardrails.audit import Audit
+from aiops_shared.kube.connection import KubeConnection
+from aiops_shared.state.store import after_commit
+
+# AWS operations with an effect, by their method's first word.
+AWS_EFFECTS = ("create_", "update_", "delete_", "put_", "send_", "publish", "terminate_", "modify_")
+
+
+@dataclass
+class Fuse:
+    """Counts passages; kills at the chosen one, or writes each down."""
+
+    point: str = ""
+    nth: int = 0
+    step: str = ""  # only passages of this step of the document; empty: any
+    trace: Path | None = None
+    sleeps: bool = False  # stops (SIGSTOP) instead of killing
+    passed: int = 0
+
+    def passes(self, point: str, step: str = "") -> None:
+        """One passage."""
+        behalf = current()
+        where = step or (behalf.step if behalf else "")
+        if self.trace is not None:
+            with self.trace.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([time.monotonic(), point, where]) + "\n")
+        if point != self.point or (self.step and where != self.step):
+            return
+        self.passed += 1
+        if self.passed == self.nth + 1:
+            os.kill(os.getpid(), signal.SIGSTOP if self.sleeps else signal.SIGKILL)
+
+
+def install(fuse: Fuse) -> None:
+    """Pass by the fuse wherever an intent, an effect or an outcome is."""
+    _around_audit(fuse)
+    _around_kubernetes(fuse)
+    _around_aws(fuse)
+
+
+def _around_audit(fuse: Fuse) -> None:
+    def noting(method: Callable[..., Any], said: str) -> Callable[..., Any]:
+        @wraps(method)
+        def noted(self: Audit, conn: Connection, *args: Any) -> Any:
+            says = args[-1] if args and isinstance(args[-1], dict) else {}
+            name = f"undo {said}" if says.get("step") == "undo" else said
+            fuse.passes(f"before {name}")
+            answer = method(self, conn, *args)
+            after_commit(conn, lambda: fuse.passes(f"after {name}"))
+            return answer
+
+        return noted
+
+    Audit.intent_in = noting(Audit.intent_in, "intent")  # type: ignore[method-assign]  # a process that dies
+    Audit.outcome_in = noting(Audit.outcome_in, "outcome")  # type: ignore[method-assign]
+
+
+def _around_kubernetes(fuse: Fuse) -> None:
+    ask_json = KubeConnection.json
+
+    @wraps(ask_json)
+    async def asked(self: KubeConnection, ask: Any, **more: Any) -> Any:
+        if not ask.effect:
+            return await ask_json(self, ask, **more)
+        fuse.passes("before effect")
+        answer = await ask_json(self, ask, **more)
+        fuse.passes("after effect")
+        return answer
+
+    KubeConnection.json = asked  # type: ignore[method-assign]
+
+
+def _around_aws(fuse: Fuse) -> None:
+    call = AwsClients.call
+
+    @wraps(call)
+    async def called(self: AwsClients, target: Any, service: str, operation: str, **parameters: Any) -> Any:
+        if not operation.startswith(AWS_EFFECTS):
+            return await call(self, target, service, operation, **parameters)
+        fuse.passes("before effect")
+        answer = await call(self, target, service, operation, **parameters)
+        fuse.passes("after effect")
+        return answer
+
+    AwsClients.call = called  # type: ignore[method-assign]
