@@ -365,3 +365,26 @@ async def test_what_an_object_says_cannot_forge_a_line_of_the_question(
             line for line in question.splitlines() if line.startswith("Touches: 1 object")
         ]
         assert not any(line.startswith("Approved") for line in question.splitlines())
+
+
+async def test_fields_that_people_wrote_by_kubectl_are_taken_over_said_and_given_back(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    async with whole(MEMORY, 0, monkeypatch, folder) as stage:
+        worker = stage.who.worker
+        before = stage.spec("Deployment", HOME, worker)
+        (was,) = before["template"]["spec"]["containers"]
+        limits = f"name: {was['name']}, resources: {{limits: {{memory: 512Mi}}}}"
+        text = (
+            f"apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {worker}, namespace: {HOME}}}\n"
+            f"spec: {{template: {{spec: {{containers: [{{{limits}}}]}}}}}}\n"
+        )
+        plan = await stage.got("plan_manifest", action="apply", manifest=text)
+        assert "Takes fields over from kubectl-client-side-apply" in plan["warnings"][0]
+        assert stage.writes() == []
+        done = await carried_out(stage, plan)
+        assert done["state"] == "succeeded", done
+        (app,) = stage.spec("Deployment", HOME, worker)["template"]["spec"]["containers"]
+        assert app["resources"]["limits"]["memory"] == "512Mi"
+        assert (await undone(stage, done))["state"] == "undone"
+        assert stage.spec("Deployment", HOME, worker) == before

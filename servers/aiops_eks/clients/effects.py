@@ -58,7 +58,8 @@ class KubeEffects:
         if step.verb == "write":
             return await self.kube.replace(write(current, step.values), dry_run=False, permit=permit)
         if step.verb == "apply":
-            return await self.kube.apply(_with_precondition(step.body, current), dry_run=False, permit=permit)
+            bound = _with_precondition(step.body, current)
+            return await self.kube.apply(bound, force=step.takes_over, dry_run=False, permit=permit)
         if step.verb == "evict":
             await self._evict(ref, uid_of(current), permit)
             return None

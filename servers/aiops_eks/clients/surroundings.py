@@ -28,6 +28,7 @@ _MAX_OWNERS = 5
 _DRY_TRIES = 5
 _MOST_REMARKS = 5
 _NO_DRY_RUN = "does not support dry run"
+_BY_HAND = "kubectl"  # kubectl-client-side-apply, kubectl-edit, …: field managers of people
 
 
 @dataclass
@@ -246,9 +247,19 @@ class KubeSurroundings:
         return await tried(lambda: _dry(kube, draft.steps[0], around))
 
     async def dry_apply(self, manifest: Obj, around: Around) -> DryRun:
-        """The server-side apply of a manifest, dry."""
+        """The server-side apply of a manifest, dry.
+
+        Fields that people wrote by kubectl are taken over, and that is said; those of programs (Helm, a
+        controller) are not: ConflictError.
+        """
         kube = await self.clusters.open(around.ref.cluster)
-        return await tried(lambda: kube.apply(manifest, dry_run=True))
+        try:
+            return await tried(lambda: kube.apply(manifest, dry_run=True))
+        except ConflictError as conflict:
+            if not conflict.managers or not all(owner.startswith(_BY_HAND) for owner in conflict.managers):
+                raise
+            found = await tried(lambda: kube.apply(manifest, force=True, dry_run=True))
+            return found.model_copy(update={"takes_over": tuple(sorted(conflict.managers))})
 
 
 async def tried(ask: Callable[[], Awaitable[Obj | None]]) -> DryRun:

@@ -76,6 +76,7 @@ class DryRun(Frozen):
     obj: Obj | None = None  # the object as it would be
     missing: tuple[str, ...] = ()  # rights that a server-side dry run would need (D14)
     remarks: tuple[str, ...] = ()  # what the API server warned of (its `Warning` headers)
+    takes_over: tuple[str, ...] = ()  # people's kubectl, whose fields it writes: only by force
 
 
 class Surroundings(Protocol):

@@ -81,8 +81,8 @@ def _gate_of(kind: str) -> GateCheck:
     return GateCheck(check="present", within_s=30)
 
 
-def apply(around: Around, manifest: Obj, applied: Obj) -> Draft:
-    """`applied` is what a server-side dry run of `manifest` answered.
+def apply(around: Around, manifest: Obj, applied: Obj, *, takes_over: bool = False) -> Draft:
+    """`applied` is what a server-side dry run of `manifest` answered; `takes_over`: by force, from people.
 
     Raises ActionRefusedError for a Secret: its values would be stored with the plan.
     """
@@ -91,7 +91,8 @@ def apply(around: Around, manifest: Obj, applied: Obj) -> Draft:
             str(around.ref), "a Secret is never part of a plan", "change it where it is kept"
         )
     _keeps_owners(around.obj, applied)
-    step = Step(name="apply", verb="apply", body=manifest, gate=_gate_of(around.ref.kind))
+    gate = _gate_of(around.ref.kind)
+    step = Step(name="apply", verb="apply", body=manifest, takes_over=takes_over, gate=gate)
     if around.obj is None:
         return Draft(
             action="apply",

@@ -7,6 +7,7 @@ policy (`settling`), store. Nothing is changed.
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import anyio.to_thread
 
@@ -64,7 +65,8 @@ class PlanDesk:
         await self._refuse_early(around, manifest)
         dry = await self.surroundings.dry_apply(manifest, around)
         applied = dry.obj or manifests.overlaid(around.obj or {}, manifest)
-        draft = await anyio.to_thread.run_sync(manifests.apply, around, manifest, applied)
+        drafted = partial(manifests.apply, around, manifest, applied, takes_over=bool(dry.takes_over))
+        draft = await anyio.to_thread.run_sync(drafted)
         return await self._plan(draft, around, reason, wanted=manifest, dry=dry)
 
     async def removal(
@@ -171,7 +173,11 @@ def _with_budgets(verdict: Verdict, around: Around) -> Verdict:
 
 def remarked(dry: DryRun) -> tuple[str, ...]:
     """What the API server itself warned of: deprecated versions, weak pod security, a webhook's advice."""
-    return tuple(f"The API server warns: {said}" for said in dry.remarks)
+    warned = (f"The API server warns: {said}" for said in dry.remarks)
+    if not dry.takes_over:
+        return tuple(warned)
+    owners = ", ".join(dry.takes_over)
+    return (f"Takes fields over from {owners}: an older file applied again sets them back.", *warned)
 
 
 def _admitted(draft: Draft, around: Around, dry: DryRun) -> tuple[str, ...]:

@@ -192,6 +192,7 @@ class Step(Frozen):
     verb: Literal["write", "apply", "create", "delete", "evict", "run", "sweep"]
     values: dict[str, Json] = Field(default_factory=dict)
     body: Json = None
+    takes_over: bool = False  # apply: fields that others own (the plan says whose)
     gate: GateCheck | None = None
 
 
