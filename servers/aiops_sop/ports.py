@@ -7,6 +7,8 @@ from aiops_shared.auth.behalf import Behalf
 from aiops_shared.guardrails import Caller
 from aiops_shared.results import Frozen
 from aiops_sop.models.documents import Sop
+from aiops_sop.models.events import Event, Taken
+from aiops_sop.models.incidents import Incident, Knowledge, Past, Statistic
 from aiops_sop.models.runs import Mode, Pattern, RunStatus
 
 Json = Any
@@ -98,4 +100,67 @@ class Promotion(Protocol):
 
     async def promoted(self, sop: Sop) -> bool:
         """Enough supervised runs of this document succeeded, and a guardrail drill passed lately."""
+        ...
+
+
+class PastIncidents(Protocol):
+    """What happened before, and what helped; asked by `investigate` and by the pipeline of events."""
+
+    async def similar(
+        self,
+        *,
+        fingerprint: str = "",
+        cause: str = "",
+        cluster: str = "",
+        target: str = "",
+        text: str = "",
+        without: str = "",
+        limit: int = 5,
+    ) -> Sequence[Past]:
+        """Earlier incidents, best match first: the same fingerprint, then the same cause, then full text.
+        `without`: the id of the one that is asked for.
+        """
+        ...
+
+    async def get(self, incident_id: str) -> Incident:
+        """One. Raises NotFoundError."""
+        ...
+
+
+class Experience(Protocol):
+    """How well SOPs did, from recorded outcomes; asked by find_sops and by the decision."""
+
+    async def statistics(self, sops: Sequence[str] = (), cause: str = "") -> Mapping[str, Statistic]:
+        """By SOP id, of its present and earlier versions together, newest version named."""
+        ...
+
+
+class Lore(Protocol):
+    """What the team knows: knowledge files."""
+
+    def every(self) -> tuple[Knowledge, ...]:
+        """All that are loaded."""
+        ...
+
+    def about(self, event: Event, cause: str = "") -> tuple[Knowledge, ...]:
+        """Those whose pattern fits an event and the cause that was found."""
+        ...
+
+
+class Intake(Protocol):
+    """The queue of events; everything that takes events in asks it."""
+
+    async def submit(self, sent: Json, sender: str) -> Sequence[Taken]:
+        """Take what was sent, in one transaction. Raises InvalidInputError, QueueFullError."""
+        ...
+
+
+class Evidence(Protocol):
+    """Facts about an event, gathered from the other servers at once."""
+
+    async def gather(self, event: Event, caller: Caller) -> Obj:
+        """The hand-off record (B30): severity, root_cause{code, text, confidence, cluster, namespace, kind,
+        name}, evidence, proposed_action, risk_level, requires_human_approval, partial (sources that failed).
+        Raises AiopsError when nothing could be asked.
+        """
         ...
