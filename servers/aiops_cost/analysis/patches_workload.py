@@ -9,8 +9,9 @@ from typing import Any
 
 import yaml
 
-from aiops_cost.analysis.sizing import Container, cores, mebibytes
+from aiops_cost.analysis.sizing import Container
 from aiops_shared.kube.quantities import amount
+from aiops_shared.kube.sizes import cores, mebibytes
 
 Obj = dict[str, Any]
 VERSIONS: Mapping[str, str] = {

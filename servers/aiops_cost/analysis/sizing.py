@@ -13,20 +13,28 @@ Called by the adviser of requests.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aiops_shared.kube.quantities import MI
+from aiops_shared.kube.sizes import (
+    CPU_FLOOR,
+    LIMIT_OVER_REQUEST,
+    MARGIN,
+    MEMORY_FLOOR,
+    cores,
+    limit_over,
+    mebibytes,
+    up_bytes,
+    up_cores,
+)
+
 Samples = NDArray[np.float64]
-MI: Final = 2**20
-GI: Final = 2**30
 
 CPU_SHARE, MEMORY_SHARE = 0.95, 0.99
-MARGIN = 1.15
-LIMIT_OVER_REQUEST, LIMIT_OVER_MOST = 1.2, 1.1
 OOM_RATIO, OOM_LEAST_BYTES = 1.2, 100 * MI
-CPU_FLOOR, MEMORY_FLOOR = 0.025, 64 * MI  # of a pod
 LEAST_H = 7 * 24.0
 LEAST_COVERED = 0.8  # of the moments between the first and the last sample
 NEAR_LIMIT = 0.9  # a working set this near to its limit is one that has no room
@@ -234,7 +242,7 @@ def _memory(
     least = max(found.memory_p99 * over, MEMORY_FLOOR, main.heap.bytes * 1.25) - held
     made = up_bytes(max(least, MEMORY_FLOOR / (len(others) + 1)))
     if guaranteed:
-        made = _limit(made, found.memory_most - held)
+        made = limit_over(made, found.memory_most - held)
     if made > WORTH * main.memory:
         return main.memory, main.memory_limit, (), ()
     minus = f" - {mebibytes(held)} of its other containers" if held else ""
@@ -244,13 +252,9 @@ def _memory(
     )
     if not main.memory_limit or guaranteed:
         return made, made if guaranteed else 0.0, (line,), ()
-    limit = min(main.memory_limit, _limit(made, found.memory_most - held))
+    limit = min(main.memory_limit, limit_over(made, found.memory_most - held))
     more = f"memory limit {mebibytes(made)} x {LIMIT_OVER_REQUEST} -> {mebibytes(limit)}"
     return made, limit, (line, f"{more} (now {mebibytes(main.memory_limit)})"), ()
-
-
-def _limit(request: float, most: float) -> float:
-    return up_bytes(max(request * LIMIT_OVER_REQUEST, most * LIMIT_OVER_MOST))
 
 
 def _short_of_memory(main: Container, others: Sequence[Container], found: Used) -> str:
@@ -292,26 +296,3 @@ def replicas_at(replicas: int, usage: float, request: float, target: float) -> i
     """
     ratio = usage / (request * target)
     return replicas if abs(ratio - 1.0) <= 0.1 else max(1, ceil(replicas * ratio - 1e-9))
-
-
-def up_cores(value: float) -> float:
-    """Rounded up to 10 m."""
-    return ceil(value * 100 - 1e-9) / 100
-
-
-def up_bytes(value: float) -> float:
-    """Rounded up to 32 MiB, 64 MiB from 2 GiB on, 256 MiB from 8 GiB on."""
-    grain = 32 * MI if value <= 2 * GI else 64 * MI if value <= 8 * GI else 256 * MI
-    return float(ceil(value / grain - 1e-9) * grain)
-
-
-def cores(value: float) -> str:
-    """A CPU quantity: `170m`, `2`."""
-    milli = round(value * 1000)
-    return str(milli // 1000) if milli % 1000 == 0 and milli else f"{milli}m"
-
-
-def mebibytes(value: float) -> str:
-    """A memory quantity: `576Mi`, `4Gi`."""
-    whole = ceil(value / MI - 1e-6)
-    return f"{whole // 1024}Gi" if whole % 1024 == 0 and whole else f"{whole}Mi"

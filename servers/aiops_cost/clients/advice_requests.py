@@ -17,10 +17,8 @@ from aiops_cost.analysis.sizing import (
     Container,
     Used,
     Verdict,
-    cores,
     is_flat,
     judged,
-    mebibytes,
     replicas_at,
     used,
 )
@@ -33,6 +31,7 @@ from aiops_cost.models.money import nano, share, shown, worded
 from aiops_cost.models.savings import Advice, Recommendation, Risk, Scope
 from aiops_shared.errors import AiopsError
 from aiops_shared.kube.gathering import gather_outcomes
+from aiops_shared.kube.sizes import cores, mebibytes
 from aiops_shared.metrics.ports import Target
 from aiops_shared.results.wording import brief, counted, quotable
 

@@ -8,8 +8,6 @@ import pytest
 
 from aiops_cost.analysis.patches_workload import faults, resources_patch
 from aiops_cost.analysis.sizing import (
-    GI,
-    MI,
     Container,
     Heap,
     Samples,
@@ -19,6 +17,7 @@ from aiops_cost.analysis.sizing import (
     replicas_at,
     used,
 )
+from aiops_shared.kube.quantities import GI, MI
 
 STEP_S = 3600
 POINTS = 15 * 24  # hours of a little more than two weeks
