@@ -4,7 +4,8 @@ Owned by the sop server; here because one MetaData and one migration path hold f
 canonical JSON text, redacted before they are written. `*_at` are world time but where a comment says safety.
 """
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import DDL, Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy.event import listen
 
 from aiops_shared.state.schema import UtcTime, metadata
 
@@ -93,9 +94,13 @@ events = Table(
     Column("state", String(16), nullable=False),  # queued | taken | done | failed
     Column("count", Integer, nullable=False, default=1),  # duplicates folded into it
     Column("incident_id", String(64), nullable=False, default=""),
+    Column("taken_by", String(64), nullable=False, default=""),  # the process that works on it
+    Column("taken_until", UtcTime),  # safety: after it another process takes it again
+    Column("tries", Integer, nullable=False, default=0),
     Column("body", Text, nullable=False),
     Index("events_state", "state", "received_at"),
     Index("events_fingerprint", "fingerprint", "received_at"),
+    Index("events_incident", "incident_id"),
 )
 
 incidents = Table(
@@ -116,9 +121,40 @@ incidents = Table(
     Column("last_event_at", UtcTime, nullable=False),
     Column("alerts", Integer, nullable=False, default=1),
     Column("body", Text, nullable=False, default="{}"),  # evidence, actions, the hand-off record (B30)
+    Column("search", Text, nullable=False, default=""),  # what full text finds it by
     Index("incidents_fingerprint", "fingerprint", "detected_at"),
     Index("incidents_detected", "detected_at"),
+    Index("incidents_cause", "cause", "detected_at"),
+    Index("incidents_cluster", "cluster", "detected_at"),
 )
+
+# Full text of incidents: FTS5 on SQLite, kept by triggers; an index over tsvector on PostgreSQL.
+INCIDENT_SEARCH = (
+    ("sqlite", "CREATE VIRTUAL TABLE incidents_fts USING fts5(id UNINDEXED, search, tokenize='unicode61')"),
+    (
+        "sqlite",
+        "CREATE TRIGGER incidents_fts_new AFTER INSERT ON incidents BEGIN"
+        " INSERT INTO incidents_fts (id, search) VALUES (new.id, new.search); END",
+    ),
+    (
+        "sqlite",
+        "CREATE TRIGGER incidents_fts_changed AFTER UPDATE OF search ON incidents"
+        " WHEN old.search <> new.search BEGIN"
+        " DELETE FROM incidents_fts WHERE id = old.id;"
+        " INSERT INTO incidents_fts (id, search) VALUES (new.id, new.search); END",
+    ),
+    (
+        "sqlite",
+        "CREATE TRIGGER incidents_fts_gone AFTER DELETE ON incidents BEGIN"
+        " DELETE FROM incidents_fts WHERE id = old.id; END",
+    ),
+    (
+        "postgresql",
+        "CREATE INDEX incidents_search ON incidents USING gin (to_tsvector('simple', search))",
+    ),
+)
+for _dialect, _statement in INCIDENT_SEARCH:
+    listen(incidents, "after_create", DDL(_statement).execute_if(dialect=_dialect))
 
 outcomes = Table(
     "outcomes",
