@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 CONTROL_PLANE := $(or $(KUBEBUILDER_ASSETS),$(CURDIR)/.cache/controlplane)
 
-.PHONY: help setup demo test lint types walls docs docs-check lock bench cluster-test control-plane eval clean
+.PHONY: help setup demo test lint types walls docs docs-check lock bench cluster-test control-plane eval faults clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -41,7 +41,7 @@ lint: setup  ## ruff: rules and format
 
 types: setup  ## mypy, strict, on sources and tests
 	$(BIN)/mypy
-	$(BIN)/mypy tests bench evals
+	$(BIN)/mypy tests bench evals faults
 
 walls: setup  ## import-linter: which room may know which
 	$(BIN)/lint-imports
@@ -65,6 +65,10 @@ eval: setup control-plane  ## Count how good the judgements are: causes, anomali
 	KUBEBUILDER_ASSETS="$(CONTROL_PLANE)" $(BIN)/python -m evals
 	$(BIN)/python -m evals.observability
 	$(BIN)/python -m evals.cost
+	$(BIN)/python -m evals.sop
+
+faults: setup  ## Kill runs at every point on SQLite and PostgreSQL, count effects; writes docs/faults.md
+	$(BIN)/python -m faults
 
 clean:  ## Remove what the targets made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

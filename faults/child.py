@@ -1,4 +1,4 @@
-"""One process of the suite that may die: the sop server with the other three in it, as a replica behind one door.
+"""One process of the suite that may die: the sop server with the other three in it, as one replica.
 
 All four in one process, so that a kill takes the engine and the executor at the same instant; apart from that
 they are what a user runs. It starts a run when told to, and carries on what others left.
@@ -39,6 +39,6 @@ async def _serve(wish: dict[str, Any]) -> None:
             answer = await client.call_tool("start_run", wish["run"], raise_on_error=False)
             text = "".join(getattr(block, "text", "") for block in answer.content)
             said = {"error": text} if answer.is_error else dict(answer.structured_content or {})
-            Path(wish["started"]).write_text(json.dumps(said), encoding="utf-8")
-        while not Path(wish["stop"]).exists():  # noqa: ASYNC110  # a file, since the one who writes it is no parent
+            await anyio.Path(wish["started"]).write_text(json.dumps(said), encoding="utf-8")
+        while not await anyio.Path(wish["stop"]).exists():  # a file: who writes it is no parent of ours
             await anyio.sleep(0.05)

@@ -1,9 +1,8 @@
 """Where a process can be killed, and the fuse that kills it there.
 
-Installed in a forked child only (`faults.zygote`): the guardrails' audit, the wire to Kubernetes and AWS, and
-the engine's own journal are passed by, and at the nth passage of the chosen point the process kills itself, as a
-pulled node would. Without a chosen point the passages are written down, which is how the points of a step are
-found in the first place.
+Installed in a forked child only (`faults.zygote`). It stands at the guardrails' audit, the wire to Kubernetes
+and AWS and the engine's own journal; at the nth passage of the chosen point the process kills itself, as a
+pulled node would. Passages are written down too, which is how the points of a step are found at first.
 """
 
 import json
@@ -21,7 +20,7 @@ from sqlalchemy import Connection
 from aiops_shared.auth.behalf import current
 from aiops_shared.aws.clients import AwsClients
 from aiops_shared.guardrails.audit import Audit
-from aiops_shared.kube.connection import KubeConnection
+from aiops_shared.kube.connection import Connection as KubeConnection
 from aiops_shared.state.store import after_commit
 
 # AWS operations with an effect, by their method's first word.
@@ -74,7 +73,7 @@ def _around_audit(fuse: Fuse) -> None:
         return noted
 
     Audit.intent_in = noting(Audit.intent_in, "intent")  # type: ignore[method-assign]  # a process that dies
-    Audit.outcome_in = noting(Audit.outcome_in, "outcome")  # type: ignore[method-assign]
+    Audit.outcome_in = noting(Audit.outcome_in, "outcome")  # type: ignore[method-assign]  # as above
 
 
 def _around_kubernetes(fuse: Fuse) -> None:
@@ -89,7 +88,7 @@ def _around_kubernetes(fuse: Fuse) -> None:
         fuse.passes("after effect")
         return answer
 
-    KubeConnection.json = asked  # type: ignore[method-assign]
+    KubeConnection.json = asked  # type: ignore[method-assign]  # as above
 
 
 def _around_aws(fuse: Fuse) -> None:
@@ -104,4 +103,4 @@ def _around_aws(fuse: Fuse) -> None:
         fuse.passes("after effect")
         return answer
 
-    AwsClients.call = called  # type: ignore[method-assign]
+    AwsClients.call = called  # type: ignore[method-assign]  # as above
