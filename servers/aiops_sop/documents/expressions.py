@@ -56,11 +56,22 @@ def items(text: str, context: Mapping[str, Json]) -> list[Json]:
 
 
 def filled(tree: Json, context: Mapping[str, Json]) -> Json:
-    """A tree with every `{{ cel }}` replaced: typed where it is the whole text. Raises as `evaluate`."""
+    """A tree with every `{{ cel }}` replaced: typed where it is the whole text. Raises as `evaluate`.
+
+    Of a mapping at the top (a step's `with`), a key whose expression gives null is left out: that is how an
+    optional parameter without a value becomes an argument that is not given.
+    """
     if isinstance(tree, dict):
-        return {key: filled(value, context) for key, value in tree.items()}
+        found = {key: _filled(value, context) for key, value in tree.items()}
+        return {key: value for key, value in found.items() if value is not None or tree[key] is None}
+    return _filled(tree, context)
+
+
+def _filled(tree: Json, context: Mapping[str, Json]) -> Json:
+    if isinstance(tree, dict):
+        return {key: _filled(value, context) for key, value in tree.items()}
     if isinstance(tree, list | tuple):
-        return [filled(value, context) for value in tree]
+        return [_filled(value, context) for value in tree]
     if not isinstance(tree, str):
         return tree
     if whole := _WHOLE.fullmatch(tree):

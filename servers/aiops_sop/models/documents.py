@@ -29,6 +29,7 @@ class Param(Frozen):
     enum: tuple[Json, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    event: str = ""  # CEL over the event: its value when an event starts the run
 
 
 class Check(Frozen):
@@ -128,3 +129,4 @@ class Sop(Frozen):
     digest: str
     text: str
     source: str = ""  # the file's name, never a path
+    front_lines: dict[str, int] = Field(default_factory=dict)  # key of the front matter -> its line
