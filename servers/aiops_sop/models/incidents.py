@@ -102,7 +102,7 @@ class Statistic(Frozen):
     cause: str = ""
     tried: int = 0
     helped: int = 0
-    score: Annotated[float, Field(description="Wilson lower bound, 95 %; 0.5 when never tried")] = 0.5
+    score: Annotated[float, Field(description="0.5 when never tried")] = 0.5
 
 
 class Knowledge(Frozen):

@@ -129,29 +129,23 @@ incidents = Table(
 )
 
 # Full text of incidents: FTS5 on SQLite, kept by triggers; an index over tsvector on PostgreSQL.
+_ON_CHANGE = """CREATE TRIGGER incidents_fts_changed AFTER UPDATE OF search ON incidents
+    WHEN old.search <> new.search BEGIN DELETE FROM incidents_fts WHERE id = old.id;
+    INSERT INTO incidents_fts (id, search) VALUES (new.id, new.search); END"""
 INCIDENT_SEARCH = (
-    ("sqlite", "CREATE VIRTUAL TABLE incidents_fts USING fts5(id UNINDEXED, search, tokenize='unicode61')"),
+    ("sqlite", "CREATE VIRTUAL TABLE incidents_fts USING fts5(id UNINDEXED, search)"),
     (
         "sqlite",
-        "CREATE TRIGGER incidents_fts_new AFTER INSERT ON incidents BEGIN"
-        " INSERT INTO incidents_fts (id, search) VALUES (new.id, new.search); END",
+        """CREATE TRIGGER incidents_fts_new AFTER INSERT ON incidents BEGIN
+        INSERT INTO incidents_fts (id, search) VALUES (new.id, new.search); END""",
     ),
+    ("sqlite", _ON_CHANGE),
     (
         "sqlite",
-        "CREATE TRIGGER incidents_fts_changed AFTER UPDATE OF search ON incidents"
-        " WHEN old.search <> new.search BEGIN"
-        " DELETE FROM incidents_fts WHERE id = old.id;"
-        " INSERT INTO incidents_fts (id, search) VALUES (new.id, new.search); END",
+        """CREATE TRIGGER incidents_fts_gone AFTER DELETE ON incidents BEGIN
+        DELETE FROM incidents_fts WHERE id = old.id; END""",
     ),
-    (
-        "sqlite",
-        "CREATE TRIGGER incidents_fts_gone AFTER DELETE ON incidents BEGIN"
-        " DELETE FROM incidents_fts WHERE id = old.id; END",
-    ),
-    (
-        "postgresql",
-        "CREATE INDEX incidents_search ON incidents USING gin (to_tsvector('simple', search))",
-    ),
+    ("postgresql", "CREATE INDEX incidents_search ON incidents USING gin (to_tsvector('simple', search))"),
 )
 for _dialect, _statement in INCIDENT_SEARCH:
     listen(incidents, "after_create", DDL(_statement).execute_if(dialect=_dialect))

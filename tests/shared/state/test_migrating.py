@@ -27,7 +27,8 @@ def versions(conn: Connection) -> list[int]:
 def test_a_new_database_gets_every_table_and_the_latest_number(tmp_path: Path) -> None:
     with engine_in(tmp_path).begin() as conn:
         migrate(conn)
-        assert set(inspect(conn).get_table_names()) == set(metadata.tables)
+        made = {name for name in inspect(conn).get_table_names() if not name.startswith("incidents_fts")}
+        assert made == set(metadata.tables)  # full text keeps tables of its own
         assert versions(conn) == [latest()]
 
 
