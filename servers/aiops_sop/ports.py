@@ -9,6 +9,8 @@ from aiops_shared.results import Frozen
 from aiops_sop.models.documents import Sop
 from aiops_sop.models.events import Event, Taken
 from aiops_sop.models.incidents import Incident, Knowledge, Past, Statistic
+from aiops_sop.models.investigations import Investigation, Question
+from aiops_sop.models.reports import Report, ReportAsk
 from aiops_sop.models.runs import Mode, Pattern, RunStatus
 
 Json = Any
@@ -162,5 +164,23 @@ class Evidence(Protocol):
         """The hand-off record (B30): severity, root_cause{code, text, confidence, cluster, namespace, kind,
         name}, evidence, proposed_action, risk_level, requires_human_approval, partial (sources that failed).
         Raises AiopsError when nothing could be asked.
+        """
+        ...
+
+
+class Reports(Protocol):
+    """Reports over the other servers and the store."""
+
+    async def report(self, ask: ReportAsk) -> Report:
+        """One report. Raises InvalidInputError before anything is asked, ClusterNotFoundError."""
+        ...
+
+
+class Investigations(Protocol):
+    """Causes over all servers at once; asked by the tool, by events and by SOP steps."""
+
+    async def investigate(self, question: Question) -> Investigation:
+        """The root cause, or that none was found; sources that failed are named in it. Raises
+        InvalidInputError for a question that asks nothing.
         """
         ...

@@ -14,6 +14,7 @@ from fastmcp import FastMCP
 from fastmcp.tools import Tool
 
 from aiops_shared.app import build
+from aiops_shared.app.lazily import lazily
 from aiops_shared.app.recording import Recorder
 from aiops_shared.app.serving import serve_stdio
 from aiops_shared.auth.callers import caller_from
@@ -24,6 +25,9 @@ from aiops_shared.http.world_clock import make_clock
 from aiops_shared.settings import Settings
 from aiops_shared.state import StateStore
 from aiops_sop.clients.peers import Connect, McpPeers
+from aiops_sop.ports import Investigations, Reports
+from aiops_sop.tools.investigate import InvestigateTools
+from aiops_sop.tools.reports import ReportTools
 
 INSTRUCTIONS = (
     "Procedures (SOPs) and incidents: find a cause over metrics, logs, traces, cost and cluster"
@@ -51,7 +55,22 @@ class Wiring:
     @property
     def tools(self) -> Sequence[Tool]:
         """Every tool; what it needs is made by the first call."""
-        return []
+        return [
+            *InvestigateTools(lazily(self._investigations)).tools(),
+            *ReportTools(lazily(self._reports)).tools(),
+        ]
+
+    def _investigations(self) -> Investigations:
+        from aiops_sop.clients.investigating import Investigator
+
+        return Investigator(self.peers, self.clock)
+
+    def _reports(self) -> Reports:
+        from aiops_sop.clients.report_desk import ReportDesk
+        from aiops_sop.clients.report_store import ReportStore
+
+        rows = ReportStore(self.store)
+        return ReportDesk(self.settings, self.peers, rows, self.clock, lambda: self.guard)
 
     @asynccontextmanager
     async def running(self, _: FastMCP) -> AsyncIterator[dict[str, Any]]:
