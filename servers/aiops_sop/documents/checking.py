@@ -83,7 +83,7 @@ def _step(sop: Sop, step: SopStep, before: frozenset[str]) -> Iterator[Fault]:
 def _check(check_: Check, each: _Names, after: _Names, line: int) -> Iterator[Fault]:
     yield from _tree(check_.args, each, line)
     yield from _expression(check_.until, after, line, condition=True)
-    if check_.every_s < 1 or check_.every_s > check_.within_s or check_.within_s > MOST_POLL_S:
+    if check_.every_s < 1 or 0 < check_.within_s < check_.every_s or check_.within_s > MOST_POLL_S:
         yield Fault(line, "every is from 1s to within, and within at most 4h")
 
 

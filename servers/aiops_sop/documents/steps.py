@@ -16,7 +16,7 @@ KINDS: Final[tuple[StepKind, ...]] = ("call", "plan", "run", "wait", "ask", "not
 SERVERS: Final = ("eks", "observability", "cost", "sop")
 _COMMON: Final = {"id", "when", "on_fail", "timeout", "evidence"}
 _ALSO: Final[dict[StepKind, set[str]]] = {
-    "call": {"with", "foreach", "retry", "verify"},
+    "call": {"with", "foreach", "retry", "verify", "expect"},
     "plan": {"with", "foreach", "waves", "gate", "verify", "undo", "undo_reason", "approval"},
     "run": {"with", "foreach", "approval"},
     "wait": set(),
@@ -56,7 +56,7 @@ def read_step(raw: RawStep, source: str) -> SopStep | None:
         foreach=block.text("foreach"),
         waves=_waves(block),
         gate=_check(block.within("gate")) if "gate" in block.values else None,
-        verify=_check(block.within("verify")) if "verify" in block.values else None,
+        verify=_verify(block, kind),
         **_undo(block),
         on_fail=cast("OnFail", block.word("on_fail", ("undo", "continue", "stop", "escalate"), "stop")),
         approval=cast("Literal['policy', 'always']", block.word("approval", ("policy", "always"), "policy")),
@@ -115,6 +115,23 @@ def _check(block: Block) -> Check:
     return Check(
         call=call, args=block.mapping("with"), until=block.text("until"), within_s=within, every_s=every
     )
+
+
+def _verify(block: Block, kind: StepKind) -> Check | None:
+    """`expect` is the short form of a read that must say so: the same call, looked at once."""
+    if "verify" not in block.values:
+        if "expect" not in block.values:
+            return None
+        return Check(
+            call=block.text(kind),
+            args=block.mapping("with"),
+            until=block.text("expect"),
+            within_s=0,
+            every_s=1,
+        )
+    if "expect" in block.values:
+        block.fail("expect", "stands beside verify", "write one of them")
+    return _check(block.within("verify"))
 
 
 def _waves(block: Block) -> tuple[str, ...]:
