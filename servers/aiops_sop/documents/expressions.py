@@ -35,12 +35,12 @@ def check(text: str, *, condition: bool = False) -> None:
 
 def evaluate(text: str, context: Mapping[str, Json]) -> Json:
     """What an expression gives. Raises InvalidInputError when it fails, or gives what is no JSON."""
-    return _json(_compiled(text, condition=False).value(_data(context)), text)
+    return _json(_compiled(text, condition=False).value(_data(text, context)), text)
 
 
 def holds(text: str, context: Mapping[str, Json]) -> bool:
     """Whether a condition is met. Raises InvalidInputError when it fails or gives no true or false."""
-    return _compiled(text, condition=True).truth(_data(context))
+    return _compiled(text, condition=True).truth(_data(text, context))
 
 
 def items(text: str, context: Mapping[str, Json]) -> list[Json]:
@@ -106,13 +106,27 @@ def _compiled(text: str, *, condition: bool) -> Program:
     return _LANGUAGE.condition(text) if condition else _LANGUAGE.compiled(text)
 
 
-def _data(context: Mapping[str, Json]) -> dict[str, Json]:
+def _data(text: str, context: Mapping[str, Json]) -> dict[str, Json]:
     """All names have a value, so that one without says "no such key" and not that it is unknown."""
     given = {name: context.get(name) for name in NAMES}
-    given = {
-        name: {} if value is None and name in {"params", "steps"} else value for name, value in given.items()
-    }
+    for name in ("params", "steps"):
+        given[name] = {} if given[name] is None else given[name]
+    if "records" in text:
+        given = {name: _with_records(value) for name, value in given.items()}
     return {**given, "now": _moment(context.get("now"))}
+
+
+def _with_records(tree: Json) -> Json:
+    """A copy in which each table (`columns`, `rows`) also has `records`: its rows by column."""
+    if isinstance(tree, Mapping):
+        copy = {key: _with_records(value) for key, value in tree.items()}
+        columns, rows = tree.get("columns"), tree.get("rows")
+        if isinstance(columns, list | tuple) and isinstance(rows, list | tuple):
+            copy["records"] = [
+                dict(zip(columns, row, strict=False)) for row in rows if isinstance(row, list | tuple)
+            ]
+        return copy
+    return [_with_records(value) for value in tree] if isinstance(tree, list | tuple) else tree
 
 
 def _moment(now: Json) -> datetime:
