@@ -18,9 +18,10 @@ from aiops_eks.clients.watching import (
 )
 from aiops_eks.planning.autoscaling import hpa_active
 from aiops_eks.planning.drafts import Draft, Obj, at, uid_of
-from aiops_eks.planning.facts import measure, stricter
+from aiops_eks.planning.facts import measure
 from aiops_eks.ports import KubeReadWrite
 from aiops_shared.errors import ActionRefusedError, NotFoundError, PlanStaleError, ThrottledError
+from aiops_shared.guardrails.environments import stricter
 from aiops_shared.guardrails.models import Facts, GateCheck, GateResult, Json, ObjectRef, Plan, Step
 from aiops_shared.guardrails.paths import write
 from aiops_shared.guardrails.permits import Permit

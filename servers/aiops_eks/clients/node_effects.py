@@ -15,7 +15,6 @@ from aiops_eks.clients.gathering import gathered
 from aiops_eks.clients.node_surroundings import NodeSurroundings, budgets_in, draining, pods_on
 from aiops_eks.models import fields
 from aiops_eks.planning.drafts import Obj, name_of, uid_of
-from aiops_eks.planning.facts import stricter
 from aiops_eks.planning.nodes_budgets import (
     budgets_of,
     choose,
@@ -28,6 +27,7 @@ from aiops_eks.planning.nodes_facts import measure_nodes
 from aiops_eks.planning.nodes_scene import Spot
 from aiops_eks.ports import KubeReadWrite
 from aiops_shared.errors import AiopsError, NotFoundError, ThrottledError
+from aiops_shared.guardrails.environments import stricter
 from aiops_shared.guardrails.models import (
     Facts,
     GateCheck,

@@ -11,12 +11,13 @@ from typing import ClassVar, Protocol
 from aiops_eks.clients.one_way import OneWay
 from aiops_eks.clients.surroundings import KubeSurroundings
 from aiops_eks.planning.drafts import Draft, Obj
-from aiops_eks.planning.facts import measure, stricter
+from aiops_eks.planning.facts import measure
 from aiops_eks.planning.pprof import Profile, read_profile
 from aiops_eks.planning.profiles import PATHS, collected_text, top_text
 from aiops_eks.ports import KubeReadWrite, SensitiveReads
 from aiops_shared.errors import ActionRefusedError, NotFoundError, PlanStaleError
 from aiops_shared.guardrails.artefacts import Artefacts
+from aiops_shared.guardrails.environments import stricter
 from aiops_shared.guardrails.models import Facts, GateCheck, GateResult, Json, ObjectRef, Plan, Step
 from aiops_shared.guardrails.permits import Permit
 

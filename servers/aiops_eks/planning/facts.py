@@ -10,20 +10,9 @@ from typing import Any
 
 from aiops_eks.models import fields
 from aiops_eks.planning.drafts import Around, Draft, Obj, at, containers_of, name_of, replicas_of
+from aiops_shared.guardrails.environments import environment_of_labels
 from aiops_shared.guardrails.models import Environment, Facts, Reversible
 
-_ENVIRONMENT_LABELS = ("env", "environment", "stage", "app.kubernetes.io/environment")
-_ENVIRONMENTS: dict[str, Environment] = {
-    "dev": "dev",
-    "development": "dev",
-    "test": "dev",
-    "sandbox": "dev",
-    "staging": "staging",
-    "stage": "staging",
-    "preprod": "staging",
-    "uat": "staging",
-}
-_STRICTEST_FIRST: tuple[Environment, ...] = ("prod", "staging", "dev")
 _HEALTHY_AFTER_S = 600
 _ARGO = ("argocd.argoproj.io/tracking-id", "argocd.argoproj.io/instance")
 _FLUX = ("kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name")
@@ -44,16 +33,7 @@ def environment_of(namespace: Obj | None) -> Environment:
 
     When several labels say different things, the strictest holds.
     """
-    labels = at(namespace, "metadata", "labels") or {}
-    said = {
-        _ENVIRONMENTS.get(str(labels[key]).lower(), "prod") for key in _ENVIRONMENT_LABELS if key in labels
-    }
-    return next((each for each in _STRICTEST_FIRST if each in said), "prod")
-
-
-def stricter(one: Environment, other: Environment) -> Environment:
-    """The stricter of two environments."""
-    return min(one, other, key=_STRICTEST_FIRST.index)
+    return environment_of_labels(at(namespace, "metadata", "labels") or {})
 
 
 def gitops_owner_of(obj: Obj | None) -> str:

@@ -5,9 +5,10 @@ Where a fact cannot be measured, the cautious value stands: an unknown drain cou
 
 from aiops_eks.models import fields
 from aiops_eks.planning.drafts import Obj
-from aiops_eks.planning.facts import environment_of, stricter
+from aiops_eks.planning.facts import environment_of
 from aiops_eks.planning.nodes_budgets import controller_of, held_by
 from aiops_eks.planning.nodes_scene import ZONE, Nodes, pool_of, pressures_of
+from aiops_shared.guardrails.environments import stricter
 from aiops_shared.guardrails.models import Environment, Facts, Reversible
 
 _FULL = 100
