@@ -105,6 +105,33 @@ async def bill(settings: Settings) -> list[Finding]:
     return found
 
 
+async def procedures(settings: Settings) -> list[Finding]:
+    """The SOPs that are loaded, who is told when one escalates, whether events can come in."""
+    from aiops_sop.clients.library import SopLibrary
+
+    library = SopLibrary(settings)
+    loaded, broken = library.every(), library.broken()
+    found = [Finding("ok", "SOPs", f"{len(loaded)} loaded")]
+    found += [
+        Finding("MISSING", f"SOP {name[:40]}", says, "eks-aiops sops lint") for name, says in broken.items()
+    ]
+    told, ears = settings.notify, settings.events
+    channels = {
+        "Slack": told.slack_url_file,
+        "PagerDuty": told.pagerduty_key_file,
+        "SNS": told.sns_topic,
+        "e-mail": told.email_from and told.email_to,
+    }
+    says = ", ".join(name for name, is_set in channels.items() if is_set)
+    fix = "" if says else "AIOPS_NOTIFY_SLACK_URL_FILE, or another of docs/configuration.md"
+    found.append(Finding("note", "who is told", says or "nobody: an escalation stands in its run only", fix))
+    if ears.listen and not ears.token_file:
+        says, fix = f"{ears.listen} would take events of anybody", "AIOPS_EVENTS_TOKEN_FILE"
+        return [*found, Finding("MISSING", "events", says, fix)]
+    says = f"taken at {ears.listen} by eks-aiops worker" if ears.listen else "by submit_event only"
+    return [*found, Finding("note", "events", says, "" if ears.listen else "AIOPS_EVENTS_LISTEN")]
+
+
 async def clients(settings: Settings) -> list[Finding]:
     """Which programs are on the PATH."""
     del settings
@@ -118,6 +145,7 @@ CHECKS: dict[str, Check] = {
     "state": state,
     "clusters": clusters,
     "bill": bill,
+    "procedures": procedures,
     "clients": clients,
 }
 
