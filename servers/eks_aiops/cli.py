@@ -169,6 +169,28 @@ def forward(
     _run(act)
 
 
+@app.command()
+def autonomy() -> None:
+    """Show what may happen without a person, and which SOPs have earned mode auto in production."""
+    from eks_aiops.autonomy_command import show
+
+    _run(show)
+
+
+@app.command()
+def drill(
+    seed: Annotated[int, typer.Option(help="Another seed plays the same drill with other names.")] = 0,
+) -> None:
+    """Try the guardrails in force in a simulated cluster of its own; keep the result in the state store.
+
+    The policies are yours (AIOPS_POLICY_DIR) and so is the store that keeps the result; the cluster, the
+    state and the people of the drill are made up. Exit code 1: something unsafe was let through.
+    """
+    from eks_aiops.drilling.play import play
+
+    _run(lambda: play(seed=seed))
+
+
 audit_app = typer.Typer(
     help="The audit: who did what, under which rule, with which outcome.", no_args_is_help=True
 )
@@ -177,6 +199,37 @@ freeze_app = typer.Typer(
     help="The kill switch: stop every write, everywhere on this store.", no_args_is_help=True
 )
 app.add_typer(freeze_app, name="freeze")
+
+
+sops_app = typer.Typer(help="SOPs: check, list, play and export them.", no_args_is_help=True)
+app.add_typer(sops_app, name="sops")
+
+
+@sops_app.command("lint")
+def sops_lint(files: Annotated[list[Path], typer.Argument(help="*.sop.md")]) -> None:
+    """Check SOP files: prints file:line: message; exit code 1 when there is a fault."""
+    from eks_aiops.sops_command import lint_files
+
+    _run(lambda: lint_files(files))
+
+
+@sops_app.command("list")
+def sops_list() -> None:
+    """List the SOPs that are loaded, and the broken ones with why."""
+    from eks_aiops.sops_command import list_sops
+
+    _run(list_sops)
+
+
+@sops_app.command("export")
+def sops_export(
+    folder: Annotated[Path, typer.Argument(help="Where to write.")],
+    to: Annotated[str, typer.Option(help="skills: Agent Skills folders; kiro: steering files.")] = "skills",
+) -> None:
+    """Write the SOPs for hosts that load skills or steering files."""
+    from eks_aiops.sops_command import export
+
+    _run(lambda: export(to, folder))
 
 
 @audit_app.command("verify")

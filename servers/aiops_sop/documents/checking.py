@@ -64,6 +64,7 @@ def _step(sop: Sop, step: SopStep, before: frozenset[str]) -> Iterator[Fault]:
     always = _Names(sop, roots, before)
     each = _Names(sop, roots | {"item", "index"}, before) if step.foreach else always
     after = _Names(sop, each.roots | {"result"}, before | {step.id})
+    own = _Names(sop, each.roots, before | {step.id})
     line = step.line
     if step.kind == "run" and step.what == sop.id:
         yield Fault(line, f"step {step.id} runs the SOP itself")
@@ -77,11 +78,11 @@ def _step(sop: Sop, step: SopStep, before: frozenset[str]) -> Iterator[Fault]:
         yield from _expression(text, after, line)
     for check_ in (step.until, step.verify, step.gate):
         if check_ is not None:
-            yield from _check(check_, each, after, line)
+            yield from _check(check_, own, after, line)
 
 
-def _check(check_: Check, each: _Names, after: _Names, line: int) -> Iterator[Fault]:
-    yield from _tree(check_.args, each, line)
+def _check(check_: Check, own: _Names, after: _Names, line: int) -> Iterator[Fault]:
+    yield from _tree(check_.args, own, line)
     yield from _expression(check_.until, after, line, condition=True)
     if check_.every_s < 1 or 0 < check_.within_s < check_.every_s or check_.within_s > MOST_POLL_S:
         yield Fault(line, "every is from 1s to within, and within at most 4h")
