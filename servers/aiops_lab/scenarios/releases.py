@@ -9,7 +9,10 @@ from random import Random
 import numpy as np
 
 from aiops_lab.scenarios.base import Build, Scenario, Stage
+from aiops_lab.scenarios.images import Image
 from aiops_lab.scenarios.names import Names
+from aiops_lab.scenarios.programs import serving
+from aiops_lab.scenarios.shapes import container, deployment, http_probe, service, template
 from aiops_lab.telemetry.signals import Array, Values
 from aiops_lab.telemetry.workloads import RouteFacts, emit_requests
 
@@ -46,6 +49,19 @@ def _from(moment_s: float, before: float, after: float) -> Values:
     return values
 
 
+def _deployed(stage: Stage, names: Names, told: Release) -> None:
+    """The version that stands and, since the release, its canary beside it."""
+    for name, version, replicas, since_s in (
+        (told.service, told.before, 3, 3 * DAY_S),
+        (f"{told.service}-canary", told.after, 1, told.since_s),
+    ):
+        image = stage.publish(names.image(told.service, version), Image(serving(told.service)))
+        main = container("app", image, readinessProbe=http_probe("/ready"))
+        pod = template({"app": name, "service": told.service}, [main])
+        stage.put_at(since_s, deployment(HOME, name, replicas, pod))
+    stage.put_at(3 * DAY_S, service(HOME, told.service, told.service))
+
+
 def _times(factor: float, values: Values) -> Values:
     return lambda times_s: factor * values(times_s)
 
@@ -56,6 +72,7 @@ def _story(*, errors: float, latency: float = 1.0, busier: float = 1.0) -> Build
 
     def build(stage: Stage, names: Names, rng: Random) -> None:
         told, signals = release(names), stage.telemetry.signals
+        _deployed(stage, names, told)
         start_s, begin_s = stage.telemetry.t0_s - told.since_s, stage.telemetry.t0_s - 3 * DAY_S
         zone = rng.choice(("us-east-1a", "us-east-1b"))
         slower = _from(start_s, 0.02, 0.02 * (1.8 if busier > 1 else 1.0))

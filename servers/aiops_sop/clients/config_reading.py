@@ -1,0 +1,205 @@
+"""What must be known of a workload before configuration is written for it, asked of the other servers.
+
+Called by `config_making`. Numbers come from `observability.query_metrics` and `forecast_metric`, objects from
+`eks.get_resource` and `describe_cluster`; nothing is asked of a cluster or a metrics store directly.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+import anyio
+import yaml
+
+from aiops_shared.clock import Clock
+from aiops_shared.errors import AiopsError, InsufficientDataError, KindUnknownError, QueryInvalidError
+from aiops_shared.kube.quantities import amount
+from aiops_sop.analysis.configs.facts import Container, Hourly, Scaler, Used, Workload
+from aiops_sop.analysis.tables import Row, point_time, rows_of
+from aiops_sop.models.configs import ConfigAsk
+from aiops_sop.ports import Peers
+
+Obj = dict[str, Any]
+DAYS: Final = 14
+PAGE_DAYS: Final = 4  # 96 points by the hour: what one answer draws
+STEP_S: Final = 300
+_FORM: Final = "%Y-%m-%dT%H:%MZ"
+NONE: Final = (InsufficientDataError, QueryInvalidError)  # what is not measured is not there
+
+
+@dataclass(frozen=True)
+class ConfigReader:
+    """Reads the facts of one workload."""
+
+    peers: Peers
+    clock: Clock
+
+    async def workload(self, ask: ConfigAsk) -> Workload:
+        """The workload, its container that is sized, its autoscaler. Raises NotFoundError with near names."""
+        live = await self.object(ask, ask.kind, ask.name)
+        spec = (live.get("spec") or {}).get("template", {}).get("spec") or {}
+        made = [_container(one) for one in spec.get("containers") or ()]
+        if not made:
+            raise InsufficientDataError(ask.name, "it has no container", "name a Deployment or StatefulSet")
+        scalers = await self._listed(ask, "HorizontalPodAutoscaler")
+        about = live.get("metadata") or {}
+        return Workload(
+            cluster=ask.cluster or "",
+            namespace=ask.namespace,
+            kind=ask.kind,
+            name=ask.name,
+            replicas=int((live.get("spec") or {}).get("replicas") or 1),
+            container=max(made, key=lambda one: (one.cpu, one.memory)),
+            containers=len(made),
+            labels=dict((live["spec"].get("selector") or {}).get("matchLabels") or about.get("labels") or {}),
+            scaler=await self._scaler(ask, scalers),
+            vpa=_names(await self._listed(ask, "VerticalPodAutoscaler"), f"{ask.kind}/{ask.name}"),
+        )
+
+    async def object(self, ask: ConfigAsk, kind: str, name: str) -> Obj:
+        """One live object."""
+        where = {"namespace": ask.namespace} if ask.namespace else {}
+        found = await self.asked("eks", "get_resource", ask, kind=kind, name=name, view="yaml", **where)
+        read = yaml.safe_load(found.get("yaml") or "{}")
+        return read if isinstance(read, dict) else {}
+
+    async def _listed(self, ask: ConfigAsk, kind: str) -> list[Row]:
+        try:
+            wish = {"kind": kind, "namespace": ask.namespace, "limit": 200}
+            return rows_of(await self.asked("eks", "list_resources", ask, **wish), "resources")
+        except KindUnknownError:
+            return []
+
+    async def _scaler(self, ask: ConfigAsk, rows: list[Row]) -> Scaler | None:
+        name = _names(rows, f"{ask.kind}/{ask.name}")
+        return _as_scaler(await self.object(ask, "HorizontalPodAutoscaler", name)) if name else None
+
+    async def used(self, ask: ConfigAsk, what: str) -> Used | None:
+        """Percentiles of one metric of the workload's pods over the last two weeks; None: not measured."""
+        target = {"what": what, "namespace": ask.namespace, "kind": ask.kind, "name": ask.name}
+        wish = {**target, "since": f"-{DAYS}d", "step": f"{STEP_S // 60}m"}
+        try:
+            found = await self.asked("observability", "query_metrics", ask, **wish)
+        except NONE:
+            return None
+        return _used(what, found)
+
+    async def hourly(self, ask: ConfigAsk, what: str, kind: str = "Service") -> Hourly:
+        """One metric by whole hours over the last two weeks, of the Service of the workload's name."""
+        end = (await self.clock.now()).replace(minute=0, second=0, microsecond=0)
+        first = end - timedelta(days=DAYS)
+        pages: dict[int, list[tuple[datetime, float]]] = {}
+
+        async def page(number: int) -> None:
+            since = first + timedelta(days=PAGE_DAYS * number)
+            until = min(end, since + timedelta(days=PAGE_DAYS))
+            pages[number] = await self._points(ask, (what, kind), since, until)
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(-(-DAYS // PAGE_DAYS)):
+                tasks.start_soon(page, number)
+        points = dict(one for number in sorted(pages) for one in pages[number])
+        moments = tuple(sorted(points))
+        window = f"{first.strftime(_FORM)}/{end.strftime(_FORM)}"
+        return Hourly(f"{what} by the hour", window, moments, tuple(points[at] for at in moments))
+
+    async def _points(
+        self, ask: ConfigAsk, of: tuple[str, str], since: datetime, until: datetime
+    ) -> list[tuple[datetime, float]]:
+        wish = {
+            "what": of[0],
+            "namespace": ask.namespace,
+            "kind": of[1],
+            "name": ask.name,
+            "since": since.strftime(_FORM),
+            "until": until.strftime(_FORM),
+            "step": "1h",
+            "detail": "full",
+        }
+        try:
+            found = await self.asked("observability", "query_metrics", ask, **wish)
+        except NONE:
+            return []
+        rows = [tuple(row.values()) for row in rows_of(found, "points")]
+        told = [(point_time(str(row[0]), since), row[1]) for row in rows if len(row) > 1]
+        return [(at, float(value)) for at, value in told if value is not None]
+
+    async def asked(self, server: str, tool: str, ask: ConfigAsk, **arguments: Any) -> Obj:
+        """One tool of another server, about the same cluster."""
+        where = {"cluster": ask.cluster} if ask.cluster else {}
+        return await self.peers.call(server, tool, {**arguments, **where})
+
+
+def _container(one: Mapping[str, Any]) -> Container:
+    resources = one.get("resources") or {}
+    sizes = {
+        f"{word}{suffix}": float(amount((resources.get(part) or {}).get(word)) or 0)
+        for part, suffix in (("requests", ""), ("limits", "_limit"))
+        for word in ("cpu", "memory")
+    }
+    return Container(str(one.get("name", "")), **sizes)
+
+
+def _names(rows: list[Row], target: str) -> str:
+    """The name of the scaler in a list whose reference is this workload."""
+    for row in rows:
+        told = str(row.get("reference") or row.get("target") or "")
+        if told == target:
+            return str(row["name"])
+    return ""
+
+
+def _as_scaler(live: Obj) -> Scaler:
+    spec = live.get("spec") or {}
+    per_pod, metric, cpu = 0.0, "", 0.0
+    for one in spec.get("metrics") or ():
+        if one.get("type") == "Pods":
+            told = one.get("pods") or {}
+            per_pod = float(amount((told.get("target") or {}).get("averageValue")) or 0)
+            metric = str((told.get("metric") or {}).get("name", ""))
+        elif one.get("type") == "Resource" and (one.get("resource") or {}).get("name") == "cpu":
+            cpu = float((one["resource"].get("target") or {}).get("averageUtilization") or 0) / 100
+    return Scaler(
+        name=str((live.get("metadata") or {}).get("name", "")),
+        least=int(spec.get("minReplicas") or 1),
+        most=int(spec.get("maxReplicas") or 1),
+        per_pod=per_pod,
+        metric=metric,
+        cpu_target=cpu,
+    )
+
+
+def _used(what: str, found: Obj) -> Used | None:
+    rows = rows_of(found, "series")
+    if not rows or not found.get("first_at"):
+        return None
+    first, last = (datetime.fromisoformat(found[name]) for name in ("first_at", "last_at"))
+    step_s = int(found.get("step_s") or STEP_S)
+    steps = max(1.0, (last - first).total_seconds() / step_s + 1)
+    every = rows[0]  # of several series the first row is all of them pooled
+    points = float(every["points"])
+    number = partial(_number, every)
+    return Used(
+        metric=f"{what} of its pods",
+        unit=str(found.get("unit", "")),
+        window=f"{first.strftime(_FORM)}/{last.strftime(_FORM)}",
+        days=steps * step_s / 86_400,
+        covered=min(1.0, points / steps),
+        mean=number("mean"),
+        p95=number("p95"),
+        p99=number("p99"),
+        most=number("max"),
+        pods=points / steps,
+    )
+
+
+def _number(row: Row, column: str) -> float:
+    value = row.get(column)
+    return float(value) if value is not None else 0.0
+
+
+def missing_of(error: AiopsError) -> str:
+    """Why something is not known, in a line."""
+    return f"{error.reason} ({error.hint})" if error.hint else error.reason
