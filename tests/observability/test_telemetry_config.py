@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from aiops_observability.telemetry.backends import BACKENDS, BackendName
 from aiops_observability.telemetry.choice import CRITERIA, OPTIONS, Volume, costs, guide
+from aiops_observability.telemetry.held import held
 from aiops_observability.telemetry.switching import switched
 from aiops_shared.errors import InvalidInputError
 
@@ -202,3 +203,20 @@ def test_the_guide_has_eight_criteria_for_three_directions() -> None:
     assert len(CRITERIA) == 8
     assert all(len(told) == 8 for told in OPTIONS.values())
     assert set(guide()) == {"criteria", "options", "fits", "billed"}
+
+
+def config_map(**data: str) -> str:
+    made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "collector"}, "data": data}
+    return yaml.safe_dump(made)
+
+
+def test_the_configuration_is_found_in_the_config_map_that_holds_it() -> None:
+    assert held(config_map(**{"relay.yaml": SEED, "words": "service: none", "broken": "{"})) == SEED
+    assert held(SEED) == SEED
+    assert held(yaml.safe_dump({"kind": "ConfigMap"})) == yaml.safe_dump({"kind": "ConfigMap"})
+
+
+@pytest.mark.parametrize("data", [{}, {"a": "plain"}, {"a": SEED, "b": SEED}])
+def test_a_config_map_with_none_or_several_of_them_is_refused(data: dict[str, str]) -> None:
+    with pytest.raises(InvalidInputError, match=r"holds [02] values"):
+        held(config_map(**data))

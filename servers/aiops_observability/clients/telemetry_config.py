@@ -15,6 +15,7 @@ import yaml
 from aiops_observability.models.telemetry import ConfigAsk, TelemetryConfig
 from aiops_observability.ports import Metrics
 from aiops_observability.telemetry.choice import BILLED, Prices, Volume, costs
+from aiops_observability.telemetry.held import held
 from aiops_observability.telemetry.switching import Switched, switched
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, NotConfiguredError
@@ -36,7 +37,7 @@ class ConfigGenerator:
 
     async def generate(self, ask: ConfigAsk) -> TelemetryConfig:
         """The new configuration. Raises InvalidInputError for what is no collector's."""
-        found = switched(ask.current, ask.target)
+        found = switched(held(ask.current), ask.target)
         warnings = list(_warnings(found))
         told: Table | None = None
         evidence: tuple[Evidence, ...] = ()
