@@ -13,8 +13,8 @@ from aiops_eks.planning.facts import measure
 from aiops_shared.guardrails.models import Facts, ObjectRef
 from aiops_shared.guardrails.policy import Policy
 from aiops_shared.settings import PolicySettings
+from eks_aiops.drilling.verdict_rows import ask
 from tests.e2e.stage import Answer, Stage, whole
-from tests.shared.guardrails.verdict_rows import ask
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

@@ -12,9 +12,9 @@ from aiops_shared.guardrails.limits import LimitCounter, Occurrence, count, rese
 from aiops_shared.guardrails.models import Limits
 from aiops_shared.guardrails.policy import Policy
 from aiops_shared.settings import PolicySettings
+from eks_aiops.drilling.verdict_rows import ask
 from tests.fakes.clocks import T0, FakeClock
 from tests.shared.guardrails.stores import opened
-from tests.shared.guardrails.verdict_rows import ask
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

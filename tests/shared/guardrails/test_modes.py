@@ -8,7 +8,7 @@ from aiops_shared.errors import ReadOnlyError
 from aiops_shared.guardrails.models import Approver, Caller, Environment, Verdict
 from aiops_shared.guardrails.modes import Modes, RunMode, cap
 from aiops_shared.settings import Autonomy, PolicySettings, Settings
-from tests.shared.guardrails.verdict_rows import ANN, BOT, ask
+from eks_aiops.drilling.verdict_rows import ANN, BOT, ask
 
 pytestmark = pytest.mark.row("S34")
 

@@ -11,7 +11,7 @@ from aiops_shared.errors import NotConfiguredError
 from aiops_shared.guardrails.models import Caller, Facts, Limits, Request, Verdict
 from aiops_shared.guardrails.policy import SHIPPED, Policy
 from aiops_shared.settings import PolicySettings
-from tests.shared.guardrails.verdict_rows import ANN, BOT, NO_FACTS, ask, questions, rows
+from eks_aiops.drilling.verdict_rows import ANN, BOT, NO_FACTS, ask, questions, rows
 
 PERMIT_ALL = '@id("all") permit (principal, action, resource);\n'
 

@@ -18,7 +18,7 @@ from aiops_shared.guardrails.redacting import (
     redact_tree,
     shortened,
 )
-from tests.shared.guardrails.secret_corpus import KINDS, look_alikes, planted
+from eks_aiops.drilling.secret_corpus import KINDS, look_alikes, planted
 
 pytestmark = [pytest.mark.row("S31"), pytest.mark.threat("T6")]
 SEEDS = [20261122, 1, 2, 3, 4]

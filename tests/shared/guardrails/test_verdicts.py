@@ -8,7 +8,7 @@ from aiops_shared.guardrails.models import Facts, Request
 from aiops_shared.guardrails.modes import Modes
 from aiops_shared.guardrails.policy import Policy
 from aiops_shared.settings import PolicySettings
-from tests.shared.guardrails.verdict_rows import ANN, BOT, CONDITIONS, NO_FACTS, Row, ask, questions, rows
+from eks_aiops.drilling.verdict_rows import ANN, BOT, CONDITIONS, NO_FACTS, Row, ask, questions, rows
 
 pytestmark = [pytest.mark.row("S30"), pytest.mark.row("C3"), pytest.mark.row("B1")]
 ROWS = rows()

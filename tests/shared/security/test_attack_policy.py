@@ -7,7 +7,7 @@ import pytest
 from aiops_shared.guardrails.models import ObjectRef, Verdict
 from aiops_shared.guardrails.policy import Policy
 from aiops_shared.settings import PolicySettings
-from tests.shared.guardrails.verdict_rows import ANN, BOT, ask
+from eks_aiops.drilling.verdict_rows import ANN, BOT, ask
 
 pytestmark = pytest.mark.threat("T2")
 Env = Literal["prod", "staging", "dev"]
