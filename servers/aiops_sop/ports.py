@@ -7,8 +7,8 @@ from aiops_shared.auth.behalf import Behalf
 from aiops_shared.guardrails import Caller
 from aiops_shared.results import Frozen
 from aiops_sop.models.documents import Sop
-from aiops_sop.models.events import Event, Taken
-from aiops_sop.models.incidents import Incident, Knowledge, Past, Statistic
+from aiops_sop.models.events import Event, EventAnswer, Taken
+from aiops_sop.models.incidents import Incident, Knowledge, Past, Recorded, Statistic
 from aiops_sop.models.investigations import Investigation, Question
 from aiops_sop.models.reports import Report, ReportAsk
 from aiops_sop.models.runs import Mode, Pattern, RunStatus
@@ -89,6 +89,20 @@ class Runs(Protocol):
         ...
 
 
+class RunControl(Runs, Protocol):
+    """Runs as the tools show and steer them."""
+
+    async def shown(self, run_id: str, caller: Caller, *, full: bool) -> RunStatus:
+        """One run with its audit. Raises RunNotFoundError."""
+        ...
+
+    async def control(self, run_id: str, action: str, caller: Caller) -> RunStatus:
+        """Cancel, resume or undo it. Raises RunNotFoundError, ReadOnlyError, ActionRefusedError for what
+        cannot be, ConflictError when another run holds its target.
+        """
+        ...
+
+
 class RunEnds(Protocol):
     """Told once when a run ended: incidents, outcomes, statistics."""
 
@@ -154,6 +168,32 @@ class Intake(Protocol):
 
     async def submit(self, sent: Json, sender: str) -> Sequence[Taken]:
         """Take what was sent, in one transaction. Raises InvalidInputError, QueueFullError."""
+        ...
+
+
+class EventDoor(Protocol):
+    """Events as the tool sees them."""
+
+    async def handle(self, sent: Json, sender: str) -> EventAnswer:
+        """Take it in, wait a while for what becomes of it. Raises InvalidInputError, QueueFullError."""
+        ...
+
+
+class IncidentDesk(Protocol):
+    """Incidents as the tools see them."""
+
+    async def search(self, words: str, fingerprint: str, cluster: str, limit: int) -> Sequence[Past]:
+        """Earlier incidents, best match first; without words and fingerprint the newest."""
+        ...
+
+    async def get(self, incident_id: str) -> Incident:
+        """One. Raises NotFoundError."""
+        ...
+
+    async def record(
+        self, about: str, cause: str, effective: bool | None, note: str, said_by: str
+    ) -> Recorded:
+        """A person's word on a run or incident. Raises NotFoundError, InvalidInputError."""
         ...
 
 

@@ -7,7 +7,8 @@ part is a function here, and `lazily` stands for it.
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from fastmcp import FastMCP
@@ -21,14 +22,36 @@ from aiops_shared.auth.callers import caller_from
 from aiops_shared.errors import ActionRefusedError
 from aiops_shared.guardrails import Caller
 from aiops_shared.guardrails.facade import Guardrails
+from aiops_shared.guardrails.lifetimes import Lifetime
 from aiops_shared.http.world_clock import make_clock
 from aiops_shared.settings import Settings
 from aiops_shared.state import StateStore
+from aiops_sop.clients.library import SopLibrary
 from aiops_sop.clients.peers import Connect, McpPeers
-from aiops_sop.ports import Investigations, Reports
+from aiops_sop.ports import (
+    EventDoor,
+    IncidentDesk,
+    Investigations,
+    Promotion,
+    Reports,
+    RunControl,
+    Teller,
+)
+from aiops_sop.tools.configs import Configs, ConfigTools
+from aiops_sop.tools.deployments import Deployments, DeploymentTools
+from aiops_sop.tools.events import EventTools
+from aiops_sop.tools.incidents import IncidentTools
 from aiops_sop.tools.investigate import InvestigateTools
 from aiops_sop.tools.reports import ReportTools
+from aiops_sop.tools.runs import RunTools
 
+if TYPE_CHECKING:
+    from aiops_sop.clients.event_desk import EventDesk
+    from aiops_sop.clients.incident_store import IncidentStore
+    from aiops_sop.clients.outcomes import Outcomes
+    from aiops_sop.clients.run_desk import RunDesk
+
+LOOK_AFTER_S = 3.0  # a server answers its first questions before it looks for runs that were left
 INSTRUCTIONS = (
     "Procedures (SOPs) and incidents: find a cause over metrics, logs, traces, cost and cluster"
     " (investigate), find and run procedures that verify and undo, answer events, generate configuration,"
@@ -47,6 +70,8 @@ class Wiring:
         self.who = caller_from(self.settings)
         self.clock = make_clock(self.settings)
         self.store = StateStore(self.settings.state)
+        self.lifetime = Lifetime(self.clock)
+        self.library = SopLibrary(self.settings)
         self.peers = McpPeers(self.settings, self.given)
         caller = Caller(name=self.who.name, kind=self.who.kind)
         self.guard = Guardrails.open(self.settings, self.clock, no_effects, caller)
@@ -58,12 +83,17 @@ class Wiring:
         return [
             *InvestigateTools(lazily(self._investigations)).tools(),
             *ReportTools(lazily(self._reports)).tools(),
+            *ConfigTools(lazily(self._configs)).tools(),
+            *DeploymentTools(lazily(self._deployments)).tools(),
+            *RunTools(lazily(self._run_desk), lambda: self.guard.caller).tools(),
+            *EventTools(lazily(self._event_door), lambda: self.guard.caller).tools(),
+            *IncidentTools(lazily(self._incident_desk), lambda: self.guard.caller).tools(),
         ]
 
     def _investigations(self) -> Investigations:
         from aiops_sop.clients.investigating import Investigator
 
-        return Investigator(self.peers, self.clock)
+        return Investigator(self.peers, self.clock, self._past)
 
     def _reports(self) -> Reports:
         from aiops_sop.clients.report_desk import ReportDesk
@@ -72,11 +102,108 @@ class Wiring:
         rows = ReportStore(self.store)
         return ReportDesk(self.settings, self.peers, rows, self.clock, lambda: self.guard)
 
+    def _configs(self) -> Configs:
+        from aiops_sop.clients.config_making import ConfigMaker
+
+        return ConfigMaker(self.peers, self.clock)
+
+    def _deployments(self) -> Deployments:
+        from aiops_sop.clients.deployment_judging import DeploymentJudge
+
+        return DeploymentJudge(self.peers, self.clock)
+
+    def _run_desk(self) -> RunControl:
+        return self.run_desk
+
+    @cached_property
+    def run_desk(self) -> "RunDesk":
+        """Runs: made by the first call, or by the first look for runs that a dead process left."""
+        from aiops_sop.clients.run_parts import Outside, runs_of
+
+        return runs_of(
+            Outside(
+                settings=self.settings,
+                clock=self.clock,
+                store=self.store,
+                guard=self.guard,
+                lifetime=self.lifetime,
+                peers=self.peers,
+                library=self.library,
+                teller=self.teller,
+                promotion=self._promotion(),
+                ends=self.outcomes,
+            )
+        )
+
+    def _event_door(self) -> EventDoor:
+        return self.event_desk
+
+    @cached_property
+    def event_desk(self) -> "EventDesk":
+        """Events: made by the first one, or by `eks-aiops worker`."""
+        from aiops_sop.clients.event_wiring import Around, desk_of
+
+        return desk_of(
+            Around(
+                settings=self.settings,
+                clock=self.clock,
+                store=self.store,
+                lifetime=self.lifetime,
+                peers=self.peers,
+                library=self.library,
+                runs=self.run_desk,
+                teller=self.teller,
+                outcomes=self.outcomes,
+            )
+        )
+
+    def _incident_desk(self) -> IncidentDesk:
+        from aiops_sop.clients.incident_desk import StoredIncidents
+
+        return StoredIncidents(self._past(), self.outcomes)
+
+    def _past(self) -> "IncidentStore":
+        from aiops_sop.clients.incident_store import IncidentStore
+
+        return IncidentStore(self.store)
+
+    @cached_property
+    def outcomes(self) -> "Outcomes":
+        """What runs achieved."""
+        from aiops_sop.clients.outcomes import Outcomes
+
+        return Outcomes(self.store, self.clock, self.library)
+
+    @cached_property
+    def teller(self) -> Teller:
+        """Who is told."""
+        from aiops_sop.clients.telling import ChannelTeller
+
+        return ChannelTeller.of(self.settings, self.store, self.clock)
+
+    def _promotion(self) -> Promotion:
+        from aiops_sop.clients.promotion import StorePromotion
+
+        return StorePromotion(self.store, self.clock, self.settings.sop, lambda: self.guard.policy_digest)
+
+    async def _look_after_runs(self) -> None:
+        """A few seconds after the start, and only where there was ever a run (D31)."""
+        if await self.lifetime.rest(LOOK_AFTER_S):
+            await self.run_desk.runner.look_forever()
+
     @asynccontextmanager
     async def running(self, _: FastMCP) -> AsyncIterator[dict[str, Any]]:
         """The server's lifespan: carries runs on, closes what was opened."""
         try:
-            yield {}
+            async with self.lifetime.open():
+                self.lifetime.launch(self._look_after_runs)
+                try:
+                    yield {}
+                finally:
+                    self.lifetime.stop()
+                    if "run_desk" in self.__dict__:
+                        with anyio.CancelScope(shield=True):
+                            await self.run_desk.runner.stop()
         finally:
             with anyio.move_on_after(10, shield=True):
                 await self.peers.aclose()

@@ -1,0 +1,256 @@
+"""Carries the runs of this process on, wakes those that wait, takes over those of a dead process.
+
+One per server process or `eks-aiops worker`; `running()` is for its lifespan. It looks into the store a few
+seconds after the start and then every second: a query for what is open, nothing more while nothing is.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+import anyio
+import anyio.to_thread
+
+from aiops_shared.errors import AiopsError, UpstreamError
+from aiops_shared.guardrails.lifetimes import HandOverError, Lifetime
+from aiops_sop.clients.durable import Durable
+from aiops_sop.clients.executors import Locks
+from aiops_sop.clients.run_store import RunStore
+from aiops_sop.clients.waking import Waker
+from aiops_sop.engine.records import Held
+from aiops_sop.engine.stepping import Engine
+
+_log: Final = logging.getLogger("aiops.runs")
+LOOK_EVERY_S = 1.0
+IDLE_LOOK_S = 5.0  # while nothing is open
+STORE_AWAY_S = (0.5, 30.0)  # first and longest pause while the store does not answer
+HAND_OVER_S = 25.0
+Obj = dict[str, Any]
+
+
+@dataclass
+class Stretch:
+    """One run while this process carries it on; fulfils the engine's `Stops`."""
+
+    lifetime: Lifetime
+    slots: anyio.Semaphore | None  # None: it counts no more as one that is carried on
+    wished: bool = False
+    scopes: set[anyio.CancelScope] = field(default_factory=set)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether this process ends."""
+        return self.lifetime.stopping
+
+    async def pause(self, seconds: float) -> None:
+        """Wait in world time, or until a wish comes or the process ends."""
+        with anyio.CancelScope() as scope:
+            self.scopes.add(scope)
+            try:
+                await self.lifetime.wait(seconds)
+            except HandOverError:
+                return
+            finally:
+                self.scopes.discard(scope)
+
+    def wish(self) -> None:
+        """A person asked for something."""
+        self.wished = True
+        for scope in self.scopes:
+            scope.cancel()
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Its slot is free while it waits for another run."""
+        self.leave()  # it goes on without one afterwards: two that wait for each other's would stand still
+        yield
+
+    def leave(self) -> None:
+        """Give its slot back."""
+        if self.slots is not None:
+            self.slots.release()
+            self.slots = None
+
+
+class Runner:
+    """Fulfils `durable.Carrier`."""
+
+    def __init__(
+        self,
+        ledger: RunStore,
+        engine: Engine,
+        durable: Durable,
+        locks: Locks,
+        waker: Waker,
+        lifetime: Lifetime,
+    ) -> None:
+        self.ledger = ledger
+        self.engine = engine
+        self.durable = durable
+        self.locks = locks
+        self.waker = waker
+        self.lifetime = lifetime
+        self._stretches: dict[str, Stretch] = {}
+        self._held = False
+        self._slots = anyio.Semaphore(20)
+        self._opening = anyio.Lock()
+        self._idle = anyio.Event()
+        self._idle.set()
+
+    def limit(self, concurrency: int) -> None:
+        """How many runs are carried on at once; more wait."""
+        self._slots = anyio.Semaphore(concurrency)
+
+    async def start(self, run_id: str, generation: int) -> None:
+        """Start the workflow of a run that this process claimed."""
+        await self._open()
+        await anyio.to_thread.run_sync(self.durable.start, run_id, generation)
+
+    @property
+    def executor(self) -> str:
+        """Whose runs these are."""
+        return self.durable.executor
+
+    async def ready(self) -> None:
+        """Hold the lock of this process, before anything is written under its name."""
+        async with self._opening:
+            if not self._held:
+                await anyio.to_thread.run_sync(self.locks.hold, self.executor)
+                self._held = True
+
+    def nudge(self, run_id: str) -> None:
+        """A wish was written for a run; when it is carried on here, it hears of it at once."""
+        if stretch := self._stretches.get(run_id):
+            stretch.wish()
+
+    async def hear(self) -> None:
+        """Look at once, since something was just written."""
+        await self.look()
+
+    # What the workflow calls, in this loop.
+
+    async def begin(self, run_id: str, generation: int) -> Held | None:
+        """Take the run."""
+        record = await self.ledger.load(run_id)
+        slots = None if record.parent_id else self._slots  # a child goes on its parent's
+        stretch = Stretch(self.lifetime, slots)
+        if slots is not None and not await self._slot(slots):
+            return None
+        held = await self.ledger.take(run_id, generation, self.executor)
+        if held is None:
+            stretch.leave()
+        else:
+            self._stretches[run_id] = stretch
+            self._idle = anyio.Event()
+        return held
+
+    async def _slot(self, slots: anyio.Semaphore) -> bool:
+        """Wait for a free slot; False when this process ends meanwhile."""
+        while not self.lifetime.stopping:
+            with anyio.move_on_after(1.0):
+                await slots.acquire()
+                return True
+        return False
+
+    async def advance(self, held: Held) -> Obj:
+        """One step; while the store is away, again and again."""
+        pause_s, longest_s = STORE_AWAY_S
+        stretch = self._stretches.get(held.run_id) or Stretch(self.lifetime, None)
+        while True:
+            try:
+                said = await self.engine.advance(held, stretch)
+            except UpstreamError as error:
+                _log.warning("run %s rests: %s", held.run_id, error.wire())
+            else:
+                if said.next == "again":
+                    stretch.wished = False
+                return {"next": said.next, "over": said.over, "state": said.state}
+            if not await self.lifetime.rest(pause_s):
+                return {"next": "", "over": True, "state": "handed_over"}
+            pause_s = min(pause_s * 2, longest_s)
+
+    async def end(self, held: Held, state: str) -> None:
+        """The workflow has no more to do here."""
+        if stretch := self._stretches.pop(held.run_id, None):
+            stretch.leave()
+        if not self._stretches:
+            self._idle.set()
+        if state == "handed_over":
+            try:
+                await self.ledger.let_go(held)
+            except AiopsError as error:
+                _log.warning("run %s: %s", held.run_id, error.wire())
+
+    # What looks after others.
+
+    async def look_forever(self) -> None:
+        """Look again and again until the process stops."""
+        going = not self.lifetime.stopping
+        while going:
+            opened = 0
+            try:
+                opened = await self.look()
+            except AiopsError as error:
+                _log.warning("runs: %s", error.wire())
+            going = await self.lifetime.rest(LOOK_EVERY_S if opened or self._stretches else IDLE_LOOK_S)
+
+    async def look(self) -> int:
+        """Wake, take over, hear wishes; how many runs are open."""
+        seen = await self.waker.look(self.executor)
+        for run_id in seen.wished:
+            self.nudge(run_id)
+        for run_id in seen.awake:
+            await self._claim(run_id)
+        for executor, runs in seen.others.items():
+            await self._take_over(executor, runs)
+        return seen.opened
+
+    async def _claim(self, run_id: str) -> None:
+        """Carry on what waits no more, or what was handed over."""
+        if self.lifetime.stopping:
+            return
+        await self.ready()
+        generation = await self.waker.claim(run_id, self.executor)
+        if generation is not None:
+            await self.start(run_id, generation)
+
+    async def _take_over(self, executor: str, runs: tuple[tuple[str, int], ...]) -> None:
+        if self.lifetime.stopping:
+            return
+        await self.ready()
+        dead = await anyio.to_thread.run_sync(partial(self._is_dead, executor))
+        if not dead:
+            return
+        await self._open()
+        await anyio.to_thread.run_sync(partial(self._adopt, executor, runs))
+
+    def _is_dead(self, executor: str) -> bool:
+        with self.locks.dead(executor) as dead:
+            return bool(dead)
+
+    def _adopt(self, executor: str, runs: tuple[tuple[str, int], ...]) -> None:
+        with self.locks.dead(executor) as dead:
+            if not dead:
+                return
+            for run_id, generation in runs:
+                _log.warning("run %s is taken over from %s", run_id, executor)
+                self.durable.adopt(run_id, generation, executor)
+
+    async def _open(self) -> None:
+        await self.ready()
+        self.lifetime.check()
+        if not self.durable.opened:
+            await anyio.to_thread.run_sync(self.durable.open, self, asyncio.get_running_loop())
+
+    async def stop(self) -> None:
+        """Steps under way end, runs are handed over, DBOS and the lock go. The lifetime ended before."""
+        with anyio.move_on_after(HAND_OVER_S):
+            await self._idle.wait()
+        await anyio.to_thread.run_sync(self.durable.close)
+        if self._held:
+            await anyio.to_thread.run_sync(self.locks.release)
+            self._held = False

@@ -1,0 +1,82 @@
+"""Run tools: start a procedure, see how it stands, steer it. They approve nothing: only a person does."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from fastmcp.tools import Tool
+from pydantic import BeforeValidator, Field
+
+from aiops_shared.errors import InvalidInputError
+from aiops_shared.guardrails import Caller
+from aiops_shared.params import READS, WRITES, Detail
+from aiops_sop.models.runs import Mode, RunStatus
+from aiops_sop.ports import RunControl, RunWish
+
+
+def _mapping(given: object) -> object:
+    """An object, or the JSON text that some clients send for one."""
+    if not isinstance(given, str):
+        return given
+    import json
+
+    try:
+        return json.loads(given or "{}")
+    except ValueError:
+        raise InvalidInputError("params", "is no JSON object", 'give {"cluster": "prod", …}') from None
+
+
+SopName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,127}$", description="Id, from find_sops")]
+Params = Annotated[
+    dict[str, Any] | None, BeforeValidator(_mapping), Field(description="The SOP's parameters by name")
+]
+RunId = Annotated[str, Field(pattern=r"^run_[A-Za-z0-9_-]{20}$", description="From start_run")]
+Key = Annotated[
+    str | None,
+    Field(pattern=r"^[A-Za-z0-9._:-]{8,80}$", description="Same key, same run: safe to send again"),
+]
+Steer = Literal["cancel", "resume", "undo"]
+
+
+@dataclass(frozen=True)
+class RunTools:
+    """Tools about runs."""
+
+    runs: RunControl
+    who: Callable[[], Caller]
+
+    async def start_run(
+        self, sop: SopName, params: Params = None, mode: Mode = "supervised", idempotency_key: Key = None
+    ) -> RunStatus:
+        """Start a SOP: plan = plan everything, execute nothing; supervised = a person approves each change;
+        auto = policy decides. Poll get_run; it advances while a sop server or `eks-aiops worker` lives.
+        """
+        wish = RunWish(
+            sop=sop,
+            params=params or {},
+            mode=mode,
+            caller=self.who(),
+            idempotency_key=idempotency_key or "",
+        )
+        return await self.runs.start(wish)
+
+    async def get_run(self, run_id: RunId, detail: Detail = "summary") -> RunStatus:
+        """Get one run: state, steps, evidence, verdicts, what it waits for and the exact command that gives
+        it, audit with chain check. detail=full adds what each step was given and answered.
+        """
+        return await self.runs.shown(run_id, self.who(), full=detail == "full")
+
+    async def control_run(self, run_id: RunId, action: Steer) -> RunStatus:
+        """Steer a run: cancel it, resume one that waits or stopped at a failed step, undo what it changed.
+
+        It cannot approve: waiting.how says how a person does.
+        """
+        return await self.runs.control(run_id, action, self.who())
+
+    def tools(self) -> list[Tool]:
+        """The tools of this module."""
+        return [
+            Tool.from_function(self.start_run, annotations=WRITES, tags={"write", "plans"}),
+            Tool.from_function(self.get_run, annotations=READS, tags={"read"}),
+            Tool.from_function(self.control_run, annotations=WRITES, tags={"write"}),
+        ]
