@@ -132,7 +132,7 @@ def second_round(facts: Facts) -> tuple[Call, ...]:
     if isinstance(question.cluster, tuple):
         return ()
     where = {"cluster": question.cluster} if question.cluster else {}
-    calls = [*_about_dependency(facts, where), *_about_alarmed(facts, where)]
+    calls = [*_about_dependency(facts, where), *_about_alarmed(facts, where), *_about_memory(facts, where)]
     return tuple(one for one in calls if not facts.knows(one.key) and one.key not in facts.gaps)
 
 
@@ -157,6 +157,14 @@ def _about_dependency(facts: Facts, where: dict[str, Any]) -> Iterator[Call]:
 def _normal(traces: Any) -> tuple[Any, ...]:
     found = inner(traces, "normal")
     return tuple(found) if isinstance(found, list | tuple) else ()
+
+
+def _about_memory(facts: Facts, where: dict[str, Any]) -> Iterator[Call]:
+    """What a program that keeps memory says of its caches."""
+    asked = facts.question
+    if len(facts.lines("memory_by_version")) > 1 and asked.namespace:
+        lines = {"workload": f"deployment/{asked.service}", "grep": "cache", "tail": 50, "since": "-30m"}
+        yield Call("lines", "eks", "get_pod_logs", {**where, "namespace": asked.namespace, **lines})
 
 
 def _about_alarmed(facts: Facts, where: dict[str, Any]) -> Iterator[Call]:

@@ -18,6 +18,7 @@ SUPPORT = 0.25  # of what is missing to certainty, per independent support
 UNKNOWN_COSTS = 0.15
 ELSEWHERE = 0.45  # a cause that nothing ties to the asked service
 OFF_TOPIC = 0.8  # a cause of another kind of trouble than was asked about
+OFF_ALARM = 0.45  # the same for an alarm, whose metric says what it is about
 
 
 def judged(facts: Facts, hypotheses: Iterable[Hypothesis]) -> tuple[Judged, ...]:
@@ -62,7 +63,13 @@ def _confidence(one: Hypothesis, supports: int, unknown: int) -> float:
 
 def _relevance(facts: Facts, one: Hypothesis) -> float:
     about = topics(facts.question)
-    on_topic = 1.0 if not about or not one.answers or about & one.answers else OFF_TOPIC
+    on_topic = (
+        1.0
+        if not about or not one.answers or about & one.answers
+        else OFF_ALARM
+        if facts.question.alarm
+        else OFF_TOPIC
+    )
     return on_topic * (1.0 if _tied(facts, one) else ELSEWHERE)
 
 

@@ -3,11 +3,18 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from aiops_sop.analysis.causes import platform
+from aiops_sop.analysis.causes import memory, platform, requests, security, settings, spending
 from aiops_sop.analysis.causes.facts import Facts
 from aiops_sop.analysis.causes.hypotheses import Hypothesis
 
-FAMILIES: Final[tuple[Callable[[Facts], Iterable[Hypothesis]], ...]] = (platform.from_findings,)
+FAMILIES: Final[tuple[Callable[[Facts], Iterable[Hypothesis]], ...]] = (
+    platform.from_findings,
+    security.hypotheses,
+    settings.hypotheses,
+    requests.hypotheses,
+    memory.hypotheses,
+    spending.hypotheses,
+)
 
 
 def hypotheses(facts: Facts) -> Iterator[Hypothesis]:
