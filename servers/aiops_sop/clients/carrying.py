@@ -6,7 +6,7 @@ seconds after the start and then every second: a query for what is open, nothing
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,6 +23,7 @@ from aiops_sop.clients.run_store import RunStore
 from aiops_sop.clients.waking import Waker
 from aiops_sop.engine.records import Held
 from aiops_sop.engine.stepping import Engine
+from aiops_sop.models.runs import ENDED
 
 _log: Final = logging.getLogger("aiops.runs")
 LOOK_EVERY_S = 1.0
@@ -97,6 +98,7 @@ class Runner:
         self._stretches: dict[str, Stretch] = {}
         self._held = False
         self._slots = anyio.Semaphore(20)
+        self._ended: Callable[[str], Awaitable[None]] | None = None
         self._opening = anyio.Lock()
         self._idle = anyio.Event()
         self._idle.set()
@@ -104,6 +106,10 @@ class Runner:
     def limit(self, concurrency: int) -> None:
         """How many runs are carried on at once; more wait."""
         self._slots = anyio.Semaphore(concurrency)
+
+    def tell(self, ended: Callable[[str], Awaitable[None]]) -> None:
+        """Who is told of a run that ended: incidents, outcomes. Safe to be told twice."""
+        self._ended = ended
 
     async def start(self, run_id: str, generation: int) -> None:
         """Start the workflow of a run that this process claimed."""
@@ -175,15 +181,23 @@ class Runner:
 
     async def end(self, held: Held, state: str) -> None:
         """The workflow has no more to do here."""
-        if stretch := self._stretches.pop(held.run_id, None):
-            stretch.leave()
-        if not self._stretches:
-            self._idle.set()
-        if state == "handed_over":
-            try:
+        try:
+            if state == "handed_over":
                 await self.ledger.let_go(held)
-            except AiopsError as error:
-                _log.warning("run %s: %s", held.run_id, error.wire())
+            elif state in ENDED:
+                await self._tell_end(held.run_id)
+        except AiopsError as error:
+            _log.warning("run %s: %s", held.run_id, error.wire())
+        finally:
+            if stretch := self._stretches.pop(held.run_id, None):
+                stretch.leave()
+            if not self._stretches:
+                self._idle.set()
+
+    async def _tell_end(self, run_id: str) -> None:
+        if self._ended is not None:
+            await self._ended(run_id)
+        await self.ledger.told(run_id)
 
     # What looks after others.
 
@@ -203,6 +217,9 @@ class Runner:
         seen = await self.waker.look(self.executor)
         for run_id in seen.wished:
             self.nudge(run_id)
+        for run_id in await self.ledger.untold():
+            if run_id not in self._stretches:
+                await self._tell_end(run_id)
         for run_id in seen.awake:
             await self._claim(run_id)
         for executor, runs in seen.others.items():

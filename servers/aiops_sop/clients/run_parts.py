@@ -74,7 +74,7 @@ def runs_of(outside: Outside) -> RunDesk:
     """Everything. Opens nothing yet."""
     settings, store, clock, guard = outside.settings, outside.store, outside.clock, outside.guard
     audit = partial(_audit, guard)
-    ledger = RunStore(store, clock, audit, outside.ends)
+    ledger = RunStore(store, clock, audit)
     asks = asks_of(settings, store, clock, guard)
     frozen = partial(_frozen, guard)
     executor = new_executor()
@@ -98,7 +98,13 @@ def runs_of(outside: Outside) -> RunDesk:
     runner.limit(settings.sop.concurrency)
     views = RunViews(store, pinned, audit)
     RunDesk.__init__(desk, ledger, outside.library, outside.peers, runner, views, frozen, settings.write)
+    if outside.ends is not None:
+        runner.tell(partial(_ended, ledger, views, outside.ends))
     return desk
+
+
+async def _ended(ledger: RunStore, views: RunViews, ends: RunEnds, run_id: str) -> None:
+    await ends.ended(await views.status(await ledger.load(run_id)))
 
 
 def pinned(document: str, name: str, digest: str) -> Sop:

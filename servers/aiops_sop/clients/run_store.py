@@ -19,7 +19,6 @@ from aiops_shared.state import StateStore
 from aiops_sop.engine.needs import LostError
 from aiops_sop.engine.records import Held, RunRecord, StepRow
 from aiops_sop.models.runs import ENDED, RunState
-from aiops_sop.ports import RunEnds
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 Json = Any
 LIVE: Final = ("queued", "running", "undoing")  # somebody carries it on
 OPEN: Final = (*LIVE, "waiting")
+TELL: Final = "tell"  # the wish of a run that ended: incidents and outcomes are still to be told
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,6 @@ class RunStore:
     store: StateStore
     clock: Clock
     audit: "Callable[[], Audit]"
-    ends: RunEnds | None = None
 
     async def load(self, run_id: str) -> RunRecord:
         """One run with its steps. Raises RunNotFoundError."""
@@ -115,7 +114,7 @@ class RunStore:
         if body is not None:
             changes["body"] = canonical(redact_tree(dict(body)))
         if ended:
-            changes |= {"ended_at": now, "holds": None, "worker": "", "wish": ""}
+            changes |= {"ended_at": now, "holds": None, "worker": "", "wish": TELL}
 
         def work(conn: "Connection") -> None:
             from sqlalchemy import func, literal
@@ -222,6 +221,32 @@ class RunStore:
             return await self.store.run(work)
         except IntegrityError:
             return None
+
+    async def untold(self) -> list[str]:
+        """Runs that ended, and whose end nobody was told of."""
+
+        def work(conn: "Connection") -> list[str]:
+            from sqlalchemy import select
+
+            from aiops_shared.state.sop_schema import sop_runs
+
+            ended = sop_runs.c.state.in_(ENDED) & (sop_runs.c.wish == TELL)
+            return list(conn.execute(select(sop_runs.c.id).where(ended).limit(100)).scalars())
+
+        return await self.store.read(work)
+
+    async def told(self, run_id: str) -> None:
+        """Its end was told."""
+
+        def work(conn: "Connection") -> None:
+            from sqlalchemy import update
+
+            from aiops_shared.state.sop_schema import sop_runs
+
+            mine = (sop_runs.c.id == run_id) & (sop_runs.c.wish == TELL)
+            conn.execute(update(sop_runs).where(mine).values(wish=""))
+
+        await self.store.run(work, durable=False)
 
     async def let_go(self, held: Held) -> None:
         """Hand the run over: any process may take it at once. Does nothing when it was lost."""
