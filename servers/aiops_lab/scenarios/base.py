@@ -78,8 +78,9 @@ class Stage(Protocol):
     def pause_cron_jobs_at(self, before_s: float, for_s: float) -> None:
         """Let schedules pass by from that moment on, and for so long, as while their controller is down."""
 
-    def serve_pool(self, before_s: float, pool: Obj) -> None:
-        """From that moment Karpenter keeps this NodePool: it replaces nodes, and pending pods bring one."""
+    def serve_pool(self, before_s: float, pool: Obj, ready_s: float = ...) -> None:
+        """From that moment Karpenter keeps this NodePool: it replaces nodes, and pending pods bring one,
+        `ready_s` after its claim."""
 
     def answer_webhooks(self, namespace: str, service: str, answer: WebhookAnswer) -> None:
         """Let the program behind a webhook's Service fail, refuse or allow."""
@@ -106,6 +107,9 @@ class Stage(Protocol):
     def stamp(self) -> str:
         """The present moment as Kubernetes writes it: for a change that writes a status."""
         ...
+
+    def autoscale_at(self, before_s: float) -> None:
+        """Autoscalers look once at that moment; by themselves they wake a quarter of an hour before T0."""
 
     def call_pods(self, namespace: str, name: str, template_hash: str, *suffixes: str) -> None:
         """The next revision of a Deployment and its next pods get these names."""

@@ -8,17 +8,21 @@ from random import Random
 
 import numpy as np
 
+from aiops_lab.kube.wire import Obj
 from aiops_lab.scenarios.base import Build, Scenario, Stage
 from aiops_lab.scenarios.images import Image
 from aiops_lab.scenarios.names import Names
 from aiops_lab.scenarios.programs import serving
-from aiops_lab.scenarios.shapes import container, deployment, http_probe, service, template
-from aiops_lab.telemetry.signals import Array, Values, noise
+from aiops_lab.scenarios.shapes import autoscaler, container, deployment, http_probe, service, template
+from aiops_lab.telemetry.signals import Array, Signal, Values, noise
 from aiops_lab.telemetry.workloads import RouteFacts, emit_requests
 
 HOME = "production"
 HOUR_S, DAY_S, WEEK_S = 3600.0, 86_400.0, 604_800.0
 MONDAY_S = 4 * DAY_S  # the first Monday of Unix time
+LEAST, MOST, NODES, POOL_CPU = 4, 30, 6, 32  # the HPA's bounds; the pool's limit, of which 24 cores are used
+NODE_READY_S = 150.0
+SERVED = "http_requests_per_second"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,11 @@ class Surge:
     after: float = 700.0
     growth: float = 1.01  # a week
     sigma: float = 0.02
+
+    @property
+    def per_pod(self) -> float:
+        """What one pod serves, requests a second: the target of its HPA."""
+        return self.peak / 10
 
     @property
     def starts_s(self) -> float:
@@ -96,14 +105,71 @@ def last_surge_s(told: Surge, t0_s: float) -> float:
     return start_s if start_s < t0_s else start_s - WEEK_S
 
 
+def _full_nodes(stage: Stage, names: Names) -> list[Obj]:
+    """A workload that leaves room for one pod of the service on each node, so that a surge needs nodes."""
+    name = f"{names.api}-index"
+    image = stage.publish(names.image(name, "3.2.0"), Image(serving(name)))
+    main = container("app", image, readinessProbe=http_probe("/ready"))
+    main["resources"] = {"requests": {"cpu": "2", "memory": "2Gi"}, "limits": {"memory": "2Gi"}}
+    apart = {"labelSelector": {"matchLabels": {"app": name}}, "topologyKey": "kubernetes.io/hostname"}
+    rule = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [apart]}}
+    return [deployment(HOME, name, NODES, template({"app": name}, [main], affinity=rule))]
+
+
+def _autoscaled(stage: Stage, told: Surge, rate: Values) -> None:
+    """Its HPA on requests per pod, and the pool that brings nodes, up to 32 cores of which 24 are in use."""
+    aim = {"type": "AverageValue", "averageValue": str(round(told.per_pod))}
+    metric = {"type": "Pods", "pods": {"metric": {"name": SERVED}, "target": aim}}
+    stage.telemetry.adapter[HOME, SERVED] = rate
+    stage.put_at(2 * DAY_S, autoscaler(HOME, told.service, LEAST, MOST, metrics=[metric]))
+    held = "kube_horizontalpodautoscaler_status_current_replicas"
+    labels = {"namespace": HOME, "horizontalpodautoscaler": told.service}
+    stage.telemetry.signals.replace(held, **labels)
+    stage.telemetry.signals.add(Signal(held, labels, _replicas(told, rate)))
+    made = {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "default"}
+    spec = {"nodeClassRef": made, "requirements": []}
+    pool: Obj = {
+        "apiVersion": "karpenter.sh/v1",
+        "kind": "NodePool",
+        "metadata": {"name": "default"},
+        "spec": {
+            "limits": {"cpu": str(POOL_CPU)},
+            "template": {"spec": spec},
+            "disruption": {"consolidationPolicy": "WhenEmpty", "consolidateAfter": "30m"},
+        },
+    }
+    stage.serve_pool(2 * DAY_S, pool, NODE_READY_S)
+
+
+def _replicas(told: Surge, rate: Values) -> Values:
+    """What the HPA held at each moment of the past."""
+
+    def values(times_s: Array) -> Array:
+        return np.asarray(np.clip(np.ceil(rate(times_s) / told.per_pod), LEAST, MOST))
+
+    return values
+
+
+def _loaded(told: Surge, rate: Values) -> Values:
+    """A request takes longer the nearer its pod is to what it can do."""
+    held = _replicas(told, rate)
+
+    def values(times_s: Array) -> Array:
+        return np.asarray(0.02 * (1 + 0.5 * (rate(times_s) / held(times_s) / told.per_pod) ** 3))
+
+    return values
+
+
 def _story(*, weeks: float = 5.0, once: bool = False, holiday: bool = False) -> Build:
     def build(stage: Stage, names: Names, rng: Random) -> None:
         told, t0_s = surge(names), stage.telemetry.t0_s
         image = stage.publish(names.image(told.service, f"{rng.randint(1, 9)}.{rng.randint(0, 20)}.0"))
         stage.publish(image, Image(serving(told.service)))
-        main = container("app", image, memory="512Mi", limit="1Gi", readinessProbe=http_probe("/ready"))
-        stage.put_at(3 * DAY_S, deployment(HOME, told.service, 4, template({"app": told.service}, [main])))
-        stage.put_at(3 * DAY_S, service(HOME, told.service, told.service))
+        main = container("app", image, readinessProbe=http_probe("/ready", delay_s=50))
+        main["resources"] = {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "2Gi"}}
+        stage.put_at(3 * DAY_S, *_full_nodes(stage, names))
+        pods = deployment(HOME, told.service, LEAST, template({"app": told.service}, [main]))
+        stage.put_at(3 * DAY_S - 60, pods, service(HOME, told.service, told.service))
         last_s = last_surge_s(told, t0_s)
         rate = weekly(
             told,
@@ -113,7 +179,8 @@ def _story(*, weeks: float = 5.0, once: bool = False, holiday: bool = False) -> 
         )
         route = RouteFacts(told.service, "/", HOME, since_s=t0_s - weeks * WEEK_S)
         signals = stage.telemetry.signals
-        emit_requests(signals, route, rate=rate, sigma=0.0)
+        _autoscaled(stage, told, rate)
+        emit_requests(signals, route, rate=rate, sigma=0.0, latency_s=_loaded(told, rate))
         emit_requests(signals, route, rate=lambda t: 0.001 * rate(t), status="500", sigma=0.1)
 
     return build

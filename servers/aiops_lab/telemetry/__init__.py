@@ -12,7 +12,7 @@ from aiops_lab.telemetry.alarms import Alarms
 from aiops_lab.telemetry.alerts import Alerts
 from aiops_lab.telemetry.log_groups import LogGroups
 from aiops_lab.telemetry.rules import Rules
-from aiops_lab.telemetry.signals import Signals
+from aiops_lab.telemetry.signals import Signals, Values
 from aiops_lab.telemetry.spans import Traces
 from aiops_lab.telemetry.workloads import Profile
 
@@ -22,6 +22,7 @@ class Telemetry:
     """All that is emitted in one world. `t0_s`: the story's T0 in Unix seconds, for functions of time.
 
     `cloud`: what only CloudWatch keeps; a signal's name is `Namespace/Metric`, its labels are the dimensions.
+    `adapter`: what the custom metrics API serves, of all pods together, by namespace and metric.
     """
 
     t0_s: float = 0.0
@@ -33,3 +34,4 @@ class Telemetry:
     alerts: Alerts = field(default_factory=Alerts)
     logs: LogGroups = field(default_factory=LogGroups)
     traces: Traces = field(default_factory=Traces)
+    adapter: dict[tuple[str, str], Values] = field(default_factory=dict)

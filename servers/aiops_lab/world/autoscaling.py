@@ -6,10 +6,14 @@ double and 4. `behavior` is not played but for a disabled scale-down.
 """
 
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
+
 from aiops_lab.kube.errors import ApiError, not_found
+from aiops_lab.telemetry import Telemetry
 from aiops_lab.world.cluster import Cluster, Controller
 from aiops_lab.world.events import Said
 from aiops_lab.world.kubelet import Kubelets
@@ -36,9 +40,10 @@ class Autoscalers(Controller):
 
     kind = "HorizontalPodAutoscaler"
 
-    def __init__(self, cluster: Cluster, kubelets: Kubelets) -> None:
+    def __init__(self, cluster: Cluster, kubelets: Kubelets, telemetry: Callable[[], Telemetry]) -> None:
         super().__init__(cluster)
-        self._metrics = PodMetrics(cluster.cache, kubelets)
+        self._telemetry = telemetry
+        self._metrics = PodMetrics(cluster.cache, kubelets, self._served)
         self._advice: defaultdict[Key, list[tuple[datetime, int]]] = defaultdict(list)
 
     def reset(self) -> None:
@@ -52,11 +57,20 @@ class Autoscalers(Controller):
         if found is not None and not (found.get("status") or {}).get("conditions"):
             self._judge(found)
 
-    def look(self) -> None:
-        """All of them; then again."""
+    def glance(self) -> None:
+        """All of them, once: for what a story lets happen before they wake."""
         for found in self.cluster.cache.all(self.kind):
             self._judge(found)
+
+    def look(self) -> None:
+        """All of them; then again."""
+        self.glance()
         self.cluster.clock.call_later(PERIOD_S, self.look)
+
+    def _served(self, home: str, name: str) -> float | None:
+        """What the custom metrics API serves of a namespace now."""
+        told = self._telemetry().adapter.get((home, name))
+        return float(told(np.array([self.cluster.clock.now().timestamp()]))[0]) if told else None
 
     def _warn(self, found: Obj, reason: str, words: str) -> None:
         self.cluster.say(Said(found, reason, words, BY, warning=True))

@@ -1,9 +1,11 @@
 """What the autoscaler can know of its pods, and in which words it cannot.
 
 After `pkg/controller/podautoscaler/replica_calculator.go` and metrics/client.go: the resource metrics API is
-served while its APIService is available; custom and external metrics have no adapter here.
+served while its APIService is available; custom metrics are those that a story tells (`Telemetry.adapter`),
+external ones have no adapter here.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiops_lab.resources import quantity
@@ -16,6 +18,9 @@ _UNABLE = "is currently unable to handle the request"
 _UNKNOWN = "could not find the requested resource"
 _UNREADY = "did not receive metrics for targeted pods (pods might be unready)"
 _UNREGISTERED = "no custom metrics API (custom.metrics.k8s.io) registered"
+
+
+Served = Callable[[str, str], float | None]  # namespace and metric -> its sum over the pods now
 
 
 class NoMetricsError(Exception):
@@ -43,6 +48,9 @@ class Measured:
 
     def shown(self) -> Obj:
         """Its entry in status.currentMetrics."""
+        if self.metric["type"] == "Pods":
+            told = {"averageValue": f"{round(self.average * 1000)}m"}
+            return {"type": "Pods", "pods": {"metric": self.metric["pods"]["metric"], "current": told}}
         name = self.metric["resource"]["name"]
         value = f"{round(self.average * 1000)}m" if name == "cpu" else str(round(self.average))
         current = {"averageValue": value} | ({"averageUtilization": self.percent} if self.percent else {})
@@ -52,11 +60,13 @@ class Measured:
 class PodMetrics:
     """Measures the pods of a scale target."""
 
-    def __init__(self, cache: Cache, kubelets: Kubelets) -> None:
-        self._cache, self._kubelets = cache, kubelets
+    def __init__(self, cache: Cache, kubelets: Kubelets, served: "Served | None" = None) -> None:
+        self._cache, self._kubelets, self._served = cache, kubelets, served or (lambda home, name: None)
 
     def measure(self, metric: Obj, home: str, selector: Obj) -> Measured:
         """One metric of an autoscaler. Raises NoMetricsError."""
+        if metric["type"] == "Pods":
+            return self._custom(metric, home, selector)
         if metric["type"] != "Resource":
             raise _unserved(metric, home)
         name, aim = metric["resource"]["name"], metric["resource"]["target"]
@@ -76,6 +86,20 @@ class PodMetrics:
         ready = [each for each, pod in zip(asked, pods, strict=True) if is_ready(pod)]
         percent = 100 * sum(used) / sum(ready)
         return Measured(metric, percent / aim["averageUtilization"], int(percent), average, label)
+
+    def _custom(self, metric: Obj, home: str, selector: Obj) -> Measured:
+        """A metric of pods that an adapter serves: its sum over those that are ready, divided by them."""
+        name = metric["pods"]["metric"]["name"]
+        total = self._served(home, name)
+        if total is None:
+            raise _unserved(metric, home)
+        pods = [pod for pod in self._cache.selected("Pod", home, selector) if not being_deleted(pod)]
+        ready = sum(1 for pod in pods if is_ready(pod))
+        if not ready:
+            raise NoMetricsError(_UNREADY, "FailedGetPodsMetric")
+        average = total / ready
+        aim = quantity(metric["pods"]["target"]["averageValue"])
+        return Measured(metric, total / len(pods) / aim, 0, average, f"pods metric {name}")
 
     def _measured_pods(self, name: str, home: str, selector: Obj) -> list[Obj]:
         head = f"unable to get metrics for resource {name}: "

@@ -31,6 +31,7 @@ _ENDED = frozenset({"Succeeded", "Failed"})
 class _Pool:
     """What is known of a served pool."""
 
+    ready_s: float = READY_S
     nodes: dict[str, str] = field(default_factory=dict)  # node -> its zone
     coming: dict[str, str] = field(default_factory=dict)  # claim -> zone, until its node is ready
 
@@ -53,10 +54,13 @@ class Provisioner(Controller):
         self._pools.clear()
         self._made = 0
 
-    def serve(self, name: str) -> None:
-        """From now on this NodePool's nodes are replaced, and pods that fit nowhere bring one."""
+    def serve(self, name: str, ready_s: float = READY_S) -> None:
+        """From now on this NodePool's nodes are replaced, and pods that fit nowhere bring one.
+
+        `ready_s`: how long a node takes from its claim until pods may come.
+        """
         self._rng = Random(f"karpenter/{self.cluster.seed}")
-        pool = self._pools.setdefault(name, _Pool())
+        pool = self._pools.setdefault(name, _Pool(ready_s))
         for found in self.cluster.cache.all("Node"):
             if labels_of(found).get(POOL) == name:
                 pool.nodes[meta(found)["name"]] = _zone(found)
@@ -145,7 +149,7 @@ class Provisioner(Controller):
         later = self.cluster.clock.call_later
         later(LAUNCHED_S, lambda: self._mark(claim, "Launched"))
         later(REGISTERED_S, lambda: self._mark(claim, "Registered"))
-        later(READY_S, lambda: self._join(name, claim, zone))
+        later(pool.ready_s, lambda: self._join(name, claim, zone))
 
     def _claim(self, pool: str, zone: str, node_obj: Obj | None = None) -> str:
         name = f"{pool}-{''.join(self._rng.choice('bcdfghjklmnpqrstvwxz2456789') for _ in range(5))}"

@@ -41,13 +41,14 @@ from aiops_lab.world.furniture import furnish
 from aiops_lab.world.ground import lay_ground
 from aiops_lab.world.histories import Histories
 from aiops_lab.world.jobs import Jobs
+from aiops_lab.world.kubectl_jobs import KubectlJobs
 from aiops_lab.world.kubelet import Kubelets
 from aiops_lab.world.meter import Meter
 from aiops_lab.world.namespaces import Namespaces
 from aiops_lab.world.nodes import Nodes
 from aiops_lab.world.objects import Obj, meta
 from aiops_lab.world.persistent_volumes import Volumes
-from aiops_lab.world.provisioning import Provisioner
+from aiops_lab.world.provisioning import READY_S, Provisioner
 from aiops_lab.world.quotas import Quotas
 from aiops_lab.world.replicas import ReplicaSets
 from aiops_lab.world.scheduling import Scheduler
@@ -90,7 +91,7 @@ class World:
         self.aws.objects = store.list
         self.cronjobs = CronJobs(self.cluster)
         self.drivers = Drivers()
-        self.autoscalers = Autoscalers(self.cluster, self.kubelets)
+        self.autoscalers = Autoscalers(self.cluster, self.kubelets, lambda: self.telemetry)
         self.argo = Argo(self.cluster, self._audit)
         self.provisioner = Provisioner(self.cluster)
         self.controllers: tuple[Controller, ...] = (
@@ -109,6 +110,7 @@ class World:
             *(Histories(self.cluster, kind) for kind in ("StatefulSet", "DaemonSet")),
             Jobs(self.cluster),
             self.cronjobs,
+            KubectlJobs(self.cluster),
             *(kind(self.cluster, self.drivers) for kind in (Claims, Volumes)),
             Endpoints(self.cluster),
             DisruptionBudgets(self.cluster),
@@ -304,10 +306,10 @@ class World:
         self.at(before_s, self.cronjobs.stop)
         self.at(before_s - for_s, self.cronjobs.resume)
 
-    def serve_pool(self, before_s: float, pool: Obj) -> None:
+    def serve_pool(self, before_s: float, pool: Obj, ready_s: float = READY_S) -> None:
         """From that moment Karpenter keeps this NodePool: it replaces nodes, and pending pods bring one."""
         self.put_at(before_s, pool, by="karpenter")
-        self.at(before_s, lambda: self.provisioner.serve(meta(pool)["name"]))
+        self.at(before_s, lambda: self.provisioner.serve(meta(pool)["name"], ready_s))
 
     def answer_webhooks(self, namespace: str, service: str, answer: WebhookAnswer) -> None:
         """Let the program behind a webhook's Service fail, refuse or allow; forgotten with the next load."""
@@ -353,6 +355,10 @@ class World:
     def stamp(self) -> str:
         """The present moment as Kubernetes writes it: for a change that writes a status."""
         return self.cluster.stamp()
+
+    def autoscale_at(self, before_s: float) -> None:
+        """Autoscalers look once at that moment; by themselves they wake a quarter of an hour before T0."""
+        self.at(before_s, self.autoscalers.glance)
 
     def call_pods(self, namespace: str, name: str, template_hash: str, *suffixes: str) -> None:
         """The next revision of a Deployment (unless empty) and its next pods get these names."""
