@@ -42,8 +42,10 @@ from aiops_sop.tools.deployments import Deployments, DeploymentTools
 from aiops_sop.tools.events import EventTools
 from aiops_sop.tools.incidents import IncidentTools
 from aiops_sop.tools.investigate import InvestigateTools
+from aiops_sop.tools.prompts import serve_sops
 from aiops_sop.tools.reports import ReportTools
 from aiops_sop.tools.runs import RunTools
+from aiops_sop.tools.sops import SopFinding, SopTools
 
 if TYPE_CHECKING:
     from aiops_sop.clients.event_desk import EventDesk
@@ -81,6 +83,7 @@ class Wiring:
     def tools(self) -> Sequence[Tool]:
         """Every tool; what it needs is made by the first call."""
         return [
+            *SopTools(lazily(self._sops)).tools(),
             *InvestigateTools(lazily(self._investigations)).tools(),
             *ReportTools(lazily(self._reports)).tools(),
             *ConfigTools(lazily(self._configs)).tools(),
@@ -89,6 +92,11 @@ class Wiring:
             *EventTools(lazily(self._event_door), lambda: self.guard.caller).tools(),
             *IncidentTools(lazily(self._incident_desk), lambda: self.guard.caller).tools(),
         ]
+
+    def _sops(self) -> SopFinding:
+        from aiops_sop.clients.sop_finding import SopFinder
+
+        return SopFinder(self.library, self.outcomes)
 
     def _investigations(self) -> Investigations:
         from aiops_sop.clients.investigating import Investigator
@@ -228,6 +236,7 @@ def make(settings: Settings, given: Mapping[str, Connect] | None = None) -> Fast
         calls=parts.recorder,
         lifespan=parts.running,
     )
+    serve_sops(server, parts.library)
     parts.peers.given = {**parts.peers.given, "sop": lambda: server}  # a SOP's steps may call our own reads
     return server
 
