@@ -227,11 +227,15 @@ async def no_effects(cluster: str) -> Any:
 
 def make(settings: Settings, given: Mapping[str, Connect] | None = None) -> FastMCP:
     """The server, not yet running. `given`: how to reach servers that are neither children nor at a URL."""
-    parts = Wiring(settings, given or {})
+    return served(Wiring(settings, given or {}))
+
+
+def served(parts: Wiring) -> FastMCP:
+    """The server of these parts: also for `eks-aiops worker`, which carries runs on without a client."""
     server = build(
         "sop",
         parts.tools,
-        settings=settings,
+        settings=parts.settings,
         instructions=INSTRUCTIONS,
         calls=parts.recorder,
         lifespan=parts.running,

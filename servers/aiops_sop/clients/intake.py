@@ -134,6 +134,12 @@ class EventQueue:
         change = update(events).where(mine).values(state="queued", taken_by="", taken_until=None)
         await self.store.run(lambda conn: conn.execute(change))
 
+    async def is_over(self, event_id: str) -> bool:
+        """Whether nobody has to work on it any more."""
+        query = select(_OF.state).where(_OF.id == event_id)
+        found = await self.store.read(lambda conn: conn.execute(query).scalar_one_or_none())
+        return found not in {"queued", "taken"}
+
     async def waiting(self) -> int:
         """How many wait or are worked on."""
         query = select(func.count()).select_from(events).where(_OF.state.in_(("queued", "taken")))
