@@ -171,7 +171,15 @@ def _about(conn: Connection, about: str) -> tuple[Incident | None, Any]:
 
 
 def _run(conn: Connection, run_id: str) -> Any:
-    return conn.execute(select(sop_runs).where(sop_runs.c.id == run_id)).one_or_none() if run_id else None
+    """The run's row; of one that is no longer kept what its outcome says."""
+    if not run_id:
+        return None
+    if (row := conn.execute(select(sop_runs).where(sop_runs.c.id == run_id)).one_or_none()) is not None:
+        return row
+    kept = select(
+        _OF.run_id.label("id"), _OF.sop, _OF.version, _OF.digest, _OF.mode, _OF.state, _OF.incident_id
+    )
+    return conn.execute(kept.where(_OF.run_id == run_id).order_by(_OF.at).limit(1)).one_or_none()
 
 
 def _incident_of(conn: Connection, run_id: str, incident_id: str) -> Incident | None:
