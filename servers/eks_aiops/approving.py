@@ -5,24 +5,14 @@ same. So it needs a controlling terminal, refuses the shells that agents open, s
 for a code that stands on the screen only. Hard separation needs another user, over HTTP.
 """
 
-import secrets
 import sys
-from collections.abc import Callable
-from typing import TextIO
 
 from aiops_shared.guardrails.facade import Guardrails
 from aiops_shared.guardrails.models import Caller, PendingApproval
-from aiops_shared.guardrails.redacting import escape_untrusted, redact
-from aiops_shared.settings import Settings, agent_mark
+from aiops_shared.settings import Settings
+from eks_aiops.answering import ASK, answer_at_terminal, questions
 from eks_aiops.guarding import guardrails, operator
-
-_CODE = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
-Ask = Callable[[str], str]
-
-
-def spelled(text: str) -> str:
-    """Text on one line: what it holds can neither start a line of its own nor steer the terminal (T7)."""
-    return escape_untrusted(redact(text)).replace("\n", "\\n").replace("\t", "\\t")
+from eks_aiops.terminal import Ask, no_person, spelled, typed_code
 
 
 def described(pending: PendingApproval) -> str:
@@ -46,15 +36,6 @@ def described(pending: PendingApproval) -> str:
     return "\n".join(lines)
 
 
-def no_person(stdin: TextIO, stdout: TextIO) -> str:
-    """Why nobody can be taken to sit here, or nothing."""
-    if mark := agent_mark():
-        return f"an agent's shell ({mark} is set)"
-    if not (stdin.isatty() and stdout.isatty()):
-        return "no terminal"
-    return ""
-
-
 async def decide(
     guard: Guardrails, pending: PendingApproval, person: Caller, ask: Ask, *, decline: bool
 ) -> int:
@@ -64,9 +45,7 @@ async def decide(
         await guard.decline(pending.approval_id, person, "terminal")
         sys.stdout.write("declined; it stays pending until it expires\n")
         return 0
-    code = "".join(secrets.choice(_CODE) for _ in range(5))
-    typed = ask(f"Type {code} to approve, anything else to leave it: ").strip().upper()
-    if typed != code:
+    if not typed_code(ask, "to approve, anything else to leave it"):
         sys.stdout.write("left as it is\n")
         return 1
     await guard.approve(pending.approval_id, person, "terminal")
@@ -78,14 +57,20 @@ async def approve_at_terminal(approval_id: str, *, decline: bool, ask: Ask = inp
     """List what waits, or decide one. 1 when refused, left, or not there."""
     settings = Settings()
     person = operator(settings)
-    async with guardrails(settings) as guard:
+    async with guardrails(settings) as guard, questions(settings, guard) as asks:
+        if approval_id.startswith(ASK):
+            return await answer_at_terminal(asks, approval_id, person, ask, decline=decline)
         if why := no_person(sys.stdin, sys.stdout) if approval_id else "":
             raise await guard.refuse_approval(approval_id, person, why)
         waiting = await guard.pending_approvals()
         if not approval_id:
             for one in waiting:
                 sys.stdout.write(f"{one.approval_id}  {spelled(one.requester):12}  {spelled(one.confirm)}\n")
-            sys.stdout.write("" if waiting else "nothing waits for approval\n")
+            asked = await asks.open()
+            for question in asked:
+                says = f"{spelled(question.sop)}: {spelled(question.question)}"
+                sys.stdout.write(f"{question.ask_id}  {spelled(question.requester):12}  {says}\n")
+            sys.stdout.write("" if waiting or asked else "nothing waits for approval\n")
             return 0
         chosen = next((one for one in waiting if one.approval_id == approval_id), None)
         if chosen is None:

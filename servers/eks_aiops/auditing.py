@@ -7,8 +7,8 @@ import anyio
 
 from aiops_shared.guardrails.audit import AuditRecord
 from aiops_shared.guardrails.audit_chain import anchors_in
-from eks_aiops.approving import spelled
 from eks_aiops.guarding import guardrails
+from eks_aiops.terminal import spelled
 
 _SHOWN = ("step", "target", "rule", "what", "tool", "code", "result", "decision", "state", "reason")
 

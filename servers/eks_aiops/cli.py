@@ -67,6 +67,14 @@ def sop() -> None:
 
 
 @app.command()
+def worker() -> None:
+    """Carry runs of SOPs on and take events in, without an MCP client; several may share one store."""
+    from eks_aiops.working import work
+
+    _run(work)
+
+
+@app.command()
 def demo(
     seed: Annotated[int, typer.Option(help="Another seed plays the same story with other names.")] = 0,
     verbose: Annotated[bool, typer.Option(help="Show the whole answers.")] = False,

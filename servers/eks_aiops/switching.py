@@ -7,8 +7,8 @@ import sys
 
 from aiops_shared.errors import ActionRefusedError
 from aiops_shared.guardrails.facade import Guardrails
-from eks_aiops.approving import no_person, spelled
 from eks_aiops.guarding import guardrails
+from eks_aiops.terminal import no_person, spelled
 
 
 async def _note(guard: Guardrails, event: str, scope: str, reason: str = "") -> None:
