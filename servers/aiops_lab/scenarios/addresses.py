@@ -118,6 +118,7 @@ def _runs_dry(
         stage.at(at_s + 60, partial(_crowd, stage, index, free))
         wanted = rng.randint(17, 21) * (2 if prefixes else 1)  # a prefix holds sixteen
         _grow(stage, names, at_s, wanted, at_once=quiet)
+        stage.autoscale_at(at_s - 30)
         hangs_s = at_s - 5 * MIN_S  # saturation and retransmissions first, then the 504s
         address_traces.one_zone_hangs(
             stage, names, "us-east-1" + "abc"[index], subnet_id(names), began_s=hangs_s

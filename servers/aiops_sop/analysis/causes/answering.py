@@ -161,13 +161,20 @@ def _warnings(facts: Facts) -> Iterator[str]:
         code = why[1:].partition("]")[0]
         if code not in SILENT:
             yield f"partial: {key} is missing: {cut(why, 160)}"
+    yield from _holes(facts)
+
+
+def _holes(facts: Facts) -> Iterator[str]:
+    """Coverage gaps of all answers, each once."""
     told: set[str] = set()
     for key in sorted(facts.answers):
-        for said in texts(facts.said(key).get("warnings")):
-            name = ":".join(said.split(":")[:2])
-            if _GAP in said and name not in told:
-                told.add(name)
-                yield cut(said, 160)
+        answered = facts.said(key)
+        said = (*texts(answered.get("coverage_gaps")), *texts(answered.get("warnings")))
+        for each in said:
+            bare = each.removeprefix(f"{_GAP}: ")
+            if (bare != each or bare in texts(answered.get("coverage_gaps"))) and bare[:24] not in told:
+                told.add(bare[:24])
+                yield f"{_GAP}: {cut(bare, 110)}"
 
 
 def _hint(facts: Facts) -> str:

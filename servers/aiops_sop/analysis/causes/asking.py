@@ -29,6 +29,8 @@ TOPICS: Final[dict[str, re.Pattern[str]]] = {
 }
 _BACK: Final = timedelta(hours=8)  # changes this long before the window still count
 _EVENTS_KEPT: Final = timedelta(hours=1)  # how long an API server keeps events
+_CALM: Final = timedelta(minutes=10)  # so much before the onset blurs a comparison of groups
+_LATELY: Final = timedelta(minutes=5)  # fewer requests than this holds say nothing
 MOST_ROWS: Final = 60
 
 
@@ -65,10 +67,7 @@ def first_round(question: Question, since: datetime, now: datetime) -> tuple[Cal
     if not several:
         calls.append(Call("alarms", "observability", "list_alarms", where))
     if "cost" in about:
-        calls += [
-            Call("cost", "cost", "explain_cost_change", where),
-            Call("savings", "cost", "recommend_savings", {} if several else where),
-        ]
+        calls += _cost_calls(where) if where else ()
     elif not several:
         calls += _ground_calls(about, where)
     if question.service and not several:
@@ -84,6 +83,12 @@ def _cluster_calls(
     yield Call("diagnose", "eks", "diagnose", {**where, **space})
     yield Call("changes", "eks", "list_changes", changed)
     yield Call("events", "eks", "list_events", {**where, **space, "since": _at(since), "limit": MOST_ROWS})
+
+
+def _cost_calls(where: dict[str, Any]) -> Iterator[Call]:
+    yield Call("cost", "cost", "explain_cost_change", where)
+    if not isinstance(where.get("cluster"), tuple):
+        yield Call("savings", "cost", "recommend_savings", where)
 
 
 def _ground_calls(about: frozenset[str], where: dict[str, Any]) -> Iterator[Call]:
@@ -132,8 +137,30 @@ def second_round(facts: Facts) -> tuple[Call, ...]:
     if isinstance(question.cluster, tuple):
         return ()
     where = {"cluster": question.cluster} if question.cluster else {}
-    calls = [*_about_dependency(facts, where), *_about_alarmed(facts, where), *_about_memory(facts, where)]
+    calls = [
+        *_about_onset(facts, where),
+        *_about_dependency(facts, where),
+        *_about_alarmed(facts, where),
+        *_about_memory(facts, where),
+        *_about_money(facts, where),
+    ]
     return tuple(one for one in calls if not facts.knows(one.key) and one.key not in facts.gaps)
+
+
+def _about_onset(facts: Facts, where: dict[str, Any]) -> Iterator[Call]:
+    """Requests since the trouble began, when the window holds a good while before it."""
+    onset = facts.onset
+    if onset and facts.traces("az") and facts.since + _CALM <= onset <= facts.now - _LATELY:
+        span = {**where, "since": _at(onset), "until": _at(facts.now)}
+        asked = {**span, "service": facts.question.service, "group_by": "az"}
+        yield Call("traces/az/onset", "observability", "analyze_traces", asked)
+
+
+def _about_money(facts: Facts, where: dict[str, Any]) -> Iterator[Call]:
+    """The bill of the cluster that diagnosis found, when none was named."""
+    if "cost" in topics(facts.question):
+        cluster = text(facts.said("diagnose").get("cluster"))
+        yield from _cost_calls(where or ({"cluster": cluster} if cluster else {}))
 
 
 def _about_dependency(facts: Facts, where: dict[str, Any]) -> Iterator[Call]:

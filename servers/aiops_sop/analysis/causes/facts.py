@@ -188,8 +188,8 @@ class Facts:
         return Happened(first or last, last, warning, reason, kind, namespace, name, count)
 
     def traces(self, group_by: str) -> Obj:
-        """The comparison of a service's requests by one group."""
-        return self.said(f"traces/{group_by}")
+        """The comparison of a service's requests by one group: since the onset where that was asked for."""
+        return self.said(f"traces/{group_by}/onset") or self.said(f"traces/{group_by}")
 
     def lines(self, key: str) -> tuple[Line, ...]:
         """The series of a named question, largest first; `all` is left out where there are several."""

@@ -1,4 +1,4 @@
-"""Requests that fail or wait while the cluster says nothing: a store, a zone, a release, load, lost packets."""
+"""Requests that fail or wait while the cluster is well: a store, a zone, a release, load, lost packets."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -13,7 +13,7 @@ from aiops_sop.models.investigations import Action
 
 TOPICS: Final = frozenset({"requests", "network"})
 MOSTLY: Final = 0.5  # of the difference: what explains so much is where the time goes
-BUSY_DB_PCT: Final = 80.0
+BUSY_DB: Final = 0.8
 SURGE: Final = 1.5
 _STORE_WORDS: Final = (
     "db",
@@ -78,12 +78,6 @@ def _failing_test() -> Test:
     return Test("requests fail or wait", failing)
 
 
-def _symptom_link(facts: Facts) -> Iterator[Link]:
-    seen = failing(facts)
-    if seen.holds and seen.at:
-        yield Link(seen.at, seen.says, seen.source)
-
-
 def _waits_for_store(facts: Facts) -> Iterator[Hypothesis]:
     part, share = top_part(facts)
     caller, _, store = part.partition(" -> ")
@@ -125,7 +119,6 @@ def _waits_for_store(facts: Facts) -> Iterator[Hypothesis]:
                 needs_approval=True,
             ),
         ),
-        chain=tuple(_symptom_link(facts)),
         details={"guilty": "database", "hurts": (caller, facts.question.service)},
     )
 
@@ -133,8 +126,8 @@ def _waits_for_store(facts: Facts) -> Iterator[Hypothesis]:
 def _busy(store: str, facts: Facts) -> Seen:
     for line in facts.lines(f"db_cpu/{store}"):
         if line.last is not None:
-            busy = line.last >= BUSY_DB_PCT
-            return Seen(busy, f"{store} CPU {line.last:.0f} %", "metrics", f"db_cpu {store}")
+            busy = line.last >= BUSY_DB
+            return Seen(busy, f"{store} CPU {100 * line.last:.0f} %", "metrics", f"db_cpu {store}")
     return UNKNOWN
 
 
@@ -189,7 +182,6 @@ def _gray(facts: Facts, zone: str, figures: str, tests: tuple[Test, ...]) -> Hyp
                 sop="az-gray-failure",
             ),
         ),
-        chain=tuple(_symptom_link(facts)),
         sop="az-gray-failure",
         details={"hurts": (facts.question.service,)},
     )
@@ -224,7 +216,6 @@ def _in_zone(facts: Facts, zone: str, figures: str, tests: tuple[Test, ...]) -> 
                 action=f"restart or move the pods of {name} in {zone}", risk="medium", needs_approval=True
             ),
         ),
-        chain=tuple(_symptom_link(facts)),
         details={"hurts": (facts.question.service,)},
     )
 
@@ -322,7 +313,7 @@ def _surge(facts: Facts) -> Iterator[Hypothesis]:
                 arguments={"action": "scale", "namespace": facts.question.namespace, "name": name},
             ),
         ),
-        chain=(*((Link(one.onset, says, "metrics"),) if one.onset else ()), *_symptom_link(facts)),
+        chain=(*((Link(one.onset, says, "metrics"),) if one.onset else ()),),
         details={"guilty": "traffic"},
     )
 
@@ -356,7 +347,6 @@ def _network(facts: Facts) -> Iterator[Hypothesis]:
         ),
         base=0.6,
         answers=TOPICS,
-        chain=tuple(_symptom_link(facts)),
         rank=1,
     )
 

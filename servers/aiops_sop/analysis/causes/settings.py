@@ -10,7 +10,7 @@ from aiops_sop.analysis.causes.facts import Change, Facts
 from aiops_sop.analysis.causes.hypotheses import UNKNOWN, Hypothesis, Link, Seen, Test
 from aiops_sop.analysis.causes.reading import inner, rows, text
 from aiops_sop.analysis.causes.requests import TOPICS, failing, top_part
-from aiops_sop.analysis.causes.suspects import DB_CALM_PCT
+from aiops_sop.analysis.causes.suspects import DB_CALM
 from aiops_sop.models.investigations import Action
 
 # HikariCP, c3p0, DBCP, pgx, SQLAlchemy word it differently; all name a pool and a wait or an exhaustion.
@@ -79,10 +79,12 @@ def _dry(owner: str, facts: Facts) -> Seen:
 
 def _shrunk(facts: Facts) -> tuple[float, float] | None:
     """What the pool's limit was and is, when it fell in the window."""
-    for line in facts.lines("pool_max"):
-        if line.high and line.last is not None and line.last < line.high:
-            return line.high, line.last
-    return None
+    lines = [one for one in facts.lines("pool_max") if one.points and one.last is not None]
+    if not lines:
+        return None
+    now = min(lines, key=lambda one: (one.points, one.last or 0.0)).last or 0.0  # of the youngest pod
+    was = max(one.high or 0.0 for one in lines)
+    return (was, now) if now < was else None
 
 
 def _regression(facts: Facts, owner: str, changed: Change) -> Hypothesis:
@@ -134,8 +136,8 @@ def _database_calm(facts: Facts) -> Seen:
     for store in sorted(facts.stores):
         for line in facts.lines(f"db_cpu/{store}"):
             if line.last is not None:
-                calm = line.last < DB_CALM_PCT
-                return Seen(calm, f"{store} CPU {line.last:.0f} %", "metrics", f"db_cpu {store}")
+                calm = line.last < DB_CALM
+                return Seen(calm, f"{store} CPU {100 * line.last:.0f} %", "metrics", f"db_cpu {store}")
     return UNKNOWN
 
 
@@ -164,7 +166,7 @@ def _chain(facts: Facts, owner: str, changed: Change) -> Iterator[Link]:
             yield Link(one.at, one.said, "changes")
     seen = failing(facts)
     if seen.at:
-        yield Link(seen.at, _dry(owner, facts).says, "metrics")
+        yield Link(seen.at, f"{owner}: {_dry(owner, facts).says}", "metrics")
 
 
 def _exhausted(facts: Facts, owner: str, changed: Change | None) -> Hypothesis:
@@ -193,7 +195,6 @@ def _exhausted(facts: Facts, owner: str, changed: Change | None) -> Hypothesis:
             ),
             Action(action="find the statements that hold connections long", risk="low", needs_approval=False),
         ),
-        chain=tuple(Link(seen.at, seen.says, seen.source) for seen in (failing(facts),) if seen.at),
         sop="db-pool-exhaustion",
         rank=1,
     )

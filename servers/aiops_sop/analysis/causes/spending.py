@@ -26,7 +26,8 @@ def hypotheses(facts: Facts) -> Iterator[Hypothesis]:
 def _cause(facts: Facts, cause: Obj) -> Hypothesis:
     code, says, usd = text(cause.get("code")), text(cause.get("cause")), amount(cause.get("change_usd"))
     seen = tuple(objects(cause.get("evidence")))
-    cluster = facts.question.cluster if isinstance(facts.question.cluster, str) else ""
+    asked = facts.question.cluster
+    cluster = asked if isinstance(asked, str) else text(facts.said("diagnose").get("cluster"))
     tests = [Test("the bill shows it", lambda _: Seen(True, says, "cost", "explain_cost_change"))]
     tests += [Test(_words(one), _given(one), "supports") for one in seen[1:2]]
     return Hypothesis(

@@ -12,18 +12,18 @@ from aiops_sop.analysis.causes.reading import text, texts
 
 DNS_CALM_S: Final = 0.1
 CPU_CALM: Final = 0.8
-DB_CALM_PCT: Final = 70.0
+DB_CALM: Final = 0.7
 MOMENTS: Final = timedelta(minutes=2)
 
 
 def database(facts: Facts) -> str:
     """Stores whose own figures are calm, or whose calls are as fast as ever."""
     for store in sorted(facts.stores):
-        calm = [line for line in facts.lines(f"db_cpu/{store}") if (line.last or 0.0) < DB_CALM_PCT]
+        calm = [line for line in facts.lines(f"db_cpu/{store}") if (line.last or 0.0) < DB_CALM]
         opened = facts.lines(f"db_connections/{store}")
         if calm and calm[0].last is not None:
             more = f", {opened[0].last:.0f} connections" if opened and opened[0].last is not None else ""
-            return f"database: {store} CPU {calm[0].last:.0f} %{more}"
+            return f"database: {store} CPU {100 * calm[0].last:.0f} %{more}"
     for said in texts(facts.traces("az").get("normal")):
         if any(f"-> {store}:" in said for store in facts.stores) and "no failure began there" in said:
             return "database: no failure began at a call of it"
