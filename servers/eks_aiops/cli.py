@@ -229,6 +229,18 @@ def sops_list() -> None:
     _run(list_sops)
 
 
+@sops_app.command("test")
+def sops_test(
+    file: Annotated[Path, typer.Argument(help="*.sop.md, or the id of a loaded one.")],
+    scenario: Annotated[str, typer.Option(help="Only this story; empty: every proof of the file.")] = "",
+    seed: Annotated[int, typer.Option(help="Which names, images, times.")] = 0,
+) -> None:
+    """Play a SOP in the simulated account, as its `proof` says; exit code 1 when it ends otherwise."""
+    from eks_aiops.proving_stage import play_sop
+
+    _run(lambda: play_sop(file, scenario, [seed]))
+
+
 @sops_app.command("export")
 def sops_export(
     folder: Annotated[Path, typer.Argument(help="Where to write.")],

@@ -22,12 +22,11 @@ _WORDS_WEIGH: Final = 0.85
 _BODY: Final = 0.85
 _ALIKE: Final = 75.0
 _MOST_TOKENS: Final = 400
-_COMMON: Final = frozenset(
-    (
-        "an and are as at be by do does for from has have how in into is it my no not of on or our that the"
-        " this to was what when which who why will with event kind reason params left gets too"
-    ).split(" ")
-)
+_COMMON_WORDS: Final = """
+    an and are as at be by do does for from has have how in into is it my no not of on or our that the this to
+    was what when which who why will with up went down event kind reason params left gets too
+"""
+_COMMON: Final = frozenset(_COMMON_WORDS.split())
 
 
 @dataclass(frozen=True)
