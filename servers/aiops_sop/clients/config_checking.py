@@ -60,7 +60,7 @@ class ConfigChecker:
         if not draft.sent:
             return Checked(None, "text for people: not sent to a cluster")
         where = {"cluster": ask.cluster} if ask.cluster else {"cluster": await self._only()}
-        wish = {"manifest": draft.content, "policy": POLICY, "namespace": ask.namespace, **where}
+        wish = {"manifest": draft.content, "policy": POLICY, **where}
         try:
             found = await self.peers.call("eks", "scan_manifest", wish)
         except AiopsError as error:

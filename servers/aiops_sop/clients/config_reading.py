@@ -16,13 +16,15 @@ import yaml
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, InsufficientDataError, KindUnknownError, QueryInvalidError
 from aiops_shared.kube.quantities import amount
-from aiops_sop.analysis.configs.facts import Container, Hourly, Scaler, Used, Workload
+from aiops_sop.analysis.configs.facts import Container, Hourly, Pool, Scaler, Used, Workload
+from aiops_sop.analysis.configs.surges import Surge
 from aiops_sop.analysis.tables import Row, point_time, rows_of
 from aiops_sop.models.configs import ConfigAsk
 from aiops_sop.ports import Peers
 
 Obj = dict[str, Any]
 DAYS: Final = 14
+MOST_POOLS: Final = 10
 PAGE_DAYS: Final = 4  # 96 points by the hour: what one answer draws
 STEP_S: Final = 300
 _FORM: Final = "%Y-%m-%dT%H:%MZ"
@@ -125,6 +127,81 @@ class ConfigReader:
         rows = [tuple(row.values()) for row in rows_of(found, "points")]
         told = [(point_time(str(row[0]), since), row[1]) for row in rows if len(row) > 1]
         return [(at, float(value)) for at, value in told if value is not None]
+
+    async def surge(self, ask: ConfigAsk, per_pod: float) -> Surge:
+        """The next peak and its replicas. Raises InsufficientDataError for less than two whole weeks."""
+        wish = {"what": "requests_total", "kind": "Service", "namespace": ask.namespace, "name": ask.name}
+        found = await self.asked("observability", "forecast_metric", ask, **wish, capacity_per_pod=per_pod)
+        peak, sizing = found["next_peak"], found["sizing"]
+        return Surge(
+            at=datetime.fromisoformat(peak["at"]),
+            value=float(peak["value"]),
+            high95=float(peak["high95"]),
+            ratio_to_usual=float(peak["ratio_to_usual"]),
+            replicas=int(sizing["replicas"]),
+            arithmetic=str(sizing["arithmetic"]),
+            ready_by=datetime.fromisoformat(sizing["ready_by"]),
+            until=datetime.fromisoformat(sizing["until"]),
+            per_pod=per_pod,
+            window=str(found["history"]).partition(",")[0],
+            model=str(found["model"]),
+        )
+
+    async def pools(self, ask: ConfigAsk) -> tuple[Pool, ...]:
+        """Karpenter's NodePools, each with the size of its nodes; none without Karpenter."""
+        try:
+            rows = rows_of(await self.asked("eks", "list_resources", ask, kind="NodePool"), "resources")
+        except KindUnknownError:
+            return ()
+        if not rows:
+            return ()
+        nodes = await self.nodes(ask)
+        return tuple([await self._pool(ask, str(row["name"]), nodes) for row in rows[:MOST_POOLS]])
+
+    async def nodes(self, ask: ConfigAsk) -> list[Row]:
+        """Nodes in groups: zone, who runs them, type, how many."""
+        found = await self.asked("eks", "describe_cluster", ask, include=["nodes"])
+        return rows_of(found.get("sections") or {}, "node_groups")
+
+    async def _pool(self, ask: ConfigAsk, name: str, nodes: list[Row]) -> Pool:
+        nowhere = ask.model_copy(update={"namespace": ""})
+        live = await self.object(nowhere, "nodepools.karpenter.sh", name)
+        spec, used = live.get("spec") or {}, (live.get("status") or {}).get("resources") or {}
+        mine = [row for row in nodes if str(row.get("run_by", "")).endswith(f" {name}")]
+        labels = {"selector": f"karpenter.sh/nodepool={name}", "limit": 1}
+        first = rows_of(await self.asked("eks", "list_resources", ask, kind="Node", **labels), "resources")
+        node = await self.object(nowhere, "Node", str(first[0]["name"])) if first else {}
+        room = (node.get("status") or {}).get("capacity") or {}
+        template = (spec.get("template") or {}).get("spec") or {}
+        return Pool(
+            name=name,
+            limit_cpu=float(amount((spec.get("limits") or {}).get("cpu")) or 0),
+            used_cpu=float(amount(used.get("cpu")) or 0),
+            node_cpu=float(amount(room.get("cpu")) or 0),
+            node_memory=float(amount(room.get("memory")) or 0),
+            zones=tuple(sorted({str(row["zone"]) for row in mine})),
+            node_class={str(key): str(value) for key, value in (template.get("nodeClassRef") or {}).items()},
+        )
+
+    async def version(self, ask: ConfigAsk) -> str:
+        """The cluster's Kubernetes minor version, as 1.35."""
+        found = await self.asked("eks", "describe_cluster", ask, include=["capabilities"])
+        facts = {row.get("fact"): row.get("value") for row in rows_of(found, "facts")}
+        return str(facts.get("version", ""))
+
+    async def capabilities(self, ask: ConfigAsk) -> dict[str, str]:
+        """Argo CD, ACK, KRO, Karpenter: the status of each."""
+        found = await self.asked("eks", "describe_cluster", ask, include=["capabilities"])
+        rows = rows_of(found.get("sections") or {}, "capabilities")
+        return {str(row.get("capability")): str(row.get("status")) for row in rows}
+
+    async def has_kind(self, ask: ConfigAsk, kind: str) -> bool:
+        """Whether the cluster serves a kind."""
+        try:
+            await self.asked("eks", "list_resources", ask, kind=kind, limit=1)
+        except KindUnknownError:
+            return False
+        return True
 
     async def asked(self, server: str, tool: str, ask: ConfigAsk, **arguments: Any) -> Obj:
         """One tool of another server, about the same cluster."""

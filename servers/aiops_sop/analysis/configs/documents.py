@@ -43,6 +43,15 @@ def manifest(kind: str, namespace: str, name: str, **rest: Any) -> Obj:
     return {"apiVersion": VERSIONS[kind], "kind": kind, "metadata": where, **rest}
 
 
+class _Plain(yaml.SafeDumper):
+    """Writes equal parts twice instead of once and by reference."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Always."""
+        del data
+        return True
+
+
 def written(one: Obj) -> str:
     """YAML of one object."""
-    return yaml.safe_dump(one, sort_keys=False, width=100)
+    return yaml.dump(one, Dumper=_Plain, sort_keys=False, width=100)

@@ -89,3 +89,16 @@ class Workload:
     def where(self) -> str:
         """As kind namespace/name."""
         return f"{self.kind.lower()} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A Karpenter NodePool. `limit_cpu`: 0 for none; `node_cpu`, `node_memory`: of one of its nodes."""
+
+    name: str
+    limit_cpu: float
+    used_cpu: float
+    node_cpu: float
+    node_memory: float
+    zones: tuple[str, ...] = ()
+    node_class: dict[str, str] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, floor
 from statistics import median
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ OVER_PEAK: Final = 1.5
 LEAST_PODS: Final = 2  # one may go at any time: a node, a rollout
 NIGHT_H: Final = 6
 STABLE_S: Final = 300
+OVER_LATENCY: Final = 1.25
+LEAST_HOURS: Final = 72
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,43 @@ def by_cpu(traffic: Hourly, cpu: Used, request: float) -> Capacity | None:
         f" = {request * TARGET / each:.3g} requests/s a pod"
     )
     return Capacity(request * TARGET / each, Source("cpu over requests", traffic.window, "mean"), why)
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """The latency that a service keeps: 99 % of requests within so many seconds."""
+
+    p99_s: float
+    source: Source
+    why: str
+
+
+def objective(slow: Hourly) -> Objective:
+    """From the service's own past: the p99 of its worst hours with a quarter on top, in whole 10 ms."""
+    worst = quantile(slow.values, 0.99)
+    limit = ceil(worst * OVER_LATENCY * 100 - 1e-9) / 100
+    why = f"p99 of the hourly p99 {worst * 1000:.4g} ms x {OVER_LATENCY}, up to 10 ms"
+    return Objective(limit, slow.source("p99 of hourly p99"), why)
+
+
+def at_objective(traffic: Hourly, held: Hourly, slow: Hourly, goal: Objective) -> Capacity | None:
+    """Requests a second per pod in the hours that kept the objective; None where pods were not counted."""
+    pods, late = (
+        dict(zip(held.times, held.values, strict=True)),
+        dict(zip(slow.times, slow.values, strict=True)),
+    )
+    kept = [
+        value / pods[at]
+        for at, value in zip(traffic.times, traffic.values, strict=True)
+        if pods.get(at, 0) >= 1 and late.get(at, goal.p99_s + 1) <= goal.p99_s
+    ]
+    if len(kept) < LEAST_HOURS:
+        return None
+    per_pod = floor(quantile(kept, 0.95))
+    why = f"requests/s over replicas in {len(kept)} hours with p99 <= {goal.p99_s * 1000:.4g} ms"
+    return Capacity(
+        float(max(1, per_pod)), Source("requests_total over replicas", traffic.window, "p95"), why
+    )
 
 
 def mean(values: Sequence[float]) -> float:
@@ -82,17 +121,24 @@ def bounds(traffic: Hourly, capacity: Capacity, reasons: Reasons) -> tuple[int, 
     return least, most
 
 
+def _metric(workload: Workload, capacity: Capacity, reasons: Reasons) -> dict[str, Any]:
+    """Requests per pod where the one that stands has them, else CPU utilisation."""
+    scaler = workload.scaler
+    if scaler and scaler.per_pod:
+        value = reasons.of(f"{capacity.per_pod:g}", capacity.source, f"averageValue: {capacity.why}")
+        aim = {"type": "AverageValue", "averageValue": value}
+        return {"type": "Pods", "pods": {"metric": {"name": scaler.metric}, "target": aim}}
+    target = reasons.rule_whole(round(TARGET * 100), "averageUtilization: docs/generated-config.md")
+    use = {"type": "Utilization", "averageUtilization": target}
+    return {"type": "Resource", "resource": {"name": "cpu", "target": use}}
+
+
 def autoscaler(workload: Workload, traffic: Hourly, capacity: Capacity, reasons: Reasons) -> Draft:
-    """The autoscaler on CPU utilisation; its name is that of the one that stands."""
+    """The autoscaler; its name is that of the one that stands."""
     path = reasons.file = f"{workload.name}/hpa.yaml"
     least, most = bounds(traffic, capacity, reasons)
     reasons.of(f"{capacity.per_pod:.4g}", capacity.source, f"a pod's capacity: {capacity.why}")
-    target = reasons.rule_whole(round(TARGET * 100), "averageUtilization: docs/generated-config.md")
     wait = reasons.rule_whole(STABLE_S, "scaleDown window: Kubernetes' default, written down")
-    metric: dict[str, Any] = {
-        "type": "Resource",
-        "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": target}},
-    }
     name = workload.scaler.name if workload.scaler else workload.name
     version = "apps/v1"
     made = manifest(
@@ -103,7 +149,7 @@ def autoscaler(workload: Workload, traffic: Hourly, capacity: Capacity, reasons:
             "scaleTargetRef": {"apiVersion": version, "kind": workload.kind, "name": workload.name},
             "minReplicas": least,
             "maxReplicas": most,
-            "metrics": [metric],
+            "metrics": [_metric(workload, capacity, reasons)],
             "behavior": {"scaleDown": {"stabilizationWindowSeconds": wait}},
         },
     )
