@@ -6,6 +6,7 @@ Called once, before the store is opened. SQLite's locks are not kept on network 
 
 import os
 import stat
+import threading
 from pathlib import Path
 
 from aiops_shared.errors import NotConfiguredError
@@ -77,11 +78,23 @@ def private_directory(directory: Path) -> None:
         )
 
 
+_making = threading.Lock()
+
+
 def private_file(path: Path) -> None:
-    """Make the file with mode 0600, or take others' rights away. SQLite's -wal and -shm inherit it."""
+    """Make the file with mode 0600, or take others' rights away. SQLite's -wal and -shm inherit it.
+
+    A database that is there is never opened here: closing any descriptor of it drops the locks that SQLite
+    holds for this whole process, and another process would then take it for closed and remove its WAL
+    (sqlite.org, "How To Corrupt An SQLite Database File", section 2.2).
+    """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600))
-        if path.stat().st_mode & 0o077:
+        with _making:  # nobody opens it as a database before the descriptor that made it is closed
+            _make_unless_there(path)
+        found = path.lstat()
+        if stat.S_ISLNK(found.st_mode):
+            raise NotConfiguredError(f"state file {path}", "it is a link", "name the file itself")
+        if found.st_mode & 0o077:
             path.chmod(0o600)
     except OSError as error:
         raise NotConfiguredError(
@@ -89,3 +102,16 @@ def private_file(path: Path) -> None:
             error.strerror or "cannot be opened",
             "give this user the file, or set AIOPS_STATE_DIR to another directory",
         ) from error
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise NotConfiguredError(
+            f"state file {path}",
+            "this user may not write it",
+            "give this user the file, or set AIOPS_STATE_DIR to another directory",
+        )
+
+
+def _make_unless_there(path: Path) -> None:
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return

@@ -209,3 +209,29 @@ def test_processes_that_start_at_once_on_nothing_share_one_schema_and_one_key(tm
     store = StateStore(StateSettings(dir=tmp_path / "state"))
     assert store.read_now(held) == ["0", "1", "2"]
     store.close()
+
+
+_LOOK = """
+import sys
+from pathlib import Path
+from aiops_shared.settings import StateSettings
+from aiops_shared.state import StateStore
+store = StateStore(StateSettings(dir=Path(sys.argv[1])))
+store.read_now(lambda conn: None)
+store.close()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.fault("R8")
+def test_a_second_store_of_a_process_does_not_give_up_the_locks_of_the_first(tmp_path: Path) -> None:
+    """Else another process takes the database for closed and removes its WAL: disk I/O errors from then on."""
+    first, second = (StateStore(StateSettings(dir=tmp_path)) for _ in range(2))
+    first.run_now(lambda conn: lease(conn, "a"))
+    second.read_now(lambda conn: None)
+    subprocess.run([sys.executable, "-c", _LOOK, str(tmp_path)], check=True)
+    assert (tmp_path / "state.db-wal").exists()
+    first.run_now(lambda conn: lease(conn, "b"))
+    assert second.read_now(held) == ["a", "b"]
+    second.close()
+    first.close()
