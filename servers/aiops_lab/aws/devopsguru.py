@@ -4,6 +4,7 @@ A scenario writes `stage.aws.area(DevOpsGuru).insights`; nothing is computed: th
 not public. Shapes by botocore's `devops-guru`; only insights whose time has come are told.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -45,6 +46,7 @@ class DevOpsGuru:
     """What it has found in the account."""
 
     insights: list[GuruInsight] = field(default_factory=list)
+    resources: int = 0  # that it analyses; none where nobody set it up
 
 
 def devopsguru_operations(account: Account) -> Operations:
@@ -83,9 +85,22 @@ def devopsguru_operations(account: Account) -> Operations:
         return {_side(one.kind, "Anomalies"): [_anomaly(one, account)]}
 
     return {
+        ("devops-guru", "DescribeAccountHealth"): lambda _: _health(account, told()),
         ("devops-guru", "ListInsights"): list_insights,
         ("devops-guru", "DescribeInsight"): describe_insight,
         ("devops-guru", "ListAnomaliesForInsight"): list_anomalies_for_insight,
+    }
+
+
+def _health(account: Account, told: list[GuruInsight]) -> dict[str, Any]:
+    resources = account.area(DevOpsGuru).resources
+    ongoing = Counter(one.kind for one in told if _ongoing(one, account))
+    return {
+        "OpenReactiveInsights": ongoing["REACTIVE"],
+        "OpenProactiveInsights": ongoing["PROACTIVE"],
+        "MetricsAnalyzed": resources * 12,
+        "ResourceHours": resources,
+        "AnalyzedResourceCount": resources,
     }
 
 

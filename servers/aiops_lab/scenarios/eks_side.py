@@ -17,6 +17,7 @@ from aiops_lab.kube.control_metrics import GIB, ControlPlaneMeter
 from aiops_lab.kube.wire import Obj
 from aiops_lab.scenarios.base import Expected, Scenario, Stage
 from aiops_lab.scenarios.images import Image
+from aiops_lab.scenarios.maturity_watch import alarmed
 from aiops_lab.scenarios.names import Names
 from aiops_lab.scenarios.programs import serving
 from aiops_lab.scenarios.shapes import config_map, container, deployment, env, namespace, template
@@ -166,13 +167,15 @@ def _level_0(stage: Stage, names: Names, rng: Random) -> None:
 
 
 def _level_1(stage: Stage, names: Names, rng: Random) -> None:
-    del names, rng
+    del rng
     _installed(stage, CORE | OBSERVED)
+    alarmed(stage, names)
 
 
 def _level_1_ill(stage: Stage, names: Names, rng: Random) -> None:
     del rng
     _installed(stage, CORE | OBSERVED, ill=ill_of(names))
+    alarmed(stage, names)
 
 
 def ill_of(names: Names) -> str:
@@ -180,8 +183,10 @@ def ill_of(names: Names) -> str:
     return Random(f"ill/{names.seed}").choice(sorted(set(OBSERVED) - {"cert-manager"}))
 
 
-def _level_2(stage: Stage, names: Names, rng: Random) -> None:
+def level_2(stage: Stage, names: Names, rng: Random) -> None:
+    """A cluster with Argo CD, ACK and KRO, four fifths of whose Deployments stand in git."""
     _installed(stage, CORE | OBSERVED)
+    alarmed(stage, names)
     held = (
         Capability("gitops", "ARGOCD", namespace="argocd", server_url="https://argocd.example.com"),
         Capability("aws-controllers", "ACK"),
@@ -289,7 +294,11 @@ SCENARIOS = (
         lead_s=30 * DAY_S,
     ),
     Scenario(
-        "maturity-1", "A cluster that is observed", "Observability add-ons are ACTIVE.", "F18", _level_1
+        "maturity-1",
+        "A cluster that is observed",
+        "Observability add-ons are ACTIVE, twelve alarms stand.",
+        "F18",
+        _level_1,
     ),
     Scenario(
         "maturity-1-degraded",
@@ -304,7 +313,7 @@ SCENARIOS = (
         "A cluster with Argo CD, ACK and KRO",
         "EKS Capabilities are ACTIVE and most Deployments belong to Argo CD.",
         "F18",
-        _level_2,
+        level_2,
         lead_s=90 * DAY_S,
     ),
     Scenario(

@@ -2,6 +2,7 @@
 
 from aiops_observability.clients.alarm_alertmanager import AlertmanagerAlerts
 from aiops_observability.clients.alarm_cloudwatch import CloudWatchAlarms
+from aiops_observability.clients.alarm_detection import Detection
 from aiops_observability.clients.alarm_guardduty import GuardDutyFindings
 from aiops_observability.clients.alarm_http import AlertDoor
 from aiops_observability.clients.alarm_reading import AlarmReader
@@ -26,7 +27,7 @@ def make_alarms(
     series = metrics if settings.metrics.prometheus_url or settings.metrics.amp_workspace else None
     if alerts := _alertmanager(settings, series):
         sources["alertmanager"] = alerts
-    return AlarmReader(sources, Topologist(clusters, series), clock)
+    return AlarmReader(sources, Topologist(clusters, series), clock, Detection(clusters))
 
 
 def _alertmanager(settings: Settings, metrics: Metrics | None) -> AlertmanagerAlerts | None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import orjson
 
 from aiops_observability.analysis.alert_classes import AlertGroup, Fired, classified
+from aiops_observability.clients.alarm_detection import Detection, Watched
 from aiops_observability.clients.alarm_source import AlarmSource, Told, Window
 from aiops_observability.clients.alarm_topology import Ground, Mapped, Topologist, mapped
 from aiops_observability.clients.alarm_wording import (
@@ -47,6 +48,7 @@ class AlarmReader:
     sources: Mapping[Source, AlarmSource]
     topologist: Topologist
     clock: Clock
+    detection: Detection
 
     async def list(self, ask: AlarmAsk) -> AlarmList:
         """The alarms. Raises InvalidInputError before any request, `AiopsError` when no source answers."""
@@ -61,7 +63,8 @@ class AlarmReader:
             ground = await self.topologist.ground(ask.cluster, found.alarms, window)
         map_ = mapped(found.alarms, ground, told.parents, _home(ask.cluster, found.alarms))
         groups = classified(found.fired, map_.places, now, past=found.past)
-        return _Page(ask, found, groups, map_, offset, question).answer(told, ground)
+        watched = await self.detection.read(ask.cluster) if ask.state == "all" else Watched()
+        return _Page(ask, found, groups, map_, offset, question).answer(told, ground, watched)
 
     async def aclose(self) -> None:
         """Close every source."""
@@ -168,10 +171,10 @@ class _Page:
     offset: int
     question: str
 
-    def answer(self, told: Told, ground: Ground) -> AlarmList:
+    def answer(self, told: Told, ground: Ground, watched: Watched) -> AlarmList:
         """The whole answer."""
         rows, columns = self._rows()
-        evidence = [*told.evidence]
+        evidence = [*told.evidence, *watched.evidence]
         if ground.says:
             said = ", ".join(ground.says)
             evidence.append(Evidence(source="topology", query="Kubernetes API, Prometheus", says=said))
@@ -183,7 +186,8 @@ class _Page:
             causes=self._causes(),
             alarms=self._few() if self.ask.group else None,
             evidence=tuple(evidence),
-            warnings=(*told.warnings, *ground.warnings),
+            detection=dict(watched.numbers),
+            warnings=(*told.warnings, *ground.warnings, *watched.warnings),
             hint="" if self.found.fired else _empty(self.ask, self.found),
             untrusted=("groups", "causes", "alarms"),
         )

@@ -97,3 +97,4 @@ class AlarmList(Answer):
     groups: Annotated[Table | None, Field(description="Actionable first")] = None
     causes: Annotated[tuple[str, ...], Field(description="What members share")] = ()
     alarms: Table | None = None
+    detection: dict[str, int] = Field(default_factory=dict)  # of state=all: who watches without a threshold

@@ -57,3 +57,13 @@ def test_the_anomalies_of_an_insight_name_their_metrics(guru: RunningAws) -> Non
     assert found["AnomalyTimeRange"]["StartTime"].timestamp() == pytest.approx(T0.timestamp() - 600, abs=1)
     with pytest.raises(client.exceptions.ResourceNotFoundException):
         client.list_anomalies_for_insight(InsightId="D" * 32)
+
+
+def test_the_health_of_an_account_says_how_much_is_analysed_and_what_is_open(guru: RunningAws) -> None:
+    client = guru.client("devops-guru")
+    quiet = client.describe_account_health()
+    assert quiet["AnalyzedResourceCount"] == 0
+    guru.account.area(DevOpsGuru).resources = 7
+    told = client.describe_account_health()
+    assert (told["AnalyzedResourceCount"], told["ResourceHours"]) == (7, 7)
+    assert told["OpenReactiveInsights"] + told["OpenProactiveInsights"] >= 1
