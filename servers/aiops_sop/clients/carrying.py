@@ -17,7 +17,7 @@ import anyio.to_thread
 
 from aiops_shared.errors import AiopsError, UpstreamError
 from aiops_shared.guardrails.lifetimes import HandOverError, Lifetime
-from aiops_sop.clients.durable import Durable
+from aiops_sop.clients.durable import Workflows
 from aiops_sop.clients.executors import Locks
 from aiops_sop.clients.run_store import RunStore
 from aiops_sop.clients.waking import Waker
@@ -84,7 +84,7 @@ class Runner:
         self,
         ledger: RunStore,
         engine: Engine,
-        durable: Durable,
+        durable: Workflows,
         locks: Locks,
         waker: Waker,
         lifetime: Lifetime,

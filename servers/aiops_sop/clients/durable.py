@@ -46,6 +46,33 @@ class Carrier(Protocol):
         ...
 
 
+class Workflows(Protocol):
+    """What starts and resumes workflows. Every method blocks."""
+
+    executor: str
+
+    @property
+    def opened(self) -> bool:
+        """Whether it runs in this process."""
+        ...
+
+    def open(self, carrier: Carrier, loop: asyncio.AbstractEventLoop) -> None:
+        """Launch it once."""
+        ...
+
+    def start(self, run_id: str, generation: int) -> None:
+        """Start a run's workflow."""
+        ...
+
+    def adopt(self, run_id: str, generation: int, executor: str) -> None:
+        """Carry on what a dead executor left."""
+        ...
+
+    def close(self) -> None:
+        """End it in this process."""
+        ...
+
+
 def workflow_id(run_id: str, generation: int) -> str:
     """One for every stretch of a run between two pauses."""
     return f"{run_id}.{generation}"

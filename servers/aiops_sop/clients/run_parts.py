@@ -13,7 +13,7 @@ from aiops_shared.settings import Settings
 from aiops_shared.state import Keys, StateStore
 from aiops_sop.clients.asks import RunAsks
 from aiops_sop.clients.carrying import Runner
-from aiops_sop.clients.durable import Durable, database_url, open_runs
+from aiops_sop.clients.durable import Durable, Workflows, database_url, open_runs
 from aiops_sop.clients.executors import FileLocks, Locks, PostgresLocks, new_executor
 from aiops_sop.clients.run_desk import RunDesk
 from aiops_sop.clients.run_store import RunStore
@@ -62,6 +62,7 @@ class Outside:
     promotion: Promotion
     ends: RunEnds | None = None
     crash: Crash | None = None
+    workflows: Workflows | None = None  # None: DBOS
 
 
 def asks_of(settings: Settings, store: StateStore, clock: Clock, guard: Guardrails) -> RunAsks:
@@ -77,8 +78,7 @@ def runs_of(outside: Outside) -> RunDesk:
     ledger = RunStore(store, clock, audit)
     asks = asks_of(settings, store, clock, guard)
     frozen = partial(_frozen, guard)
-    executor = new_executor()
-    durable = Durable(settings, executor)
+    durable = outside.workflows or Durable(settings, new_executor())
     waker = Waker(store, clock, frozen)
     desk = RunDesk.__new__(
         RunDesk

@@ -88,7 +88,9 @@ async def _started(work: Work, step: SopStep, row: StepRow) -> StepRow:
         work.spend("act", began, await work.now())
     work.ports.crash.pass_by("after_effect", row.path)
     body = {**row.body, "action": _kept_of(done), "says": done.get("summary", "")}
-    return await work.put(replace(row, action_id=done["action_id"], state="running", body=body))
+    row = replace(row, action_id=done["action_id"], state="running", body=body)
+    # One that ended already is written with its end: executing the plan again gives the same action.
+    return await work.put(row) if done.get("state") in LIVE else work.note(row)
 
 
 async def _follow(work: Work, step: SopStep, row: StepRow) -> StepRow:
@@ -101,7 +103,7 @@ async def _follow(work: Work, step: SopStep, row: StepRow) -> StepRow:
     work.spend("act", began, await work.now())
     state = str(action.get("state"))
     body = {**row.body, "action": _kept_of(action), "output": action, "says": action.get("summary", "")}
-    row = await work.put(replace(row, body=body))
+    row = work.note(replace(row, body=body))
     work.ports.crash.pass_by("after_outcome", row.path)
     if state in {"succeeded", "shadowed"}:
         return row

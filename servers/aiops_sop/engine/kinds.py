@@ -33,7 +33,7 @@ async def call(work: Work, step: SopStep, row: StepRow, more: Obj) -> StepRow:
     finally:
         work.spend("evidence", began, await work.now())
     body = {**row.body, "inputs": arguments, "output": result, "says": str(result.get("summary", ""))}
-    return await work.put(replace(row, body=body))
+    return work.note(replace(row, body=body))
 
 
 async def _asked(work: Work, step: SopStep, path: str, arguments: Obj) -> Obj:
@@ -101,9 +101,8 @@ async def wait(work: Work, step: SopStep, row: StepRow, more: Obj) -> StepRow:
     """A stretch of world time, or until a polled read says so."""
     if step.until is not None:
         seen = await until_met(work, step, row.path, step.until, more)
-        row = await work.put(
-            replace(row, body={**row.body, "output": seen.result, "says": seen.says, "verified": seen.met})
-        )
+        body = {**row.body, "output": seen.result, "says": seen.says, "verified": seen.met}
+        row = work.note(replace(row, body=body))
         if not seen.met:
             raise StepFailedError(f"not within {step.until.within_s:.0f} s: {seen.says}"[:600], "timeout")
         return row
@@ -114,7 +113,7 @@ async def wait(work: Work, step: SopStep, row: StepRow, more: Obj) -> StepRow:
         row = await work.put(replace(row, body={**row.body, "deadline": end.isoformat()}))
     while (left := (end - await work.now()).total_seconds()) > 0:
         await work.pause(left)
-    return await work.put(replace(row, body={**row.body, "says": f"waited until {end:%H:%M:%S}"}))
+    return work.note(replace(row, body={**row.body, "says": f"waited until {end:%H:%M:%S}"}))
 
 
 async def ask(work: Work, step: SopStep, row: StepRow, more: Obj) -> StepRow:
@@ -155,7 +154,7 @@ async def notify(work: Work, step: SopStep, row: StepRow, more: Obj) -> StepRow:
     except AiopsError as error:
         raise failed(error) from error
     body = {**row.body, "output": {"channels": list(took), "text": text}, "says": f"told {', '.join(took)}"}
-    return await work.put(replace(row, body=body))
+    return work.note(replace(row, body=body))
 
 
 KINDS: Final[dict[str, Kind]] = {"call": call, "run": run, "wait": wait, "ask": ask, "notify": notify}

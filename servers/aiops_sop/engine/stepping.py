@@ -225,12 +225,14 @@ async def do(work: Work, step: SopStep, row: StepRow, more: Obj) -> StepRow:
         if row.state == "planned":
             return row
         kept = {**row.body, "acted": True, "kept": _evidence(step, row.body.get("output"))}
-        row = await work.put(replace(row, body=kept))
+        row = work.note(replace(row, body=kept))
+        if step.verify is not None and step.kind == "plan":
+            row = await work.put(row)  # it may wait long for its check
     if step.verify is None or (row.body.get("action") or {}).get("state") == "shadowed":
         return row
     seen = await until_met(work, step, row.path, step.verify, more)
     body = {**row.body, "verified": seen.met, "verdict": seen.says, "looks": seen.looks}
-    row = await work.put(replace(row, body={**body, "seen": _seen(seen.result)}))
+    row = work.note(replace(row, body={**body, "seen": _seen(seen.result)}))
     if not seen.met:
         raise StepFailedError(
             f"not verified within {step.verify.within_s:.0f} s: {seen.says}"[:600], "unverified"

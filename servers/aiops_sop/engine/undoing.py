@@ -24,14 +24,18 @@ def next_undo(work: Work) -> Standing | None:
     """The newest change that was not given back yet."""
     steps = {step.id: step for step in work.sop.steps}
     made = [row for row in work.rows.values() if row.action_id and not row.path.startswith("undo/")]
-    for row in sorted(
-        made, key=lambda row: (row.seq, row.began_at is not None and row.began_at.timestamp()), reverse=True
-    ):
+    for row in sorted(made, key=_age, reverse=True):
         back = work.rows.get(f"undo/{row.path}")
         gone = (row.body.get("action") or {}).get("state") in _GONE
         if not gone and (back is None or back.state not in {"done", "skipped"}):
             return Standing(steps[row.path.partition("[")[0]], row)
     return None
+
+
+def _age(row: StepRow) -> tuple[int, int]:
+    """The order in which steps act: of the document, and of the items within one."""
+    index = row.path.partition("[")[2].rstrip("]")
+    return row.seq, int(index or -1)
 
 
 async def take_back(work: Work, standing: Standing) -> None:

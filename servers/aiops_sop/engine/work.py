@@ -74,6 +74,11 @@ class Work:
         self.rows[row.path] = row
         return row
 
+    def note(self, row: StepRow) -> StepRow:
+        """Keep a step in hand without writing it: what is lost with the process is found out again."""
+        self.rows[row.path] = row
+        return row
+
     async def call(self, step: SopStep, path: str, what: str, arguments: Mapping[str, Json]) -> Obj:
         """One tool of a server, for whom the run is. Raises the AiopsError that it answers."""
         server, _, tool = what.partition(".")
