@@ -25,7 +25,7 @@ from aiops_sop.models.incidents import Incident
 AT_ONCE: Final = 4
 IDLE_S: Final = 1.0
 LOOK_S: Final = 0.1
-ANSWER_S: Final = 20.0  # how long a call waits for its event's run or escalation
+ANSWER_S: Final = 35.0  # how long a call waits for its event's run or escalation
 _log = logging.getLogger("aiops.events")
 
 

@@ -324,6 +324,8 @@ def _with_params(judgement: Judged, sop: Sop, event: Event) -> Judged:
     params: dict[str, Any] = {}
     for param in sop.params:
         value = _value_of(param.event, param.name, event)
+        if param.enum and value not in param.enum:
+            value = None  # a pod's event does not say what kind its owner is: the default stands
         if value not in (None, ""):
             params[param.name] = value
         elif param.required and param.default is None:

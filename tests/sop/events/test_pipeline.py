@@ -12,7 +12,7 @@ from aiops_sop.clients.knowledge import KnowledgeFiles, entries_of
 from aiops_sop.clients.outcomes import Outcomes, Word
 from aiops_sop.clients.pipeline import Pipeline, PipelineParts
 from aiops_sop.models.incidents import Incident
-from tests.fakes.procedures import FakeEvidence, FakeLibrary, FakePeers, FakeRuns, FakeTeller, ended, sop
+from tests.fakes.event_parts import FakeEvidence, FakeLibrary, FakePeers, FakeRuns, FakeTeller, ended, sop
 from tests.sop.events.samples import Named, seed_shape
 from tests.sop.events.test_intake import Desk
 
