@@ -1,9 +1,9 @@
 """`python -m eks_aiops.docs [--check]`: write the generated files, or fail when one is stale.
 
 configuration.md from the settings, errors.md from the error tree, tools.md from the servers themselves,
-causes.md from the rules of diagnosis, the clients' files from the tools' hints, rights.md with deploy/rbac
-and deploy/iam from the table of rights, deploy/grafana from the named questions. A page that a machine
-writes cannot disagree with the code.
+causes.md from the rules of diagnosis, sops.md from the SOPs, the clients' files from the tools' hints,
+rights.md with deploy/rbac and deploy/iam from the table of rights, deploy/grafana from the named questions.
+A page that a machine writes cannot disagree with the code.
 """
 
 import sys
@@ -107,6 +107,13 @@ def causes() -> str:
     )
 
 
+def sops() -> str:
+    """Every shipped SOP and how it ends on its stories."""
+    from eks_aiops.sop_pages import page  # it names the lab's stories
+
+    return page(_MADE)
+
+
 async def tools() -> str:
     """Every tool of every server."""
     text = "# Tools\n\n" + _MADE
@@ -131,6 +138,7 @@ async def pages() -> dict[str, str]:
         "docs/errors.md": errors(),
         "docs/tools.md": await tools(),
         "docs/causes.md": causes(),
+        "docs/sops.md": sops(),
         **client_files(await all_tools(write=True)),
         **rights_files(),
         **dashboard_files(),

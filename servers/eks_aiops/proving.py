@@ -4,6 +4,7 @@ The story's own names are put in for `{{ expected.… }}` and `{{ lab.… }}`, s
 seed. What a person does (approve, answer) is done by whoever calls, as a person would: at the store.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Protocol
@@ -11,7 +12,7 @@ from typing import Any, Final, Protocol
 import anyio
 
 from aiops_lab.places import CLUSTER
-from aiops_lab.scenarios import SCENARIOS
+from aiops_lab.scenarios import SCENARIOS, Expected
 from aiops_lab.scenarios.names import cast
 from aiops_shared.errors import InvalidInputError, UpstreamTimeoutError
 from aiops_sop.documents.expressions import filled
@@ -82,15 +83,28 @@ def facts(scenario: str, seed: int) -> Obj:
     who = cast(seed)
     told = SCENARIOS[scenario].expect(who)
     first = told[0] if told else None
-    hurt = first.hurts_name or first.name if first else who.api
-    node = first.name if first and first.kind == "Node" else ""
+    there = first or _was(scenario, seed)  # where nothing is wrong any more the story still has its place
+    hurt = there.hurts_name or there.name if there else who.api
+    node = there.name if there and there.kind == "Node" else ""
     place = {
         "cluster": CLUSTER,
         "workload": hurt,
         "node": node,
-        "namespace": first.namespace if first else "",
+        "namespace": there.namespace if there else "",
     }
-    return {"lab": {**asdict(who), **place}, "expected": asdict(first) if first else {}}
+    told_of: Obj = json.loads(
+        json.dumps({"lab": {**asdict(who), **place}, "expected": asdict(first) if first else {}})
+    )
+    return told_of  # tuples became lists, as expressions know them
+
+
+def _was(scenario: str, seed: int) -> Expected | None:
+    """Of a story that recovered: what the one that did not expects."""
+    stem = scenario.removesuffix("-recovered")
+    for name, story in SCENARIOS.items() if stem != scenario else ():
+        if name.startswith(f"{stem}-positive") and (told := story.expect(cast(seed))):
+            return told[0]
+    return None
 
 
 def params_of(proof: Proof, seed: int) -> Obj:
