@@ -23,7 +23,8 @@ Listener = Callable[["Wiring"], Coroutine[None, None, None]]
 
 
 async def _take_events(parts: "Wiring") -> None:
-    """POST /events, where AIOPS_EVENTS_LISTEN says; runs until it is cancelled."""
+    """Work events off; POST /events, where AIOPS_EVENTS_LISTEN says; runs until it is cancelled."""
+    parts.event_desk.begin()
     if parts.settings.events.listen:
         from aiops_sop.clients.events_http import serve_events
 
