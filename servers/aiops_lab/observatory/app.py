@@ -19,7 +19,9 @@ from aiops_lab.observatory.faults import Illness, RoomLog, Sick
 from aiops_lab.observatory.jaeger import jaeger_app
 from aiops_lab.observatory.opencost import opencost_app
 from aiops_lab.observatory.opensearch import opensearch_app
+from aiops_lab.observatory.pagerduty import pagerduty_app
 from aiops_lab.observatory.prometheus import prometheus_app
+from aiops_lab.observatory.slack import slack_app
 from aiops_lab.observatory.tempo import tempo_app
 from aiops_lab.telemetry import Telemetry
 
@@ -64,7 +66,9 @@ ROOMS: Mapping[str, Room] = {
     "jaeger": jaeger_app,
     "opencost": opencost_app,
     "opensearch": opensearch_app,
+    "pagerduty": pagerduty_app,
     "prometheus": prometheus_app,
+    "slack": slack_app,
     "tempo": tempo_app,
 }
 
