@@ -44,7 +44,7 @@ from aiops_sop.tools.incidents import IncidentTools
 from aiops_sop.tools.investigate import InvestigateTools
 from aiops_sop.tools.prompts import serve_sops
 from aiops_sop.tools.reports import ReportTools
-from aiops_sop.tools.runs import RunTools
+from aiops_sop.tools.runs import RunTools, serve_runs
 from aiops_sop.tools.sops import SopFinding, SopTools
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Wiring:
             *ReportTools(lazily(self._reports)).tools(),
             *ConfigTools(lazily(self._configs)).tools(),
             *DeploymentTools(lazily(self._deployments)).tools(),
-            *RunTools(lazily(self._run_desk), lambda: self.guard.caller).tools(),
+            *RunTools(lazily(self.runs), lambda: self.guard.caller).tools(),
             *EventTools(lazily(self._event_door), lambda: self.guard.caller).tools(),
             *IncidentTools(lazily(self._incident_desk), lambda: self.guard.caller).tools(),
         ]
@@ -120,7 +120,8 @@ class Wiring:
 
         return DeploymentJudge(self.peers, self.clock)
 
-    def _run_desk(self) -> RunControl:
+    def runs(self) -> RunControl:
+        """Runs as tools and resources show them."""
         return self.run_desk
 
     @cached_property
@@ -242,6 +243,7 @@ def served(parts: Wiring) -> FastMCP:
     )
     serve_sops(server, parts.library)
     parts.peers.given = {**parts.peers.given, "sop": lambda: server}  # a SOP's steps may call our own reads
+    serve_runs(server, lazily(parts.runs), lambda: parts.guard.caller)
     return server
 
 

@@ -51,11 +51,8 @@ async def test_a_run_is_durable_on_dbos_and_ends_in_its_own_process(tmp_path: Pa
 
 
 @pytest.mark.fault("R7")
-@pytest.mark.parametrize("point", ["after_intent", "after_effect"])
-async def test_a_killed_process_s_run_is_taken_over_and_nothing_happens_twice(
-    tmp_path: Path, point: str
-) -> None:
-    dying = child(tmp_path, "--start", "two", "web", "--point", point, "second")
+async def test_a_killed_process_s_run_is_taken_over_and_nothing_happens_twice(tmp_path: Path) -> None:
+    dying = child(tmp_path, "--start", "two", "web", "--point", "after_effect", "second")
     said, wrong = await anyio.to_thread.run_sync(lambda: dying.communicate(timeout=40))
     assert dying.returncode == -signal.SIGKILL, wrong[-2000:]
     run_id = said.split()[1]
@@ -63,7 +60,7 @@ async def test_a_killed_process_s_run_is_taken_over_and_nothing_happens_twice(
         assert await ended(house, run_id, 10.0) == "succeeded"
         assert house.hands.effects() == EFFECTS
         run = await house.seen(run_id)
-        assert "first_bad=0" in run.audit_chain
+        assert run.audit_chain.startswith("valid")
 
 
 @pytest.mark.fault("R19")

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Coroutine
+from contextvars import Context
 from concurrent.futures import CancelledError as FutureCancelledError
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
@@ -170,7 +171,13 @@ class Durable:
             self._opened = True
 
     def start(self, run_id: str, generation: int) -> None:
-        """Start a run's workflow; one that was started already is left as it is."""
+        """Start a run's workflow; one that was started already is left as it is.
+
+        In a context of its own: a `run` step starts runs, and DBOS lets no step start a child of its own.
+        """
+        Context().run(self._start, run_id, generation)
+
+    def _start(self, run_id: str, generation: int) -> None:
         from dbos import DBOS, SetWorkflowID
 
         with SetWorkflowID(workflow_id(run_id, generation)):

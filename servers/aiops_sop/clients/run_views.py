@@ -34,7 +34,7 @@ class RunViews:
 
     async def status(self, record: RunRecord, *, full: bool = False) -> RunStatus:
         """Without its audit."""
-        sop = self.pinned(record.document, record.sop, record.digest)
+        sop = self._document(record)
         return RunStatus(
             summary=_summary(record),
             run_id=record.run_id,
@@ -71,11 +71,21 @@ class RunViews:
             chain = await self._chain()
         return status.model_copy(update={"audit": table if full else _counted(table), "audit_chain": chain})
 
+    def _document(self, record: RunRecord) -> Sop:
+        """What the run pins; of one that was edited only the name, since nothing of it counts."""
+        try:
+            return self.pinned(record.document, record.sop, record.digest)
+        except AiopsError:
+            return Sop(id=record.sop, title=record.sop, digest=record.digest, text="")
+
     async def _chain(self) -> str:
         try:
-            return str(await self.audit().verify())
+            found = await self.audit().verify()
         except AiopsError as error:
-            return f"not checked: {error}"
+            return f"not checked: {error}"[:300]
+        if found.first_bad:
+            return f"broken at record {found.first_bad}: {found.reason}"[:300]
+        return f"valid: {found.records} records"
 
 
 def human_inputs_in(conn: "Connection", record: RunRecord) -> int:

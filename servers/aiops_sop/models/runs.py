@@ -62,18 +62,16 @@ class RunStatus(Answer):
     mode: Mode
     pattern: Pattern
     state: RunState
-    already_running: Annotated[bool, Field(description="The same target's run, started before")] = False
+    already_running: bool = False  # it is the same target's run, started before
     target: str = ""
     requested_by: str = ""
     incident_id: str = ""
     steps: tuple[StepView, ...] = ()
     waiting: Waiting | None = None
     duties: tuple[Duty, ...] = ()
-    forbidden: Annotated[tuple[str, ...], Field(description="MUST NOTs of the document")] = ()
+    forbidden: tuple[str, ...] = ()  # MUST NOTs of the document
     human_inputs: int = 0
-    phases_s: Annotated[dict[str, float], Field(description="detect, evidence, decide, act, verify")] = Field(
-        default_factory=dict
-    )
+    phases_s: dict[str, float] = Field(default_factory=dict)  # detect, evidence, decide, act, verify
     audit: Table | None = None
     audit_chain: str = ""
     started_at: datetime | None = None

@@ -4,11 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+from fastmcp import FastMCP
+from fastmcp.exceptions import ResourceError
 from fastmcp.tools import Tool
 from pydantic import BeforeValidator, Field
 
-from aiops_shared.errors import InvalidInputError
+from aiops_shared.app.boundary import clean, escape_tree
+from aiops_shared.errors import AiopsError, InvalidInputError
 from aiops_shared.guardrails import Caller
+from aiops_shared.guardrails.redacting import redact_tree
 from aiops_shared.params import READS, WRITES, Detail
 from aiops_sop.models.runs import Mode, RunStatus
 from aiops_sop.ports import RunControl, RunWish
@@ -36,6 +40,19 @@ Key = Annotated[
     Field(pattern=r"^[A-Za-z0-9._:-]{8,80}$", description="Same key, same run: safe to send again"),
 ]
 Steer = Literal["cancel", "resume", "undo"]
+
+
+def serve_runs(server: FastMCP, runs: RunControl, who: Callable[[], Caller]) -> None:
+    """`run://{run_id}`: a run whole, behind the same door as the tools."""
+
+    @server.resource("run://{run_id}", mime_type="application/json", description="A run of a SOP, whole")
+    async def run(run_id: str) -> dict[str, Any]:
+        try:
+            found = await runs.shown(run_id[:64], who(), full=True)
+        except AiopsError as error:
+            raise ResourceError(clean(error.wire())) from error
+        shown: dict[str, Any] = escape_tree(redact_tree(found.model_dump(mode="json")))
+        return shown
 
 
 @dataclass(frozen=True)
