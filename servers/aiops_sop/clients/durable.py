@@ -11,9 +11,9 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Coroutine
-from contextvars import Context
 from concurrent.futures import CancelledError as FutureCancelledError
 from concurrent.futures import Future
+from contextvars import Context
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
