@@ -308,7 +308,7 @@ class World:
 
     def serve_pool(self, before_s: float, pool: Obj, ready_s: float = READY_S) -> None:
         """From that moment Karpenter keeps this NodePool: it replaces nodes, and pending pods bring one."""
-        self.put_at(before_s, pool, by="karpenter")
+        self.put_at(before_s, pool)  # people write NodePools; Karpenter writes their status
         self.at(before_s, lambda: self.provisioner.serve(meta(pool)["name"], ready_s))
 
     def answer_webhooks(self, namespace: str, service: str, answer: WebhookAnswer) -> None:
