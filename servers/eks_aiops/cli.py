@@ -199,6 +199,37 @@ def drill(
     _run(lambda: play(seed=seed))
 
 
+@app.command()
+def codify(
+    caller: Annotated[str, typer.Option(help="Who did it, as the audit names them.")],
+    since: Annotated[str, typer.Option(help="From: -2h, -1d or RFC 3339; the journal keeps 7 days.")],
+    name: Annotated[str, typer.Option(help="Id of the new SOP, as free-disk-on-nodes.")],
+    until: Annotated[str, typer.Option(help="To; empty: now.")] = "",
+    out: Annotated[Path | None, typer.Option(help="Where to; empty: NAME.sop.md here.")] = None,
+) -> None:
+    """Write down what somebody did as the draft of a SOP: reads, changes that stayed, their checks."""
+    from eks_aiops.codify_command import codify as run
+
+    _run(lambda: run(caller, since, until, name, out))
+
+
+@app.command()
+def report(
+    kind: Annotated[str, typer.Argument(help="maturity, roi, noise or ops.")],
+    out: Annotated[Path, typer.Option(help="Directory for the Markdown and HTML files.")] = Path(),
+    period: Annotated[str, typer.Option(help="30d, 2026-10 or FROM..TO.")] = "",
+    baseline: Annotated[str, typer.Option(help="The period before; empty: an equal one.")] = "",
+    audience: Annotated[str, typer.Option(help="ops, dev or executive.")] = "ops",
+    cluster: Annotated[str, typer.Option(help="Name or glob; empty: the only one, or the account.")] = "",
+    rate: Annotated[list[str] | None, typer.Option(help="roi in money: NAME=NUMBER, repeated.")] = None,
+) -> None:
+    """Write a report as Markdown and as one HTML file with pictures; every number says where it is from."""
+    from eks_aiops.report_command import write
+
+    asked = {"kind": kind, "period": period, "baseline": baseline, "audience": audience, "cluster": cluster}
+    _run(lambda: write({**asked, "rates": rate or []}, out))
+
+
 audit_app = typer.Typer(
     help="The audit: who did what, under which rule, with which outcome.", no_args_is_help=True
 )
