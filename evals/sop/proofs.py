@@ -16,12 +16,12 @@ from fastmcp import Client
 
 from aiops_lab.run import Lab
 from aiops_shared.errors import AiopsError
-from aiops_shared.settings import PolicySettings
+from aiops_shared.settings import CallerSettings, PolicySettings
 from aiops_sop.clients.library import shipped
 from aiops_sop.models.documents import Proof, Sop
 from aiops_sop.server import make
 from eks_aiops.proving import Ask, Proved, Said, played
-from eks_aiops.proving_stage import TwoPeople
+from eks_aiops.proving_stage import ANNA, TwoPeople
 from eks_aiops.sop_pages import every_sop
 from tests.e2e.stage import asked, lab_environment, settings_on
 from tests.lab_fixture import running_lab
@@ -32,7 +32,8 @@ from tests.sop.stage import PREFIXES, START, in_this_process
 async def serving(lab: Lab, folder: Path, proof: Proof) -> AsyncIterator[Ask]:
     """The suite in this process, with a store of its own."""
     levels = {f"autonomy_{env}": proof.autonomy for env in ("prod", "staging", "dev")}
-    settings = settings_on(lab, folder, policy=PolicySettings.model_validate(levels))
+    person = CallerSettings(name=ANNA, kind="human")
+    settings = settings_on(lab, folder, policy=PolicySettings.model_validate(levels), caller=person)
     async with Client(make(settings, in_this_process(settings))) as client:
 
         async def ask(tool: str, **arguments: Any) -> Said:

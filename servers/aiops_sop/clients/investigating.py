@@ -23,7 +23,8 @@ from aiops_sop.models.incidents import Past
 from aiops_sop.models.investigations import Investigation, Question
 from aiops_sop.ports import PastIncidents, Peers
 
-ROUND_S: Final = (26.0, 12.0)  # of the 50 s that a call may last
+ROUND_S: Final = 28.0
+ALL_S: Final = 42.0  # both rounds; of the 50 s that a call may last
 PAST_S: Final = 2.0
 MOST_SIMILAR: Final = 3
 MOST_WORDS: Final = 300
@@ -48,12 +49,13 @@ class Investigator:
                 "give one of symptom, alarm, event, service, namespace",
             )
         since, now = window(asked, await self.clock.now())
+        ends = anyio.current_time() + ALL_S
         facts = Facts(asked, now, since)
         calls = first_round(asked, since, now)
-        facts = await self._asked(facts, calls, ROUND_S[0])
+        facts = await self._asked(facts, calls, ROUND_S)
         more = second_round(facts)
         if more:
-            facts = await self._asked(facts, more, ROUND_S[1])
+            facts = await self._asked(facts, more, max(1.0, ends - anyio.current_time()))
         found = answer(facts, _states(facts, (*calls, *more)))
         return found.model_copy(update={"similar": await self._similar(found, asked)})
 

@@ -1,0 +1,101 @@
+"""Every question asked once, for all parts: stories with two seeds, trials with one each.
+
+Of the trials each cause's first positive is played and every third of the worlds that look like it or are
+over; seeds go round, so that each run sees other names, images and counts.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+from aiops_lab.scenarios import STORIES
+from aiops_lab.scenarios.names import cast
+from aiops_lab.scenarios.trials import TRIALS, Trial
+from evals.sop.playing import Play, playing
+from evals.sop.questions import ELSEWHERE, right
+from evals.sop.tied import places
+
+Side = Literal["story", "positive", "look_alike", "recovered"]
+SEEDS = 5
+EVERY = 3  # of the worlds without the cause
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One question, what was right and what was answered."""
+
+    name: str
+    seed: int
+    side: Side
+    wanted: str
+    found: str
+    confidence: float
+    at_place: bool
+    took_s: float
+    size_bytes: int
+
+    @property
+    def is_right(self) -> bool:
+        """The right code at rank 1, or rightly none."""
+        return self.found == self.wanted and self.at_place
+
+
+@cache
+def answered(seed: int) -> tuple[Answered, ...]:
+    """All answers of one run."""
+    return asyncio.run(_all(seed))
+
+
+async def _all(seed: int) -> tuple[Answered, ...]:
+    found = []
+    async with playing() as play:
+        for name, side, at_seed in asked(seed):
+            found.append(await _one(play, name, side, at_seed))
+    return tuple(found)
+
+
+def asked(seed: int) -> Iterator[tuple[str, Side, int]]:
+    """What is played, in this order."""
+    for name in STORIES:
+        if name not in ELSEWHERE:
+            yield name, "story", seed % SEEDS
+            yield name, "story", (seed + 1) % SEEDS
+    for number, trial in enumerate(_sampled()):
+        if trial.scenario.name not in STORIES:
+            yield trial.scenario.name, trial.role, (seed + number) % SEEDS
+
+
+def _sampled() -> Iterator[Trial]:
+    seen: set[str] = set()
+    others = 0
+    for trial in TRIALS:
+        if trial.role == "positive":
+            if trial.code not in seen:
+                seen.add(trial.code)
+                yield trial
+        else:
+            others += 1
+            if others % EVERY == 0:
+                yield trial
+
+
+async def _one(play: Play, name: str, side: Side, seed: int) -> Answered:
+    started = time.monotonic()
+    found = await play.investigated(name, seed)
+    cause = found.root_cause
+    wanted = right(name, seed)
+    spots = places(name, cast(seed))
+    return Answered(
+        name=name,
+        seed=seed,
+        side=side,
+        wanted=wanted,
+        found=cause.code,
+        confidence=cause.confidence,
+        at_place=not spots or not cause.code or cause.name in spots,
+        took_s=time.monotonic() - started,
+        size_bytes=len(found.model_dump_json(exclude_defaults=True)),
+    )
