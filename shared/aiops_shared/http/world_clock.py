@@ -5,14 +5,11 @@ wired. Waiting on a lab's clock lets the lab advance.
 """
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiops_shared.clock import SystemClock
 from aiops_shared.errors import NotConfiguredError, UpstreamError
 from aiops_shared.settings import Settings
-
-if TYPE_CHECKING:
-    import httpx
 
 TIMEOUT_S = 30.0
 MAX_ANSWER_BYTES = 4096
@@ -23,7 +20,6 @@ class RemoteClock(SystemClock):
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        self._client: httpx.AsyncClient | None = None
 
     async def now(self) -> datetime:
         """World time, UTC. Raises UpstreamError when the time source fails."""
@@ -32,11 +28,6 @@ class RemoteClock(SystemClock):
     async def sleep(self, seconds: float) -> None:
         """Wait in world time. Raises UpstreamError when the time source fails."""
         await self._ask("POST", "/advance", {"seconds": max(0.0, seconds)})
-
-    async def aclose(self) -> None:
-        """Close the connection, if there is one."""
-        if self._client is not None:
-            await self._client.aclose()
 
     def _moment(self, answer: Any) -> datetime:
         said = answer.get("now") if isinstance(answer, dict) else None
@@ -54,11 +45,11 @@ class RemoteClock(SystemClock):
         from aiops_shared.http.answers import broken, deadline, parse_json, read_body
         from aiops_shared.http.client import make_client
 
-        if self._client is None:
-            self._client = make_client(self._url, timeout_s=TIMEOUT_S, upstream="clock", plain_http=True)
+        # A connection a question: runs, pollers and requests ask from event loops of their own.
+        client = make_client(self._url, timeout_s=TIMEOUT_S, upstream="clock", plain_http=True)
         try:
             with deadline(self._url, TIMEOUT_S):
-                async with self._client.stream(method, self._url + path, json=body) as response:
+                async with client, client.stream(method, self._url + path, json=body) as response:
                     text = await read_body(response, self._url, MAX_ANSWER_BYTES)
         except httpx.TransportError as error:
             raise broken(self._url, error) from error
