@@ -61,11 +61,7 @@ class RunViews:
     async def shown(self, record: RunRecord, *, full: bool) -> RunStatus:
         """With its audit, and the chain's check once it ended."""
         status = await self.status(record, full=full)
-        names = {
-            record.run_id,
-            *(name for row in record.steps.values() for name in (row.plan_id, row.action_id)),
-        }
-        table = await self.store.read(lambda conn: _audit_in(conn, names - {""}))
+        table = await self.store.read(lambda conn: _audit_in(conn, record))
         chain = ""
         if full or record.state in ENDED:
             chain = await self._chain()
@@ -180,15 +176,20 @@ def _summary(record: RunRecord) -> str:
     return f"{record.sop}{where} ({record.mode}): {record.state}, {done} steps done. {record.says}"[:400]
 
 
-def _audit_in(conn: "Connection", names: set[str]) -> Table:
+def _audit_in(conn: "Connection", record: RunRecord) -> Table:
+    """What the audit says of the run, its plans, their approvals and actions."""
     from sqlalchemy import select
 
-    from aiops_shared.state.schema import audit
+    from aiops_shared.state.schema import approvals, audit
 
+    rows = record.steps.values()
+    plans = [row.plan_id for row in rows if row.plan_id]
+    given = conn.execute(select(approvals.c.id).where(approvals.c.plan_id.in_(plans))).scalars()
+    names = [record.run_id, *plans, *given, *(row.action_id for row in rows if row.action_id)]
     columns = (audit.c.seq, audit.c.at, audit.c.event, audit.c.actor, audit.c.action_id)
     query = select(*columns).where(audit.c.action_id.in_(names)).order_by(audit.c.seq).limit(MOST_AUDIT)
-    rows = tuple(tuple(row) for row in conn.execute(query))
-    return Table(columns=("seq", "at", "event", "actor", "about"), rows=rows)
+    found = tuple(tuple(row) for row in conn.execute(query))
+    return Table(columns=("seq", "at", "event", "actor", "about"), rows=found)
 
 
 def _counted(table: Table) -> Table:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Obj = dict[str, Any]
 Frozen = Callable[[], Awaitable[str]]
 TRY_AGAIN_S: Final = (15.0, 600.0)  # evidence that was away: first and longest pause
-FREEZE_S: Final = 5.0
+FREEZE_S: Final = 2.0
 
 
 @dataclass
