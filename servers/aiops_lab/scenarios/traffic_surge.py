@@ -3,7 +3,7 @@
 Told by request metrics over weeks; the cluster itself stands as always. Weeks begin on Monday 00:00 UTC.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
@@ -15,7 +15,7 @@ from aiops_lab.scenarios.names import Names
 from aiops_lab.scenarios.programs import serving
 from aiops_lab.scenarios.shapes import autoscaler, container, deployment, http_probe, service, template
 from aiops_lab.telemetry.signals import Array, Signal, Values, noise
-from aiops_lab.telemetry.workloads import RouteFacts, emit_requests
+from aiops_lab.telemetry.workloads import GI, Profile, RouteFacts, emit_requests
 
 HOME = "production"
 HOUR_S, DAY_S, WEEK_S = 3600.0, 86_400.0, 604_800.0
@@ -150,6 +150,12 @@ def _replicas(told: Surge, rate: Values) -> Values:
     return values
 
 
+def _of_a_pod(told: Surge, rate: Values, idle: float, full: float) -> Values:
+    """What a pod uses: something idle, and a part that follows its requests."""
+    held = _replicas(told, rate)
+    return lambda times_s: idle + full * rate(times_s) / held(times_s) / told.per_pod
+
+
 def _loaded(told: Surge, rate: Values) -> Values:
     """A request takes longer the nearer its pod is to what it can do."""
     held = _replicas(told, rate)
@@ -167,9 +173,10 @@ def _story(*, weeks: float = 5.0, once: bool = False, holiday: bool = False) -> 
         stage.publish(image, Image(serving(told.service)))
         main = container("app", image, readinessProbe=http_probe("/ready", delay_s=50))
         main["resources"] = {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "2Gi"}}
-        stage.put_at(3 * DAY_S, *_full_nodes(stage, names))
+        age_s = min(21 * DAY_S, weeks * WEEK_S)
+        stage.put_at(age_s + 60, *_full_nodes(stage, names))
         pods = deployment(HOME, told.service, LEAST, template({"app": told.service}, [main]))
-        stage.put_at(3 * DAY_S - 60, pods, service(HOME, told.service, told.service))
+        stage.put_at(age_s, pods, service(HOME, told.service, told.service))
         last_s = last_surge_s(told, t0_s)
         rate = weekly(
             told,
@@ -180,6 +187,8 @@ def _story(*, weeks: float = 5.0, once: bool = False, holiday: bool = False) -> 
         route = RouteFacts(told.service, "/", HOME, since_s=t0_s - weeks * WEEK_S)
         signals = stage.telemetry.signals
         _autoscaled(stage, told, rate)
+        used = Profile(HOME, told.service, memory=_of_a_pod(told, rate, 0.9 * GI, 0.3 * GI), sigma=0.01)
+        stage.telemetry.profiles.append(replace(used, cpu=_of_a_pod(told, rate, 0.05, 0.6)))
         emit_requests(signals, route, rate=rate, sigma=0.0, latency_s=_loaded(told, rate))
         emit_requests(signals, route, rate=lambda t: 0.001 * rate(t), status="500", sigma=0.1)
 
@@ -207,6 +216,13 @@ SCENARIOS = (
         "Too little is known to forecast a week.",
         "F6n2",
         _story(weeks=10 / 7),
+    ),
+    Scenario(
+        "traffic-surge-day",
+        "A service with one day of history",
+        "Too little is known for any number.",
+        "F14b",
+        _story(weeks=1 / 7),
     ),
     Scenario(
         "traffic-surge-holiday",

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from statistics import median
 from typing import Any, Final
 
 import anyio
@@ -78,29 +79,32 @@ class ConfigReader:
         name = _names(rows, f"{ask.kind}/{ask.name}")
         return _as_scaler(await self.object(ask, "HorizontalPodAutoscaler", name)) if name else None
 
-    async def used(self, ask: ConfigAsk, what: str) -> Used | None:
-        """Percentiles of one metric of the workload's pods over the last two weeks; None: not measured."""
-        target = {"what": what, "namespace": ask.namespace, "kind": ask.kind, "name": ask.name}
-        wish = {**target, "since": f"-{DAYS}d", "step": f"{STEP_S // 60}m"}
+    async def used(self, ask: ConfigAsk, what: str, kind: str = "") -> Used | None:
+        """Percentiles of one metric of the workload's pods over the last two weeks; None: not measured.
+
+        `kind`: Service, for what the service of the workload's name did.
+        """
+        target = {"what": what, "namespace": ask.namespace, "kind": kind or ask.kind, "name": ask.name}
+        wish = {**target, "since": f"-{DAYS}d", "step": "1h" if kind else f"{STEP_S // 60}m"}
         try:
             found = await self.asked("observability", "query_metrics", ask, **wish)
         except NONE:
             return None
         return _used(what, found)
 
-    async def hourly(self, ask: ConfigAsk, what: str, kind: str = "Service") -> Hourly:
+    async def hourly(self, ask: ConfigAsk, what: str, kind: str = "Service", days: int = DAYS) -> Hourly:
         """One metric by whole hours over the last two weeks, of the Service of the workload's name."""
         end = (await self.clock.now()).replace(minute=0, second=0, microsecond=0)
-        first = end - timedelta(days=DAYS)
+        first = end - timedelta(days=days)
         pages: dict[int, list[tuple[datetime, float]]] = {}
 
         async def page(number: int) -> None:
-            since = first + timedelta(days=PAGE_DAYS * number)
-            until = min(end, since + timedelta(days=PAGE_DAYS))
+            since = first + timedelta(days=PAGE_DAYS * number, hours=1)
+            until = min(end, since + timedelta(days=PAGE_DAYS, hours=-1))
             pages[number] = await self._points(ask, (what, kind), since, until)
 
         async with anyio.create_task_group() as tasks:
-            for number in range(-(-DAYS // PAGE_DAYS)):
+            for number in range(-(-days // PAGE_DAYS)):
                 tasks.start_soon(page, number)
         points = dict(one for number in sorted(pages) for one in pages[number])
         moments = tuple(sorted(points))
@@ -133,11 +137,12 @@ class ConfigReader:
         wish = {"what": "requests_total", "kind": "Service", "namespace": ask.namespace, "name": ask.name}
         found = await self.asked("observability", "forecast_metric", ask, **wish, capacity_per_pod=per_pod)
         peak, sizing = found["next_peak"], found["sizing"]
+        tops = [float(row["value"]) for row in rows_of(found, "forecast")]
         return Surge(
             at=datetime.fromisoformat(peak["at"]),
             value=float(peak["value"]),
             high95=float(peak["high95"]),
-            ratio_to_usual=float(peak["ratio_to_usual"]),
+            usual=median(tops or [float(peak["value"])]),
             replicas=int(sizing["replicas"]),
             arithmetic=str(sizing["arithmetic"]),
             ready_by=datetime.fromisoformat(sizing["ready_by"]),
@@ -259,7 +264,7 @@ def _used(what: str, found: Obj) -> Used | None:
     points = float(every["points"])
     number = partial(_number, every)
     return Used(
-        metric=f"{what} of its pods",
+        metric=f"{what} of its pods" if what in {"cpu", "memory"} else what,
         unit=str(found.get("unit", "")),
         window=f"{first.strftime(_FORM)}/{last.strftime(_FORM)}",
         days=steps * step_s / 86_400,

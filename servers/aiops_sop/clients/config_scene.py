@@ -15,11 +15,12 @@ from aiops_sop.analysis.configs.reasons import Reasons, Source
 from aiops_sop.analysis.configs.requests import cpu_request
 from aiops_sop.analysis.configs.scaling import Capacity, Objective, at_objective, by_cpu, objective
 from aiops_sop.analysis.configs.surges import Surge
-from aiops_sop.clients.config_reading import ConfigReader
+from aiops_sop.clients.config_reading import DAYS, ConfigReader
 from aiops_sop.models.configs import ConfigAsk
 
 LEAST_DAYS: Final = 7.0  # for requests and an autoscaler: a week has its weekend
 LEAST_COVERED: Final = 0.8
+WEEK: Final = 7  # of latency and replicas: histograms are dear to read
 
 
 @dataclass
@@ -55,6 +56,18 @@ class Scene:
             return None
         return found
 
+    async def service(self, what: str, least_days: float) -> Used | None:
+        """A metric of its Service, if enough of it is known."""
+        if what not in self.used:
+            self.used[what] = await self.reader.used(self.ask, what, "Service")
+        found = self.used[what]
+        days = found.days if found else 0.0
+        if found is None or days < least_days * LEAST_COVERED:
+            known = f"{days:.1f} days; {least_days:.0f} are needed"
+            self.lacks(f"{what} of service {self.workload.name}: {known}")
+            return None
+        return found
+
     async def by_hour(
         self, what: str, least_days: float = LEAST_DAYS, kind: str = "Service"
     ) -> Hourly | None:
@@ -69,7 +82,8 @@ class Scene:
     async def maybe_by_hour(self, what: str, kind: str = "Service") -> Hourly:
         """As `by_hour`, where the lack of it refuses nothing."""
         if what not in self.hours:
-            self.hours[what] = await self.reader.hourly(self.ask, what, kind)
+            days = DAYS if what == "requests_total" else WEEK
+            self.hours[what] = await self.reader.hourly(self.ask, what, kind, days)
         return self.hours[what]
 
     async def objective(self) -> Objective | None:

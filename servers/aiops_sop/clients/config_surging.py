@@ -121,8 +121,8 @@ async def _surge(scene: Scene) -> tuple[Surge, Scaler] | None:
     if not is_surge(found, scaler):
         scene.quiet = (
             f"Nothing to prepare: the next peak ({found.at:%a %Y-%m-%d %H:%M} UTC, {found.value:.4g}"
-            f" requests/s) is {found.ratio_to_usual:.1f} x the usual and takes {found.replicas} replicas,"
-            f" the HPA keeps {scaler.least}."
+            f" requests/s) is {found.value / found.usual:.1f} x a usual day's and takes {found.replicas}"
+            f" replicas; the HPA keeps {scaler.least}."
         )
         return None
     return found, scaler

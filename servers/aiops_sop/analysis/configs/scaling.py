@@ -86,12 +86,14 @@ def mean(values: Sequence[float]) -> float:
 
 
 def night_hours(traffic: Hourly) -> tuple[int, ...]:
-    """The quietest hours of the day, by their medians, in order."""
+    """The quietest hours of the day in a row, by their medians."""
     by_hour: dict[int, list[float]] = {}
     for at, value in zip(traffic.times, traffic.values, strict=True):
         by_hour.setdefault(at.hour, []).append(value)
-    quiet = sorted(by_hour, key=lambda hour: median(by_hour[hour]))[:NIGHT_H]
-    return tuple(sorted(quiet))
+    levels = {hour: median(values) for hour, values in by_hour.items()}
+    rows = [[(first + more) % 24 for more in range(NIGHT_H)] for first in range(24)]
+    whole = [row for row in rows if all(hour in levels for hour in row)]
+    return tuple(min(whole, key=lambda row: sum(levels[hour] for hour in row), default=()))
 
 
 def quantile(values: Sequence[float], share: float) -> float:
@@ -107,7 +109,7 @@ def bounds(traffic: Hourly, capacity: Capacity, reasons: Reasons) -> tuple[int, 
     quiet, peak = quantile(night, 0.95), max(traffic.values, default=0.0)
     least = max(LEAST_PODS, ceil(quiet / capacity.per_pod - 1e-9))
     most = max(least + 1, ceil(OVER_PEAK * peak / capacity.per_pod - 1e-9))
-    said = f"hours {', '.join(str(one) for one in hours)} UTC"
+    said = f"{hours[0]} to {(hours[-1] + 1) % 24} h UTC" if hours else "no night"
     reasons.whole(
         least,
         traffic.source(f"p95 of the quietest {NIGHT_H} hours"),

@@ -15,7 +15,7 @@ from aiops_sop.analysis.configs.documents import Draft, Obj, manifest, written
 from aiops_sop.analysis.configs.facts import Pool, Scaler, Workload
 from aiops_sop.analysis.configs.reasons import Reasons, Source
 
-WORTH: Final = 1.3  # of the usual level: less is no surge
+WORTH: Final = 1.3  # of a usual day's highest hour: less is no surge
 PRIORITY: Final = -10
 KEEP_JOBS: Final = 1
 DEADLINE_S: Final = 600
@@ -32,7 +32,7 @@ class Surge:
     at: datetime
     value: float
     high95: float
-    ratio_to_usual: float
+    usual: float  # the median of the days' highest hours
     replicas: int
     arithmetic: str
     ready_by: datetime
@@ -48,7 +48,7 @@ class Surge:
 
 def is_surge(found: Surge, scaler: Scaler) -> bool:
     """Whether there is something to prepare for: beyond the usual, and beyond what is kept anyway."""
-    return found.ratio_to_usual >= WORTH and found.replicas > scaler.least
+    return found.value >= WORTH * found.usual and found.replicas > scaler.least
 
 
 def cron(at: datetime) -> str:
