@@ -1,8 +1,11 @@
 """`eks-aiops forward`: watch one cluster and keep what changes, with old values, for 7 days.
 
-It writes into the state store of the configured servers and nowhere else; the cluster is only read.
+It writes into the state store of the configured servers; the cluster is only read. Where
+AIOPS_EVENTS_FORWARD_TO or AIOPS_EVENTS_FORWARD_BUS says so it also sends events on; then it holds a Lease.
 """
 
+import platform
+import secrets
 import sys
 from datetime import datetime
 
@@ -19,8 +22,10 @@ from aiops_shared.kube.changes.journal import WatchJournal
 from aiops_shared.kube.changes.records import cluster_key
 from aiops_shared.kube.changes.views import Viewer
 from aiops_shared.kube.clusters import ClusterDirectory
+from aiops_shared.kube.leading import Leader
 from aiops_shared.settings import Settings
 from aiops_shared.state import Keys, StateStore
+from eks_aiops.forwarding_events import EventSender, sink_of
 
 ALIVE_S = 600.0
 
@@ -57,13 +62,24 @@ async def forward(cluster: str | None, for_s: float | None, settings: Settings |
             say,
             round_s=min(ROUND_S, for_s) if for_s else ROUND_S,
         )
+        sink = sink_of(settings)
+        leader = Leader(kube, clock, f"{platform.node()[:60]}-{secrets.token_hex(4)}", say)
+        if sink is not None:
+            forwarder.also = EventSender(sink, name.rpartition("/")[2], clock, say, lambda: leader.leads)
+            say("forward: events are sent on by the one forwarder that leads")
         say(f"forward: watching {name}; changes and warnings are kept 7 days in {_where(settings)}")
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_report, forwarder)
+            if isinstance(forwarder.also, EventSender):
+                await leader.once()
+                tasks.start_soon(leader.run)
+                tasks.start_soon(forwarder.also.run)
             # A short run is one whole round: it lists everything once, however slow the cluster is.
             short = for_s is not None and for_s <= ROUND_S
             with anyio.move_on_after(for_s) if for_s and not short else anyio.CancelScope():
                 await forwarder.run(rounds=1 if short else None)
+            if isinstance(forwarder.also, EventSender):
+                await leader.release()
             tasks.cancel_scope.cancel()
         say(f"forward: {_kept(forwarder)} kept")
     finally:

@@ -27,7 +27,13 @@ AUTO = PolicySettings(autonomy_prod="auto-safe", autonomy_staging="auto-safe", a
 FREE = {("aws", "sts:GetCallerIdentity")}  # no permission is needed (STS API reference)
 NO_KIND = "the lab serves no such kind"
 UNSERVED = ("HelmRelease", "Kustomization", "NodeClass")
+LEASE = "only a forwarder that sends events on holds it; tests/sop/events/test_forwarding_events.py plays one"
 UNPLAYED: dict[tuple[str, Use], str] = {
+    ("forward", ("aws", "events:PutEvents")): LEASE,
+    **{
+        ("forward", ("kube", verb, "coordination.k8s.io", "leases", "aiops-system")): LEASE
+        for verb in ("create", "get", "update")
+    },
     **{("read", ("kube", verb, *KINDS[kind], "")): NO_KIND for kind in UNSERVED for verb in ("get", "list")},
     (
         "sensitive",

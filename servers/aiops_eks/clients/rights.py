@@ -172,6 +172,8 @@ def _reading() -> Iterator[KubeRight]:
     yield KubeRight(Role.SENSITIVE, ("diagnose", "get_pod_logs"), "", "pods/log", ("get",))
     for kind in _said(("Event", *forwarding.KINDS, *forwarding.OPTIONAL.values())):
         yield KubeRight(Role.FORWARD, (FORWARD_COMMAND,), *KINDS[kind], ("watch",))
+    lease = ("coordination.k8s.io", "leases", ("create", "get", "update"))  # of those that send events on
+    yield KubeRight(Role.FORWARD, (FORWARD_COMMAND,), *lease, DEBUG_NAMESPACE)
 
 
 def _planning() -> Iterator[KubeRight]:
@@ -232,6 +234,7 @@ def _aws(tools: str, action: str, *resources: str, role: Role = Role.READ) -> Aw
 
 
 AWS_RIGHTS: tuple[AwsRight, ...] = (
+    AwsRight(Role.FORWARD, (FORWARD_COMMAND,), "events:PutEvents", ("arn:aws:events:*:*:event-bus/*",)),
     AwsRight(Role.READ, OPENING, "eks:ListClusters"),
     AwsRight(Role.READ, OPENING, "eks:DescribeCluster", (CLUSTER,)),
     _aws("list_clusters describe_cluster diagnose", "eks:DescribeClusterVersions"),

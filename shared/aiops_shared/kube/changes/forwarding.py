@@ -5,7 +5,7 @@ none of the others with it. Every few minutes the whole list is read again, so t
 saw is found too.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -68,6 +68,18 @@ class Watched(Protocol):
         ...
 
 
+class Listening(Protocol):
+    """Who else is told of what is seen: the sender of events."""
+
+    async def heard(self, events: Sequence[KeptEvent]) -> None:
+        """Warning events."""
+        ...
+
+    async def saw(self, kind: str, obj: Obj) -> None:
+        """An object as it stands now."""
+        ...
+
+
 @dataclass
 class Forwarder:
     """Keeps one cluster's changes. `cluster` is its name in the journal; `say` tells the operator."""
@@ -79,6 +91,7 @@ class Forwarder:
     cluster: str
     say: Callable[[str], None]
     round_s: float = ROUND_S
+    also: Listening | None = None
     written: int = field(default=0, init=False)
 
     async def run(self, *, rounds: int | None = None) -> None:
@@ -109,7 +122,9 @@ class Forwarder:
     async def _round(self, kind: str, word: str) -> None:
         """The whole list, then every change for a while."""
         now = await self.clock.now()
-        listed = [self._seen(obj, kind, now) async for obj in self.kube.every(word) if not _is_noise(obj)]
+        listed = [
+            await self._shown(obj, kind, now) async for obj in self.kube.every(word) if not _is_noise(obj)
+        ]
         self._count(await self.journal.settle(self.cluster, kind, listed, await self.clock.now()))
         async with aclosing(self.kube.watch(word, for_s=self.round_s)) as changes:
             async for event in changes:
@@ -128,7 +143,18 @@ class Forwarder:
             gone_at = moment(meta(obj).get("deletionTimestamp")) or now
             self._count(await self.journal.gone(self.cluster, kind, [_uid(obj)], min(gone_at, now)))
         else:
-            self._count(await self.journal.take(self.cluster, [self._seen(obj, kind, now)]))
+            self._count(await self.journal.take(self.cluster, [await self._shown(obj, kind, now)]))
+
+    async def _shown(self, obj: Obj, kind: str, now: datetime) -> Seen:
+        """As the journal keeps it; who listens sees it whole."""
+        if self.also is not None:
+            await self.also.saw(kind, obj)
+        return self._seen(obj, kind, now)
+
+    async def _heard(self, events: Sequence[KeptEvent]) -> None:
+        await self.journal.heard(self.cluster, events)
+        if self.also is not None:
+            await self.also.heard(events)
 
     def _seen(self, obj: Obj, kind: str, now: datetime) -> Seen:
         namespace, name = place(obj)
@@ -155,9 +181,9 @@ class Forwarder:
             known[_uid(obj)] = text(meta(obj).get("resourceVersion"))
             batch += [kept] if (kept := self._event(obj)) is not None else []
             if len(batch) >= BATCH:
-                await self.journal.heard(self.cluster, batch)
+                await self._heard(batch)
                 batch = []
-        await self.journal.heard(self.cluster, batch)
+        await self._heard(batch)
         await self.journal.alive(self.cluster, EVENTS, await self.clock.now())
         async with aclosing(self.kube.watch("events", fields=WARNINGS, for_s=self.round_s)) as changes:
             async for event in changes:
@@ -165,7 +191,7 @@ class Forwarder:
                 if event.type == "DELETED" or known.pop(_uid(obj), "") == meta(obj).get("resourceVersion"):
                     continue
                 if (kept := self._event(obj)) is not None:
-                    await self.journal.heard(self.cluster, [kept])
+                    await self._heard([kept])
         await self.journal.alive(self.cluster, EVENTS, await self.clock.now())
 
     def _event(self, obj: Obj) -> KeptEvent | None:
