@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from aiops_shared.clock import Clock
@@ -107,8 +107,12 @@ async def _ended(ledger: RunStore, views: RunViews, ends: RunEnds, run_id: str) 
     await ends.ended(await views.status(await ledger.load(run_id)))
 
 
+@lru_cache(maxsize=64)
 def pinned(document: str, name: str, digest: str) -> Sop:
-    """The document of a run, as it was when the run began. Raises SopChangedError when it was edited."""
+    """The document of a run, as it was when the run began. Raises SopChangedError when it was edited.
+
+    Parsing takes longer than a step does, so the last ones are kept.
+    """
     from aiops_sop.documents.parsing import parse
 
     sop = parse(document, f"{name}.sop.md")
