@@ -15,6 +15,8 @@ from aiops_cost.server import make as make_cost
 from aiops_eks.server import make as make_eks
 from aiops_observability.server import make as make_observability
 from aiops_shared.settings import Settings
+from aiops_sop.clients.promotion import StorePromotion
+from aiops_sop.models.documents import Sop
 from aiops_sop.server import make
 from faults.points import Fuse, install
 
@@ -24,7 +26,12 @@ def live(wish: dict[str, Any]) -> None:
     fuse = wish.get("fuse") or {}
     trace = Path(fuse["trace"]) if fuse.get("trace") else None
     install(Fuse(**{**fuse, "trace": trace}))
+    StorePromotion.promoted = _earned  # type: ignore[method-assign]  # who is asked is not what is tried here
     anyio.run(_serve, wish)
+
+
+async def _earned(self: StorePromotion, sop: Sop) -> bool:
+    return True
 
 
 async def _serve(wish: dict[str, Any]) -> None:

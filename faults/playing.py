@@ -15,14 +15,18 @@ from sqlalchemy import Connection, func, select
 
 from aiops_shared.clock import SystemClock
 from aiops_shared.guardrails.audit import Audit
-from aiops_shared.state import Keys, StateStore
+from aiops_shared.guardrails.models import Caller
+from aiops_shared.settings import CallerSettings, Settings
+from aiops_shared.state import Keys
 from aiops_shared.state.schema import audit, leases
 from aiops_shared.state.sop_schema import sop_runs
+from eks_aiops.answering import questions
+from eks_aiops.guarding import guardrails
 from faults.ground import Database, Ground, House, Replica
 from faults.world import Effects, effects, standing
 
 ENDED = frozenset({"succeeded", "undone", "escalated", "cancelled", "refused"})
-RUN_S = 60.0
+RUN_S = 40.0
 SETTLE_S = 600  # world time that passes before the world is compared
 
 
@@ -106,6 +110,7 @@ async def play(
 ) -> Told:
     """Play it. `replicas`: how many others are there already when the first one dies (0: one comes after)."""
     ground.lab.reset(story.scenario, story.seed)
+    ground.lab.clock.pause()  # world time passes when somebody waits for it
     house = await anyio.to_thread.run_sync(ground.house, database)
     told = Told(story.sop, database, kill)
     others = [await ground.zygote.bear(house.wish()) for _ in range(replicas)]
@@ -174,8 +179,25 @@ async def _end(house: House, told: Told) -> None:
 
 
 async def _state(house: House) -> str:
-    """The run's state in the store; empty before it is there."""
+    """The run's state in the store; empty before it is there. Who is asked, says yes."""
+    state = await _stored_state(house)
+    if state == "waiting":
+        await _say_yes(house)
+    return state
 
+
+async def _say_yes(house: House) -> None:
+    """A person at a terminal of the same store agrees to whatever waits."""
+    person = Caller(name="ben", kind="human")
+    settings = Settings(state=house.settings, caller=CallerSettings(name="ben", kind="human"))
+    async with guardrails(settings) as guard, questions(settings, guard) as asks:
+        for pending in await guard.pending_approvals():
+            await guard.approve(pending.approval_id, person, "terminal")
+        for asked in await asks.open():
+            await asks.decide(asked.ask_id, person, "yes", "terminal")
+
+
+async def _stored_state(house: House) -> str:
     def look() -> str:
         with house.store() as store:
             rows = store.read_now(lambda conn: conn.execute(select(sop_runs.c.state)).scalars().all())
@@ -253,6 +275,3 @@ def as_json(told: Told) -> str:
     """One line for the record."""
     kept = {"story": told.story, "database": told.database, "kill": told.kill.says, "step": told.kill.step}
     return json.dumps({**kept, "state": told.state, "wrong": told.wrong, "takeover_s": told.takeover_s})
-
-
-__all__ = ["ENDED", "Kill", "Reference", "StateStore", "Story", "Told", "kills_of", "play", "random_kills"]

@@ -50,7 +50,7 @@ def standing(lab: Lab) -> dict[str, str]:
     """How every lasting object stands: kind namespace/name -> digest of its spec. Leaves out what moves."""
     found = {}
     kinds = {one.kind for one in lab.store.registry.all()} - _PASSING
-    for kind, obj in ((kind, obj) for kind in sorted(kinds) for obj in lab.store.list(kind)):
+    for kind, obj in ((one, obj) for one in sorted(kinds) for obj in lab.store.list(one)):
         meta = obj["metadata"]
         lasting = {key: value for key, value in obj.items() if key not in {"status", "metadata"}}
         lasting["labels"] = meta.get("labels")

@@ -33,7 +33,7 @@ def _be(live: Any, wish: dict[str, Any]) -> None:
     said = os.open(Path(wish["says"]), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(said, 2)
     os.dup2(said, 1)
-    os.close(0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     code = 1
     try:
         live(wish)

@@ -27,7 +27,7 @@ from aiops_sop.models.runs import ENDED
 
 _log: Final = logging.getLogger("aiops.runs")
 LOOK_EVERY_S = 1.0
-IDLE_LOOK_S = 5.0  # while nothing is open
+IDLE_LOOK_S = 2.0  # while nothing is open
 STORE_AWAY_S = (0.5, 30.0)  # first and longest pause while the store does not answer
 HAND_OVER_S = 25.0
 Obj = dict[str, Any]

@@ -57,7 +57,7 @@ class Parts:
     hands: Hands
     effects_for: EffectsFor
     shadow: bool = False
-    orphans_every_s: float = 8.0
+    orphans_every_s: float = 2.0
 
 
 class Executor:

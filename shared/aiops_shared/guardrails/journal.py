@@ -127,7 +127,7 @@ def undo_seq(plan: Plan, target: int) -> int:
 class Journal:
     """Reads and writes actions, their steps and their leases."""
 
-    def __init__(self, store: StateStore, clock: Clock, worker: str, lease_s: float = 12.0) -> None:
+    def __init__(self, store: StateStore, clock: Clock, worker: str, lease_s: float = 6.0) -> None:
         self._store = store
         self._clock = clock
         self.worker = worker
