@@ -7,7 +7,7 @@ from evals.figures import Evaluation
 SOP = Evaluation(
     package="evals.sop",
     title="Evaluation of the sop server",
-    introduction="How often `investigate` names the right cause first, over the stories and trials of the lab,"
+    introduction="How often `investigate` names the right cause first, over stories and trials of the lab,"
     " asked over MCP of the three servers that facts come from; and whether its confidence means what it"
     " says. The worlds were written by the people who wrote the rules: the figures say that the rules hold on"
     " them, not how often they would be right in your cluster. Made by `python -m evals.sop --write`; every"

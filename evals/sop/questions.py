@@ -74,6 +74,7 @@ QUESTIONS: Final[dict[str, Asked]] = {
     "subnet-ip-exhaustion-fragmented": _ADDRESSES,
     "subnet-ip-exhaustion-slow-database": Asked(_REQUESTS, _gateway, "DB_LATENCY"),
     "memory-spike": Asked("memory spike", memory_spike.spiking, "MEMORY_LEAK_AFTER_DEPLOY"),
+    "memory-spike-before-release": Asked("memory spike", memory_spike.spiking, "MEMORY_LEAK"),
     "memory-leak-slow": Asked(_GROWS, profiles.leaker, "MEMORY_LEAK"),
     "memory-growing": Asked("something may be wrong", namespace=HOME, code=""),
     "memory-daily": Asked(_GROWS, profiles.leaker, ""),

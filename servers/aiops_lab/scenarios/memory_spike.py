@@ -49,6 +49,41 @@ def _hoarding(start: Run) -> Behaviour:
     return Behaviour(lines=calm.lines, chatter=Chatter(30.0, said), memory=climb, cpu_m=calm.cpu_m)
 
 
+def _climbing_before(since_s: float) -> Program:
+    """The old version, whose memory began to climb half an hour before the rollout."""
+
+    def run(start: Run) -> Behaviour:
+        calm = serving(start.container)(start)
+        turn_s = since_s - 2.5 * HOUR_S
+        told = ((0.0, CALM_MI * MI), (turn_s, CALM_MI * MI), (turn_s + 2.5 * HOUR_S, 1.4 * SPIKE_MI * MI))
+        return Behaviour(lines=calm.lines, chatter=calm.chatter, memory=Curve(told), cpu_m=calm.cpu_m)
+
+    return run
+
+
+def _climbing_on(start: Run) -> Behaviour:
+    """The new version, from where the old one had come to."""
+    calm = serving(start.container)(start)
+    climb = Curve(((0.0, 1.45 * CALM_MI * MI), (2 * HOUR_S, SPIKE_MI * MI)))
+    return Behaviour(lines=calm.lines, chatter=calm.chatter, memory=climb, cpu_m=calm.cpu_m)
+
+
+def _before_release(stage: Stage, names: Names, rng: Random) -> None:
+    """F4's negative: the climb is older than the rollout, and its users see no difference."""
+    name, (before, after) = spiking(names), images(names)
+    since_s = rng.uniform(6, 8) * DAY_S
+    stage.publish(before, Image(_climbing_before(since_s)))
+    stage.publish(after, Image(_climbing_on))
+    main = container("app", before, memory="512Mi", limit="1600Mi", readinessProbe=http_probe("/ready"))
+    stage.put_at(since_s, deployment(HOME, name, 4, template({"app": name}, [main])))
+    stage.put_at(since_s, service(HOME, name, name))
+
+    def release(found: Obj) -> None:
+        found["spec"]["template"]["spec"]["containers"][0]["image"] = after
+
+    stage.change_at(2 * HOUR_S, "Deployment", HOME, name, release)
+
+
 def _build(stage: Stage, names: Names, rng: Random) -> None:
     name, (before, after) = spiking(names), images(names)
     calm: Program = serving(name, memory_mi=CALM_MI)
@@ -123,6 +158,14 @@ SCENARIOS = (
         "pod. Nothing is killed yet; the revision before it held for a week.",
         "F4",
         _build,
+        lead_s=3 * HOUR_S,
+    ),
+    Scenario(
+        "memory-spike-before-release",
+        "Memory climbs, and did so before the last release",
+        "The release two hours ago came half an hour after the climb began: it is innocent.",
+        "F4n",
+        _before_release,
         lead_s=3 * HOUR_S,
     ),
 )

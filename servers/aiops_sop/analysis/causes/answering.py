@@ -48,7 +48,7 @@ def answer(facts: Facts, asked: Sequence[tuple[str, str, str]]) -> Investigation
         root_cause=cause,
         chain=_table(links[: MOST_CHAIN * times]),
         hypotheses=_hypotheses(ranked[: MOST_HYPOTHESES * times]),
-        ruled_out=tuple(_ruled_out(facts, first))[: MOST_RULED * times],
+        ruled_out=tuple(_ruled_out(facts, first, ranked))[: MOST_RULED * times],
         actions=actions,
         timeline=_table(merged(facts)[-MOST_ROWS * times :]),
         sources=Table(columns=("source", "asked", "state"), rows=tuple(sorted(asked))),
@@ -145,10 +145,14 @@ def _hypotheses(ranked: Sequence[Judged]) -> Table:
     return Table(columns=("code", "where", "verdict", "confidence", "because"), rows=rows)
 
 
-def _ruled_out(facts: Facts, first: Judged | None) -> Iterator[str]:
+def _ruled_out(facts: Facts, first: Judged | None, ranked: Sequence[Judged]) -> Iterator[str]:
+    """What diagnosis cleared, what the facts clear, and suspects whose hypothesis was rejected."""
     told: set[str] = set()
     guilty = first.hypothesis.details.get("guilty", "") if first else ""
-    for said in (*(first.hypothesis.innocent if first else ()), *cleared(facts, guilty)):
+    rejected = [one for one in ranked if one.verdict == "rejected"]
+    suspects = [(str(one.hypothesis.details.get("guilty", "")), one.because) for one in rejected]
+    told_off = [f"{name}: {cut(why, 100)}" for name, why in suspects if name and name != guilty]
+    for said in (*(first.hypothesis.innocent if first else ()), *cleared(facts, guilty), *told_off):
         name = said.partition(":")[0]
         if name not in told:
             told.add(name)
