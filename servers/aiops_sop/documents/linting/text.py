@@ -17,7 +17,7 @@ _WEAK: Final = re.compile(r"\b(must|shall|should|may)(?: not)?\b")
 _REASON: Final = re.compile(r"\b(because|since|so that|as it|as that|or else|otherwise)\b")
 _NEGATIVE: Final = re.compile(r"\b(?:MUST|SHALL|SHOULD) NOT\b")
 _SNAKE: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
-_ACCOUNT: Final = re.compile(r"(?<![\d.])\d{12}(?![\d.])")
+_ACCOUNT: Final = re.compile(r"(?<![\d.])\d{12}(?!\d|\.\d)")
 _MACHINE: Final = re.compile(r"(?:^|[\s\"'`(=])((?:/home/|/root/|/Users/|/tmp/|/work/|[A-Z]:\\)[\w./\\-]*)")
 _EXAMPLES: Final = frozenset({"111122223333", "444455556666", "123456789012", "555555555555", "000000000000"})
 
