@@ -89,16 +89,19 @@ def database_url(settings: Settings) -> str:
 
 
 def open_runs(url: str) -> "Engine":
-    """An engine for DBOS: on SQLite WAL, NORMAL, IMMEDIATE, foreign keys, a busy timeout."""
+    """An engine for DBOS and for the locks of executors: none of ours, whose transactions only read unless
+    told otherwise. On SQLite WAL, NORMAL, IMMEDIATE, foreign keys, a busy timeout.
+    """
     from sqlalchemy import create_engine, event
     from sqlalchemy.pool import QueuePool
 
-    from aiops_shared.state.opening import open_postgres, parsed
+    from aiops_shared.state.opening import CONNECT_TIMEOUT_S, parsed
     from aiops_shared.state.places import private_directory, private_file, refuse_network_filesystem
 
     found = parsed(url)
     if found.get_backend_name() != "sqlite":
-        return open_postgres(found)
+        wait = {"connect_timeout": CONNECT_TIMEOUT_S}
+        return create_engine(found, pool_pre_ping=True, pool_size=10, max_overflow=20, connect_args=wait)
     path = Path(found.database or "")
     private_directory(path.parent)
     refuse_network_filesystem(path.parent)
