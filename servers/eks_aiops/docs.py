@@ -18,6 +18,7 @@ from aiops_cost.models.savings import SAVING_CODES
 from aiops_eks.diagnosis.catalogue import causes_page
 from aiops_shared.errors import AiopsError, every_error
 from aiops_shared.settings import Settings
+from aiops_sop.analysis.causes.codes import SOP_CAUSES
 from eks_aiops.catalogue import all_tools
 from eks_aiops.client_files import client_files
 from eks_aiops.dashboards import files as dashboard_files
@@ -96,8 +97,12 @@ def causes() -> str:
     """Every code of a finding, of a changed bill and of a saving."""
     savings = [(f"`{one.code}`", one.scope, one.says) for one in SAVING_CODES]
     rows = [(f"`{one.code}`", one.says, one.told_by) for one in COST_CAUSES]
+    joined = [(f"`{one.code}`", one.says, one.told_by) for one in SOP_CAUSES]
     return (
-        causes_page() + "\n## Of a changed bill\n\n"
+        causes_page() + "\n## Of several sources together\n\n"
+        "What `investigate` can name besides all others on this page (docs/investigations.md).\n\n"
+        + _table(("Code", "Means", "Told by"), joined)
+        + "\n## Of a changed bill\n\n"
         "What `explain_cost_change` can find (docs/cost-changes.md). Each claims a part of the change;\n"
         "confidence is 0.5 to 0.7 for the bill alone and grows with each fact that agrees.\n\n"
         + _table(("Code", "Means", "Told by"), rows)
