@@ -38,6 +38,12 @@ class Story:
     scenario: str
     seed: int
     params: dict[str, Any]
+    ends: str = "succeeded"
+
+    @property
+    def says(self) -> str:
+        """In the table's words."""
+        return f"{self.sop} on {self.scenario}"
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,7 @@ async def play(
     ground.lab.reset(story.scenario, story.seed)
     ground.lab.clock.pause()  # world time passes when somebody waits for it
     house = await anyio.to_thread.run_sync(ground.house, database)
-    told = Told(story.sop, database, kill)
+    told = Told(story.says, database, kill)
     others = [await ground.zygote.bear(house.wish()) for _ in range(replicas)]
     first = await ground.zygote.bear(_starting(house, story, kill))
     living = [first, *others]
@@ -247,7 +253,7 @@ async def reference_of(ground: Ground, story: Story, database: Database) -> Refe
     """Play it undisturbed. Raises RuntimeError when it does not end as its SOP says."""
     began = time.monotonic()
     told = await play(ground, story, database, Kill(), None, replicas=0)
-    if told.state != "succeeded":
+    if told.state != story.ends:
         raise RuntimeError(f"{story.sop} ends {told.state} undisturbed: {told.problem}")
     took = time.monotonic() - began
     return Reference(told.state, effects(ground.lab), standing(ground.lab), tuple(told.passages), took)

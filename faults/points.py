@@ -22,7 +22,9 @@ from aiops_shared.aws.clients import AwsClients
 from aiops_shared.guardrails.audit import Audit
 from aiops_shared.kube.connection import Connection as KubeConnection
 from aiops_shared.state.store import after_commit
+from aiops_sop.clients.peers import McpPeers
 from aiops_sop.clients.run_parts import NoCrash
+from aiops_sop.clients.run_store import RunStore
 
 # AWS operations with an effect, by their method's first word.
 AWS_EFFECTS = ("create_", "update_", "delete_", "put_", "send_", "publish", "terminate_", "modify_")
@@ -113,3 +115,21 @@ def _around_steps(fuse: Fuse) -> None:
         fuse.passes(f"step {point}", path)
 
     NoCrash.pass_by = pass_by  # type: ignore[method-assign]  # as above
+    call, put = McpPeers.call, RunStore.put
+
+    @wraps(call)
+    async def called(self: McpPeers, server: str, tool: str, arguments: Any, behalf: Any = None) -> Any:
+        step = behalf.step if behalf else ""
+        fuse.passes("before call", step)
+        answer = await call(self, server, tool, arguments, behalf)
+        fuse.passes("after call", step)
+        return answer
+
+    @wraps(put)
+    async def kept(self: RunStore, held: Any, row: Any, **more: Any) -> None:
+        fuse.passes("before record", row.path)
+        await put(self, held, row, **more)
+        fuse.passes("after record", row.path)
+
+    McpPeers.call = called  # type: ignore[method-assign]  # as above
+    RunStore.put = kept  # type: ignore[method-assign]  # as above

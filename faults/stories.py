@@ -9,6 +9,6 @@ SOPS = ("disk-pressure", "memory-spike-rollback", "traffic-surge-preprovision")
 
 
 def stories_of(sop: str, seed: int = 0) -> list[Story]:
-    """A SOP's own proofs that succeed, with the names of their worlds filled in."""
-    proofs = [proof for proof in SopLibrary(Settings()).get(sop).proofs if proof.ends == "succeeded"]
-    return [Story(sop, proof.scenario, seed, params_of(proof, seed)) for proof in proofs]
+    """A SOP's own proofs, with the names of their worlds filled in."""
+    proofs = SopLibrary(Settings()).get(sop).proofs
+    return [Story(sop, proof.scenario, seed, params_of(proof, seed), proof.ends) for proof in proofs]

@@ -1,0 +1,18 @@
+"""`make faults`: kill, stop and crowd the suite; write docs/faults.md; end 1 where something broke."""
+
+import sys
+
+from evals.figures import Evaluation
+
+FAULTS = Evaluation(
+    package="faults",
+    title="What runs survive",
+    introduction="Processes with the whole suite in them are killed, stopped and crowded while SOPs run on the"
+    " lab. Effects are counted by the simulators' own logs and compared with an undisturbed run of the same"
+    " story; the world is compared object by object; the audit's chain is verified. Made by `make faults`.",
+    page="faults.md",
+    parts={"kills": "Killed at any point"},
+)
+
+if __name__ == "__main__":
+    sys.exit(FAULTS.run([*sys.argv[1:], "--write"]))
