@@ -157,7 +157,7 @@ def _cluster(target: Args) -> Args:
 
 
 def _arguments(one: Done, params: _Params) -> Args:
-    """What a step asks: names and amounts as parameters, the rest as it was; no prose, no moments, no secrets."""
+    """What a step asks: names and amounts as parameters; no prose, no moments, no secrets."""
     found: Args = {}
     for key, value in one.arguments.items():
         if value in (None, "", []) or REDACTED.search(str(value)):

@@ -93,6 +93,8 @@ class McpPeers:
             await self._there(self._close())
         loop.call_soon_threadsafe(loop.stop)
         await anyio.to_thread.run_sync(thread.join, 5.0)
+        if not thread.is_alive():
+            loop.close()
         self._loop = self._thread = None
 
     async def _there(self, work: Coroutine[Any, Any, T]) -> T:

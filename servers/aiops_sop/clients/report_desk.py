@@ -30,7 +30,7 @@ from aiops_sop.models.reports import NextStep, Report, ReportAsk
 from aiops_sop.ports import Peers
 
 PERIODS = {"maturity": "7d", "roi": "90d", "noise": "7d", "ops": "7d"}
-MOST_CLUSTERS = 8
+MOST_CLUSTERS, MOST_WHOLE = 8, 3  # of these so many with their evidence
 MOST_HISTORY = 30  # days of alarms: what CloudWatch keeps
 
 
@@ -125,13 +125,13 @@ class ReportDesk:
             page.warnings.append(
                 f"only {MOST_CLUSTERS} of {len(names)} clusters were looked at; name the others"
             )
-        told = [(one, maturity(page.ledger, one)) for one in found]
+        told = [(one, maturity(page.ledger, one, whole=len(found) <= MOST_WHOLE)) for one in found]
         page.warnings += [f"coverage_gap: {one.name}: {gap}" for one in found for gap in one.gaps]
-        lines = [line for _, text in told for line in [*text.lines, ""]]
+        lines = [line for _, text in told for line in text.lines]
         head = "; ".join(f"{one.name} is at level {text.level} ({NAMES[text.level]})" for one, text in told)
         steps = tuple(step for _, text in told for step in text.steps)
         if steps:
-            lines += ["## Next", "", *(f"- {step.missing}: `{step.do}`" for step in steps)]
+            lines += ["", "## Next", "", *(f"- {step.missing}: `{step.do}`" for step in steps)]
         return page.answer(
             f"{head or 'No cluster is known'}.",
             lines,
@@ -202,7 +202,7 @@ class ReportDesk:
 
     async def _operations(self, page: _Page, baseline: Window) -> Report:
         since = f"-{max(1, round(page.window.days * 24))}h"
-        query = f"mode=error_rate, since={since}"
+        query = f"mode=impact, since={since}"
         before, now = await self._sides(page, baseline, ("the period before", "this period"), used=False)
         alarms = await self._asked(
             page, "observability", "list_alarms", state="ALARM", cluster=page.cluster, limit=10
@@ -210,7 +210,7 @@ class ReportDesk:
         errors = None
         if page.ask.audience != "executive":
             errors = await self._asked(
-                page, "observability", "analyze_logs", mode="error_rate", since=since, cluster=page.cluster
+                page, "observability", "analyze_logs", mode="impact", since=since, cluster=page.cluster
             )
         facts = Operations(
             now=now,

@@ -46,9 +46,7 @@ def unmade(report: Obj) -> list[str]:
         if re.fullmatch(r"e\d+", row["from"]):
             if int(row["from"][1:]) > len(report["evidence"]):
                 wrong.append(f"{name}: no {row['from']}")
-        elif abs(worked_out(row["from"], values) - values[name]) > Fraction(1, 100) * max(
-            1, abs(values[name])
-        ):
+        elif abs(worked_out(row["from"], values) - values[name]) * 100 > 1 + abs(values[name]):
             wrong.append(f"{name}: {row['from']} is not {row['value']}")
     return wrong
 

@@ -85,20 +85,22 @@ class MaturityText:
     steps: tuple[NextStep, ...]
 
 
-def maturity(ledger: Ledger, facts: ClusterFacts) -> MaturityText:
-    """The level, on which evidence, and the steps to the next one: no level is leapt over."""
-    seen = [one for make in (_one, _two, _three, _four) for one in make(ledger, facts)]
+def maturity(ledger: Ledger, facts: ClusterFacts, *, whole: bool = True) -> MaturityText:
+    """The level, on which evidence, and the steps to the next one: no level is leapt over.
+
+    Not `whole`, for many clusters at once: the level and what is missing, without the evidence.
+    """
+    kept = ledger if whole else Ledger()
+    seen = [one for make in (_one, _two, _three, _four) for one in make(kept, facts)]
     level = level_of(seen)
-    figure = ledger.given(
-        f"level of {facts.name}", level, "", ledger.source("rule", "docs/reports.md", "maturity")
-    )
-    lines = [
-        f"### {facts.name}: level {figure.said}, {NAMES[level]}",
-        "",
-        "| Level | Met | Evidence |",
-        "|---|---|---|",
-    ]
-    lines += [f"| {NAMES[one.level]} | {'yes' if one.met else 'no'} | {one.says} |" for one in seen]
+    rule = ledger.source("rule", "docs/reports.md", "maturity")
+    figure = ledger.given(f"level of {facts.name}", level, "", rule)
+    head = f"{facts.name}: level {figure.said}, {NAMES[level]}"
+    lines = [f"- {head}"]
+    if whole:
+        lines = [f"### {head}", "", "| Level | Met | Evidence |", "|---|---|---|"]
+        lines += [f"| {NAMES[one.level]} | {'yes' if one.met else 'no'} | {one.says} |" for one in seen]
+        lines.append("")
     # Of the next level only: who wants to be autonomous becomes observed first.
     steps = tuple(
         NextStep(missing=f"{facts.name}: {one.missing}", do=one.do)

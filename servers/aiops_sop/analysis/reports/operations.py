@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aiops_shared.results.wording import quotable
+from aiops_shared.results.wording import cut, quotable
 from aiops_sop.analysis.reports.facts import IncidentRow, Paid, RunCounts
 from aiops_sop.analysis.reports.figures import Figure, Ledger
 from aiops_sop.analysis.reports.roi import Side, alerts_of, repeats
 from aiops_sop.models.reports import Audience
 
 MOST_ROWS: Final = 8
+MOST_ADVICE, MOST_PATTERN, BAR = 4, 90, 12
 Obj = Mapping[str, Any]
 COUNTED: Final[Mapping[str, Callable[[Side], int]]] = {
     "incidents": lambda side: len(side.journal.incidents),
@@ -123,30 +124,38 @@ def _alarms(ledger: Ledger, facts: Operations) -> list[str]:
 
 
 def _errors(ledger: Ledger, facts: Operations) -> list[str]:
-    """Errors by kind, who felt them, and what the log server advises, in its words."""
+    """Errors by type with who felt them (S43), and what the log server advises, in its words."""
     if facts.errors is None:
         return []
-    table = facts.errors.get("rows") or {}
-    found = ["", "## Errors in logs"]
-    source = ledger.source(
-        "observability.analyze_logs", facts.errors_query, str(facts.errors.get("read", ""))
-    )
-    columns, rows = table.get("columns") or (), (table.get("rows") or ())[:MOST_ROWS]
+    table = facts.errors.get("patterns") or {}
+    rows = [dict(zip(table["columns"], row, strict=True)) for row in table.get("rows") or ()][:MOST_ROWS]
+    found = ["", "## Errors in logs", "", f"> {facts.errors.get('summary', '')}"]
     if rows:
-        found += [f"| {' | '.join(map(str, columns))} |", f"|{'---|' * len(columns)}"]
-        found += [
-            f"| {' | '.join(_cell(ledger, source, columns, row, place) for place in range(len(columns)))} |"
-            for row in rows
-        ]
-    found += [f"> {text}" for text in (facts.errors.get("actions") or ())[:5]]
-    return found if len(found) > 2 else []
+        found += ["", "| Service | Errors | Customers | | Type |", "|---|---:|---:|---|---|"]
+        most = max(int(row.get("errors") or 0) for row in rows)
+        found += [_error(ledger, facts, place, row, most) for place, row in enumerate(rows, 1)]
+        found += ["", f"> {facts.errors.get('read', '')}"]
+    found += [f"> - {text}" for text in (facts.errors.get("actions") or ())[:MOST_ADVICE]]
+    return [*found, ""]
 
 
-def _cell(ledger: Ledger, source: str, columns: Any, row: Any, place: int) -> str:
-    value = row[place]
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return ledger.given(f"{columns[place]} of {quotable(str(row[0]))}", value, "", source).said
-    return quotable(str(value or ""), "(text)").replace("|", "\\|")
+def _error(ledger: Ledger, facts: Operations, place: int, row: Obj, most: int) -> str:
+    source = ledger.source("observability.analyze_logs", facts.errors_query)
+    errors = ledger.given(f"errors, type {place}", int(row.get("errors") or 0), "", source)
+    customers = row.get("customers")
+    felt = (
+        ledger.given(f"customers, type {place}", int(customers), "", source).said
+        if customers is not None
+        else ""
+    )
+    bar = "█" * max(1, round(BAR * int(row.get("errors") or 0) / most)) if most else ""
+    service = quotable(str(row.get("service") or ""), "")
+    return f"| {service} | {errors.said} | {felt} | {bar} | `{_code(str(row.get('pattern') or ''))}` |"
+
+
+def _code(text: str) -> str:
+    """Foreign text as a cell of code: short, without what would end the cell."""
+    return cut(" ".join(text.split()), MOST_PATTERN).replace("`", "'").replace("|", "/")
 
 
 def _cost(ledger: Ledger, facts: Operations) -> list[str]:
