@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from aiops_shared.errors import InvalidInputError
 from aiops_shared.params import since_to_datetime
 from aiops_sop.analysis.causes.facts import Facts
 from aiops_sop.analysis.causes.reading import inner, text
@@ -48,7 +49,10 @@ def window(question: Question, now: datetime) -> tuple[datetime, datetime]:
     """The stretch of time that is asked about. Raises InvalidInputError."""
     since, _, until = question.window.strip().partition("/")
     end = since_to_datetime(until, now) if until else now
-    return since_to_datetime(since or "-1h", now), end
+    start = since_to_datetime(since or "-1h", now)
+    if start >= end:
+        raise InvalidInputError("window", "ends before it begins", "give -1h, or FROM/TO as -3h/-1h")
+    return start, end
 
 
 def topics(question: Question) -> frozenset[str]:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from aiops_sop.analysis.causes.facts import Facts
-from aiops_sop.analysis.causes.reading import text, texts
+from aiops_sop.analysis.causes.reading import inner, rows, text, texts
 
 DNS_CALM_S: Final = 0.1
 CPU_CALM: Final = 0.8
@@ -69,9 +69,9 @@ def node_cpu(facts: Facts) -> str:
 
 def traffic(facts: Facts) -> str:
     """As many requests as ever."""
-    for row in facts.said("anomalies").get("tested", {}).get("rows", ()):
-        if isinstance(row, list | tuple) and row and row[0] == "requests_total":
-            verdict = text(row[-1])
+    for row in rows(inner(facts.said("anomalies"), "tested")):
+        if row.get("signal") == "requests_total":
+            verdict = text(row.get("verdict"))
             return "traffic: requests are as usual" if verdict.startswith("normal") else ""
     return ""
 
