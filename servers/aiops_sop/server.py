@@ -37,10 +37,10 @@ from aiops_sop.ports import (
     RunControl,
     Teller,
 )
-from aiops_sop.tools.configs import Configs, ConfigTools
+from aiops_sop.tools.configs import Configs, ConfigTools, serve_specs
 from aiops_sop.tools.deployments import Deployments, DeploymentTools
 from aiops_sop.tools.events import EventTools
-from aiops_sop.tools.incidents import IncidentTools
+from aiops_sop.tools.incidents import IncidentTools, serve_incidents
 from aiops_sop.tools.investigate import InvestigateTools
 from aiops_sop.tools.prompts import serve_sops
 from aiops_sop.tools.reports import ReportTools
@@ -90,7 +90,7 @@ class Wiring:
             *DeploymentTools(lazily(self._deployments)).tools(),
             *RunTools(lazily(self.runs), lambda: self.guard.caller).tools(),
             *EventTools(lazily(self._event_door), lambda: self.guard.caller).tools(),
-            *IncidentTools(lazily(self._incident_desk), lambda: self.guard.caller).tools(),
+            *IncidentTools(lazily(self.incident_desk), lambda: self.guard.caller).tools(),
         ]
 
     def _sops(self) -> SopFinding:
@@ -166,7 +166,8 @@ class Wiring:
             )
         )
 
-    def _incident_desk(self) -> IncidentDesk:
+    def incident_desk(self) -> IncidentDesk:
+        """Incidents that were."""
         from aiops_sop.clients.incident_desk import StoredIncidents
 
         return StoredIncidents(self._past(), self.outcomes)
@@ -244,6 +245,8 @@ def served(parts: Wiring) -> FastMCP:
     serve_sops(server, parts.library)
     parts.peers.given = {**parts.peers.given, "sop": lambda: server}  # a SOP's steps may call our own reads
     serve_runs(server, lazily(parts.runs), lambda: parts.guard.caller)
+    serve_incidents(server, lazily(parts.incident_desk))
+    serve_specs(server, lazily(parts._configs))
     return server
 
 

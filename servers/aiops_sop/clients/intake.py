@@ -82,14 +82,21 @@ class EventQueue:
         settings = self.settings
         quiet = timedelta(minutes=settings.quiet_min)
 
+        arriving = [_Arriving(one, sender[:256], now, quiet, settings.storm, settings.queue) for one in found]
+
+        def folded(conn: Connection) -> list[Taken] | None:
+            exclusive(conn, "events")
+            known = [live_in(conn, one.fingerprint, now - quiet) for one in arriving]
+            pairs = [(one, held) for one, held in zip(arriving, known, strict=True) if held is not None]
+            return [_known(conn, *pair) for pair in pairs] if len(pairs) == len(arriving) else None
+
         def work(conn: Connection) -> list[Taken]:
             exclusive(conn, "events")
-            return [
-                _take_in(conn, _Arriving(one, sender[:256], now, quiet, settings.storm, settings.queue))
-                for one in found
-            ]
+            return [_take_in(conn, one) for one in arriving]
 
-        return await self.store.run(work)
+        # Most of a flood are repetitions: a count that a power cut may take back, so not flushed to the disk.
+        taken = await self.store.run(folded, durable=False)
+        return await self.store.run(work) if taken is None else taken
 
     async def take(self) -> Work | None:
         """The oldest event that waits, or that a dead process left; None when there is none."""

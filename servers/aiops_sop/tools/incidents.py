@@ -4,12 +4,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from fastmcp import FastMCP
+from fastmcp.exceptions import ResourceError
 from fastmcp.tools import Tool
 from mcp_types import ToolAnnotations
 from pydantic import AfterValidator, Field
 
-from aiops_shared.errors import InvalidInputError
+from aiops_shared.app.boundary import clean, escape_tree
+from aiops_shared.errors import AiopsError, InvalidInputError
 from aiops_shared.guardrails import Caller
+from aiops_shared.guardrails.redacting import redact_tree
 from aiops_shared.params import READS, Cluster, shown
 from aiops_shared.results import Table
 from aiops_shared.results.wording import counted
@@ -42,6 +46,21 @@ Print = Annotated[str, Field(pattern=r"^([0-9a-f]{32}|storm:.{1,58})?$", descrip
 Note = Annotated[str, _plain(LONGEST_NOTE), Field(description="What was learned")]
 About = Annotated[str, Field(pattern=r"^(run|inc)_[A-Za-z0-9_-]{20}$", description="run_… or inc_…")]
 Cause = Annotated[str, Field(pattern=r"^([A-Z][A-Z0-9_]{2,63})?$", description="Finding code")]
+
+
+def serve_incidents(server: FastMCP, desk: IncidentDesk) -> None:
+    """`incident://{id}`: one incident, whole: event, phases with their times, hand-off record, decision."""
+
+    @server.resource(
+        "incident://{incident_id}", mime_type="application/json", description="An incident, whole"
+    )
+    async def incident(incident_id: str) -> dict[str, Any]:
+        try:
+            found = (await desk.get(incident_id)).model_dump(mode="json")
+        except AiopsError as error:
+            raise ResourceError(clean(error.wire())) from error
+        shown: dict[str, Any] = escape_tree(redact_tree(found))
+        return shown
 
 
 @dataclass(frozen=True)
