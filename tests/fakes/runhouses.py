@@ -76,9 +76,10 @@ class ByHand:
     def start(self, run_id: str, generation: int) -> None:
         self.started.append((run_id, generation))
 
-    def adopt(self, run_id: str, generation: int, executor: str) -> None:
+    def adopt(self, run_id: str, generation: int, executor: str) -> bool:
         del executor
         self.started.append((run_id, generation))
+        return True
 
     def close(self) -> None:
         self.opened = False

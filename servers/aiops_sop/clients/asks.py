@@ -7,7 +7,7 @@ with the key file, so that one edited by hand is found; it lives as long as an a
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from aiops_shared.clock import Clock
@@ -22,8 +22,6 @@ from aiops_sop.engine.records import Held
 from aiops_sop.models.runs import Waiting
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from sqlalchemy import Connection
 
     from aiops_shared.guardrails.audit import Audit
@@ -43,7 +41,7 @@ class Question(Frozen):
     target: str
     question: str
     requester: str
-    expires_at: "datetime"
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

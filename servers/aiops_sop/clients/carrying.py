@@ -254,8 +254,8 @@ class Runner:
             if not dead:
                 return
             for run_id, generation in runs:
-                _log.warning("run %s is taken over from %s", run_id, executor)
-                self.durable.adopt(run_id, generation, executor)
+                if self.durable.adopt(run_id, generation, executor):
+                    _log.warning("run %s is taken over from %s", run_id, executor)
 
     async def _open(self) -> None:
         await self.ready()

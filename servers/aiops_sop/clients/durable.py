@@ -65,8 +65,8 @@ class Workflows(Protocol):
         """Start a run's workflow."""
         ...
 
-    def adopt(self, run_id: str, generation: int, executor: str) -> None:
-        """Carry on what a dead executor left."""
+    def adopt(self, run_id: str, generation: int, executor: str) -> bool:
+        """Carry on what a dead executor left; whether there was something to do."""
         ...
 
     def close(self) -> None:
@@ -186,16 +186,19 @@ class Durable:
         with SetWorkflowID(workflow_id(run_id, generation)):
             DBOS.start_workflow(_registered[0], run_id, generation)
 
-    def adopt(self, run_id: str, generation: int, executor: str) -> None:
-        """Carry on what a dead executor left: the caller holds its lock."""
+    def adopt(self, run_id: str, generation: int, executor: str) -> bool:
+        """Carry on what a dead executor left: the caller holds its lock. Again, it does nothing."""
         from dbos import DBOS
 
         name = workflow_id(run_id, generation)
         known = DBOS.list_workflows(workflow_ids=[name], load_input=False, load_output=False)
         if not known:
             self.start(run_id, generation)
-        elif known[0].status == "PENDING" and known[0].executor_id == executor:
+            return True
+        theirs = known[0].status == "PENDING" and known[0].executor_id == executor
+        if theirs:
             DBOS.resume_workflow(name)
+        return theirs
 
     def close(self) -> None:
         """End DBOS in this process; what is not through is another process's."""
