@@ -1,6 +1,7 @@
 """Stories of the lab through the tool: the right cause first, no other, in few tokens, with its chain.
 
-Two or three seeds a story; more are in `make eval` (docs/evaluation-sop.md), which asks the same questions.
+A seed or two a story; all stories and more seeds are in `make eval` (docs/evaluation-sop.md), which asks the
+same questions.
 """
 
 import re
@@ -66,8 +67,6 @@ async def test_504s_in_one_zone_are_the_subnet_without_addresses(stage: Stage) -
         assert "prefix delegation: not viable here: 0 free /28" in actions[1]
         assert {row[0] for row in found["sources"]["rows"]} == {"eks", "observability"}
         assert found["handoff"]["requires_human_approval"] is True
-        again = await stage.got("investigate", **question("subnet-ip-exhaustion").arguments(seed))
-        assert (again["root_cause"], again["fingerprint"]) == (found["root_cause"], found["fingerprint"])
 
 
 @pytest.mark.row("S69")
@@ -104,16 +103,12 @@ async def test_memory_that_a_release_brought_names_release_age_and_route(stage: 
 @pytest.mark.parametrize(
     ("story", "seed"),
     [
-        ("db-pool", 0),
         ("db-pool", 3),
         ("az-gray-failure", 1),
         ("crypto-mining", 2),
         ("active-alarms", 1),
         ("memory-leak-slow", 1),
-        ("release-worse", 2),
         ("memory-daily", 2),
-        ("memory-warmup", 1),
-        ("healthy", 4),
     ],
 )
 async def test_the_right_cause_comes_first_and_none_where_nothing_is_wrong(
@@ -121,14 +116,6 @@ async def test_the_right_cause_comes_first_and_none_where_nothing_is_wrong(
 ) -> None:
     found = await investigated(stage, story, seed)
     assert code(found) == right(story, seed)
-
-
-@pytest.mark.row("S38")
-async def test_a_bill_is_explained_with_what_would_save(stage: Stage) -> None:
-    found = await investigated(stage, "cost-spike", 0)
-    assert code(found) == "INSTANCE_FAMILY_MISMATCH"
-    assert "$" in found["actions"][0]["action"]
-    assert {row[0] for row in found["sources"]["rows"]} >= {"cost", "eks"}
 
 
 @pytest.mark.row("S8")

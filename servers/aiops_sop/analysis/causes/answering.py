@@ -97,7 +97,7 @@ def _summary(facts: Facts, first: Judged | None, ranked: Sequence[Judged], headl
 
 def _evidence(first: Judged) -> Iterator[Evidence]:
     seen: set[tuple[str, str]] = set()
-    for one in first.for_it:
+    for one in (*first.for_it, *first.hypothesis.shown):
         key = (one.source, one.says)
         if key not in seen:
             seen.add(key)

@@ -71,6 +71,7 @@ class Hypothesis:
     actions: tuple[Action, ...] = ()
     chain: tuple[Link, ...] = ()
     explains: frozenset[str] = frozenset()
+    shown: tuple[Seen, ...] = ()  # further evidence, which decides nothing
     innocent: tuple[str, ...] = ()  # what whoever found it has ruled out, `name: why`
     rank: int = 0
     sop: str = ""

@@ -79,7 +79,9 @@ def _tied(facts: Facts, one: Hypothesis) -> bool:
         return True
     places = {one.name, *one.details.get("hurts", ())}
     near = facts.path | {service}
-    return bool(places & near) or any(each.startswith(f"{name}-") for each in places for name in near)
+    return bool(places & near) or any(
+        each.startswith((f"{name}-", f"{name}.")) for each in places for name in near
+    )
 
 
 def _beside(one: Judged, best: Judged) -> Judged:

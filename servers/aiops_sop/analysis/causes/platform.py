@@ -6,12 +6,14 @@ what other sources add.
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from aiops_shared.results import SEVERITIES, Severity
+from aiops_shared.results.wording import brief
 from aiops_sop.analysis.causes.facts import Change, Facts, Found
 from aiops_sop.analysis.causes.hypotheses import Hypothesis, Link, Seen, Test
-from aiops_sop.analysis.causes.reading import place, text
+from aiops_sop.analysis.causes.reading import Obj, place, text
 from aiops_sop.models.investigations import Action, Level
 
 # What each of diagnosis' families of codes can be behind, by words of the code.
@@ -21,6 +23,7 @@ _ANSWERS: Final[tuple[tuple[str, frozenset[str]], ...]] = (
     (r"SUBNET|ADDRESS|DNS|NETWORK|POLICY|ENI|ZONE", frozenset({"network", "requests", "cost"})),
     (r"CPU|THROTTL", frozenset({"cpu", "requests"})),
 )
+MOST_SHOWN: Final = 4
 _STEP = re.compile(r"(?:^|;\s*)\d+\.\s*")
 _HIGH_RISK = re.compile(r"\b(drain|delete|replace|terminate|CIDR|IaC)\b")
 _LOW_RISK = re.compile(r"\b(list_|get_|describe_|look|compare|read|find|check)\b")
@@ -41,13 +44,14 @@ def _from(facts: Facts, found: Found) -> Hypothesis:
         namespace=found.namespace,
         name=found.name,
         severity=severity,
-        headline=found.title,
+        headline=found.title + _where(found.clusters),
         text=found.cause,
         tests=(Test("diagnosis finds it", lambda _: _seen(found)), *_supports(found)),
         base=found.confidence,
         answers=_answers(found.code),
         actions=_actions(found),
         chain=tuple(_chain(facts, found, hurts)),
+        shown=tuple(_as_seen(one) for one in found.evidence[1:MOST_SHOWN]),
         innocent=found.ruled_out,
         sop=found.sop,
         details={"hurts": tuple(sorted(hurts)), "clusters": found.clusters},
@@ -55,10 +59,18 @@ def _from(facts: Facts, found: Found) -> Hypothesis:
     )
 
 
+def _where(clusters: tuple[str, ...]) -> str:
+    """The same in several clusters is one cause."""
+    return f" (in {len(clusters)} clusters: {brief(clusters, 3)})" if len(clusters) > 1 else ""
+
+
 def _seen(found: Found) -> Seen:
-    first = found.evidence[0] if found.evidence else {}
-    says = text(first.get("says")) or found.title
-    return Seen(True, says, text(first.get("source")) or "kubernetes", text(first.get("query")))
+    first = _as_seen(found.evidence[0]) if found.evidence else Seen(True, "", "kubernetes")
+    return first if first.says else replace(first, says=found.title)
+
+
+def _as_seen(one: Obj) -> Seen:
+    return Seen(True, text(one.get("says")), text(one.get("source")) or "kubernetes", text(one.get("query")))
 
 
 def _supports(found: Found) -> Iterator[Test]:
