@@ -230,6 +230,24 @@ def report(
     _run(lambda: write({**asked, "rates": rate or []}, out))
 
 
+@app.command()
+def generate(
+    workload: Annotated[str, typer.Argument(help="As shop or deployment/shop.")],
+    kinds: Annotated[
+        list[str],
+        typer.Argument(help="resources, hpa, hpa_schedule, nodepool, placeholder, alarms, spec."),
+    ],
+    namespace: Annotated[str, typer.Option(help="Its namespace.")],
+    out: Annotated[Path, typer.Option(help="Directory for the files.")] = Path(),
+    cluster: Annotated[str, typer.Option(help="Name, account/region/name or ARN.")] = "",
+) -> None:
+    """Write a workload's configuration from its measured use, each number with its reason."""
+    from eks_aiops.generating import generate as run
+
+    asked = {"workload": workload, "kinds": kinds, "namespace": namespace, "cluster": cluster}
+    _run(lambda: run(asked, out))
+
+
 audit_app = typer.Typer(
     help="The audit: who did what, under which rule, with which outcome.", no_args_is_help=True
 )
@@ -267,7 +285,11 @@ def sops_test(
     seed: Annotated[int, typer.Option(help="Which names, images, times.")] = 0,
 ) -> None:
     """Play a SOP in the simulated account, as its `proof` says; exit code 1 when it ends otherwise."""
-    from eks_aiops.proving_stage import play_sop
+    try:
+        from eks_aiops.proving_stage import play_sop
+    except ImportError as error:
+        typer.echo("the lab needs its extra: pip install 'eks-aiops[lab]'", err=True)
+        raise typer.Exit(1) from error
 
     _run(lambda: play_sop(file, scenario, [seed]))
 

@@ -81,7 +81,7 @@ class Registry:
                 f'failed to resolve reference "{full}": {full}: not found'
             )
         if repository == _KUBECTL:  # with arguments it does one thing and ends
-            return Image(working("done", takes_s=2))
+            return Image(working("done", takes_s=2, memory_mi=60))
         if repository == _PAUSE:
             return Image(serving("pause", memory_mi=1, cpu_m=1))
         if repository.removeprefix("docker.io/library/") in _PUBLIC:

@@ -4,7 +4,7 @@ A commit makes it OutOfSync, a sync brings the commit's objects and the Applicat
 after the commit (F23). Fields as in
 https://argo-cd.readthedocs.io/en/stable/operator-manual/application.yaml and its types
 (`status.sync`, `status.health`, `status.operationState`, `status.history`). It reads no git: a story hands in
-the revision and the objects that it holds.
+the revision and the objects that it holds, `argo_git.py` those of a repository.
 """
 
 from collections.abc import Callable
@@ -32,6 +32,7 @@ class Commit:
     by: str = ""
     fails: str = ""  # what the sync says instead of success
     unhealthy: str = ""  # why the application does not get well
+    health: "Callable[[Commit], Obj] | None" = None  # looked at again while it says Progressing
 
 
 class Argo:
@@ -113,10 +114,32 @@ class Argo:
     def _settle(self, name: str, commit: Commit) -> None:
         if commit.fails:
             return
+        if commit.health is not None:
+            self._watch(name, commit, commit.health(commit))
+            return
         health = (
             {"status": "Degraded", "message": commit.unhealthy} if commit.unhealthy else {"status": "Healthy"}
         )
         self._status(name, lambda status: status.update(health=health))
+
+    def _watch(self, name: str, commit: Commit, health: Obj) -> None:
+        """Health as the objects have it, until a newer commit comes."""
+        found = self._application(name)
+        told = ((found or {}).get("status") or {}).get("sync") or {}
+        if told.get("revision") != commit.revision:
+            return
+        resources = [
+            {
+                "group": obj["apiVersion"].rpartition("/")[0],
+                "kind": obj["kind"],
+                "namespace": meta(obj).get("namespace", ""),
+                "name": meta(obj)["name"],
+                "status": "Synced",
+            }
+            for obj in commit.objects
+        ]
+        self._status(name, lambda status: status.update(health=health, resources=resources))
+        self.cluster.clock.call_later(NOTICE_S, lambda: self._settle(name, commit))
 
 
 def application(name: str, repository: str, path: str, namespace: str) -> Obj:

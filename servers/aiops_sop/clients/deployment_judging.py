@@ -212,7 +212,8 @@ async def _before_and_after(case: Case) -> None:
     else:
         old, new = await case.reader.whole(before), await case.reader.whole(after)
         case.checks += canary_checks(Canary(new.side(), old.side(), seen_s=case.seen_s))
-    if not case.checks or any(one.finding == "worse" and one.name == "errors" for one in case.checks):
+    errors = [one.finding for one in case.checks if one.name == "errors"]
+    if not errors or errors[0] in {"worse", "unknown"}:
         await _lines(case, before, since)
 
 

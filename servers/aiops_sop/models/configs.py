@@ -8,6 +8,7 @@ from aiops_shared.results import Answer, Frozen, Table
 
 Kind = Literal["resources", "hpa", "hpa_schedule", "nodepool", "placeholder", "alarms", "spec"]
 KINDS: tuple[Kind, ...] = ("resources", "hpa", "hpa_schedule", "nodepool", "placeholder", "alarms", "spec")
+PARTS = ("requirements", "design", "tasks")  # of a spec
 Dialect = Literal["plain", "keda", "ack", "markdown"]
 
 

@@ -3,13 +3,18 @@
 from dataclasses import dataclass
 from typing import Annotated, Protocol
 
+from fastmcp import FastMCP
+from fastmcp.exceptions import ResourceError
 from fastmcp.tools.function_tool import FunctionTool
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from aiops_shared.errors import InvalidInputError
+from aiops_shared.app.boundary import clean, escape_tree
+from aiops_shared.errors import AiopsError, InvalidInputError
+from aiops_shared.guardrails.redacting import redact_tree
+from aiops_shared.kube import names
 from aiops_shared.kube.nearest import nearest
 from aiops_shared.params import READS, Cluster, Detail, Namespace, shown, to_list
-from aiops_sop.models.configs import KINDS, ConfigAsk, GeneratedConfig, Kind
+from aiops_sop.models.configs import KINDS, PARTS, ConfigAsk, GeneratedConfig, Kind
 from aiops_sop.tools.workloads import workload_of
 
 
@@ -39,6 +44,37 @@ Kinds = Annotated[
     BeforeValidator(_wanted),
     WithJsonSchema({"type": "array", "items": {"enum": list(KINDS)}}),
 ]
+
+
+def serve_specs(server: FastMCP, configs: Configs) -> None:
+    """`spec://{workload}/{part}`: one file of a workload's spec, made anew from what is measured now.
+
+    `workload` is namespace.name; `part` requirements, design or tasks.
+    """
+
+    @server.resource(
+        "spec://{workload}/{part}",
+        mime_type="text/markdown",
+        description="Spec of namespace.name: requirements, design or tasks",
+    )
+    async def spec(workload: str, part: str) -> str:
+        try:
+            found = await configs.generate(_of_resource(workload, part))
+        except AiopsError as error:
+            raise ResourceError(clean(error.wire())) from error
+        text = next(file.content for file in found.files if file.path.endswith(f"/{part}.md"))
+        return str(escape_tree(redact_tree({"text": text}))["text"])
+
+
+def _of_resource(workload: str, part: str) -> ConfigAsk:
+    namespace, dot, name = workload[:300].partition(".")
+    if not dot or part not in PARTS:
+        raise InvalidInputError(
+            "spec", "is no such resource", "spec://NAMESPACE.NAME/requirements|design|tasks"
+        )
+    kind, name = workload_of(name)
+    home = names.namespace(namespace)
+    return ConfigAsk(namespace=home, kind=kind, name=name, kinds=("spec",), full=True)
 
 
 @dataclass(frozen=True)

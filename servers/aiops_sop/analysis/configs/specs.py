@@ -7,7 +7,6 @@ in `reasons`; those of the YAML files beside it are taken over with their source
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from aiops_sop.analysis.configs.alarms import BURNS, Served, target_of
 from aiops_sop.analysis.configs.documents import Draft
@@ -15,8 +14,7 @@ from aiops_sop.analysis.configs.facts import Scaler, Workload
 from aiops_sop.analysis.configs.reasons import Reason, Reasons, numbers, unexplained
 from aiops_sop.analysis.configs.scaling import Capacity
 from aiops_sop.analysis.configs.surges import Surge, is_surge
-
-PARTS: Final = ("requirements", "design", "tasks")
+from aiops_sop.models.configs import PARTS
 
 
 @dataclass(frozen=True, slots=True)

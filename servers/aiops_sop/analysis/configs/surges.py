@@ -140,7 +140,10 @@ def _cron_job(
     keep = reasons.rule_whole(KEEP_JOBS, "jobs kept: the last one")
     late = reasons.rule_whole(DEADLINE_S, "startingDeadlineSeconds: after that it is too late to help")
     user = reasons.rule_whole(USER, "runAsUser: one that owns nothing")
-    small = {"cpu": reasons.rule("10m", "one call"), "memory": reasons.rule("64Mi", "one call")}
+    small = {
+        "cpu": reasons.rule("10m", "one call"),
+        "memory": reasons.rule("128Mi", "one call: kubectl takes some 60Mi"),
+    }
     patch = json.dumps({"spec": {"minReplicas": least}}, separators=(",", ": "))
     container = {
         "name": "kubectl",

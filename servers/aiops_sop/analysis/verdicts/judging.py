@@ -134,6 +134,9 @@ def judged(checks: Sequence[Check], seen_s: float) -> Judged:
     worse = [one for one in checks if one.finding == "worse"]
     if worse:
         return Judged("rollback", tuple(_words(one) for one in worse), tuple(checks))
+    if seen_s < HOLD_S:
+        reason = f"watched for {seen_s:.0f} s only: a rate needs {HOLD_S} s"
+        return Judged("hold", (reason,), tuple(checks), round(HOLD_S - seen_s))
     load = [one for one in checks if one.finding == "load"]
     if load:
         reasons = tuple(f"{_words(one)}: load, not the release" for one in load)
