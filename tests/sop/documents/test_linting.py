@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import anyio
 import pytest
 
+from aiops_shared.errors import InvalidInputError
 from aiops_shared.settings import Settings
 from aiops_sop.clients.library import shipped
 from aiops_sop.documents.exporting import kiro_files, prose, skill_files
@@ -12,7 +14,7 @@ from aiops_sop.documents.expressions import evaluate, filled, holds
 from aiops_sop.documents.linting import World, lint, said
 from aiops_sop.documents.parsing import parse
 from eks_aiops.sop_pages import every_sop
-from eks_aiops.sops_command import lint_files, world
+from eks_aiops.sops_command import export, lint_files, world
 from tests.sop.documents.writing import BODY, CHANGE, FRONT, LOOK, sop
 
 NAME = "fix-it.sop.md"
@@ -141,19 +143,46 @@ def test_a_file_that_does_not_parse_is_one_fault_with_its_line() -> None:
     )
 
 
+@pytest.fixture(scope="module")
+def suite() -> World:
+    """What the command checks against."""
+    return anyio.run(world, Settings())
+
+
 @pytest.mark.row("S47")
-async def test_every_shipped_sop_passes_the_linter(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_shipped_sop_passes_the_linter(suite: World) -> None:
     files = sorted(shipped().glob("*.sop.md"))
     assert len(files) >= 35
-    code = await lint_files(files)
-    assert code == 0, capsys.readouterr().out
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        assert said(file.name, lint(text, file.name, suite)) == ()
 
 
-async def test_the_linter_knows_the_servers_the_causes_and_the_stories() -> None:
-    found = await world(Settings())
-    assert "diagnose" in found.tools["eks"]
-    assert "OOM_LIMIT_TOO_LOW" in found.codes
-    assert "disk-pressure" in found.scenarios
+def test_the_linter_knows_the_servers_the_causes_and_the_stories(suite: World) -> None:
+    assert "diagnose" in suite.tools["eks"]
+    assert "OOM_LIMIT_TOO_LOW" in suite.codes
+    assert "disk-pressure" in suite.scenarios
+
+
+async def test_the_command_prints_file_line_and_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad, gone = tmp_path / NAME, tmp_path / "gone.sop.md"
+    bad.write_text(sop(FRONT.replace("medium", "low")), encoding="utf-8")
+    assert await lint_files([bad, gone]) == 1
+    told = capsys.readouterr()
+    assert f"{bad}:4: risk is low, a step is medium" in told.out
+    assert "2 files, 2 faults" in told.out
+    assert f"{gone}:1: cannot be read" in told.err
+
+
+async def test_the_command_writes_what_other_hosts_load(tmp_path: Path) -> None:
+    assert await export("skills", tmp_path) == 0
+    assert (tmp_path / "disk-pressure" / "SKILL.md").is_file()
+    assert await export("kiro", tmp_path) == 0
+    assert (tmp_path / ".kiro" / "steering" / "eks-aiops.md").is_file()
+    with pytest.raises(InvalidInputError, match="skills, kiro"):
+        await export("everything", tmp_path)
 
 
 def test_sops_are_exported_as_skills_and_as_steering_that_every_host_can_read() -> None:
