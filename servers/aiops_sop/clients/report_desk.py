@@ -112,7 +112,9 @@ class ReportDesk:
         except ClusterNotFoundError:
             raise
         except AiopsError as error:
-            page.warnings.append(f"coverage_gap: {server}.{tool}: {cut(error.wire(), 200)}")
+            said = f"coverage_gap: {server}.{tool}: {cut(error.wire(), 200)}"
+            if said not in page.warnings:  # the two periods fail alike
+                page.warnings.append(said)
             return None
 
     # Maturity.
