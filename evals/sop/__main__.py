@@ -13,7 +13,11 @@ SOP = Evaluation(
     " them, not how often they would be right in your cluster. Made by `python -m evals.sop --write`; every"
     " target that is missed is said so.",
     page="evaluation-sop.md",
-    parts={"ranks": "Root causes", "confidence": "Confidence"},
+    parts={
+        "ranks": "Root causes",
+        "confidence": "Confidence",
+        "backends": "The same cause from other backends",
+    },
 )
 
 if __name__ == "__main__":

@@ -33,11 +33,17 @@ class Play:
     lab: Lab
     settings: Settings
     peers: McpPeers
+    down: tuple[str, ...] = ()  # backends that fail in the next stories
 
     async def investigated(self, story: str, seed: int, asked: Question | None = None) -> Investigation:
         """The answer to a story's question, or to another one about it."""
         self.lab.reset(story, seed)
         self.lab.clock.pause()
+        for backend in self.down:
+            if backend == "xray":
+                self.lab.fail_aws("xray", "*", code="AccessDeniedException")
+            else:
+                self.lab.observatory.fail(backend, status=503)
         wish = asked or Question.model_validate(question(story).arguments(seed))
         peers = self.peers
         if "bill" in wish.symptom:

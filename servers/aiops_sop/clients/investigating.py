@@ -6,10 +6,12 @@ facts, and is named in the answer; the investigation goes on without it.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Final
 
 import anyio
 
+from aiops_shared.app.pictures import attach
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, InvalidInputError, UnreachableError, UpstreamTimeoutError
 from aiops_shared.guardrails import Caller
@@ -57,6 +59,8 @@ class Investigator:
         if more:
             facts = await self._asked(facts, more, max(1.0, ends - anyio.current_time()))
         found = answer(facts, _states(facts, (*calls, *more)))
+        if asked.chart:
+            await anyio.to_thread.run_sync(_picture, found)
         return found.model_copy(update={"similar": await self._similar(found, asked)})
 
     async def _asked(self, facts: Facts, calls: Sequence[Call], within_s: float) -> Facts:
@@ -115,6 +119,19 @@ class Investigator:
         except (AiopsError, TimeoutError):
             return ()
         return tuple(alike)[:MOST_SIMILAR]
+
+
+def _picture(found: Investigation) -> None:
+    """The timeline as a PNG beside the answer; drawn in a thread, since it takes a second."""
+    from aiops_sop.charts.timeline import Mark, draw_timeline
+
+    chain = [str(row[1]) for row in found.chain.rows]
+    rows = dict.fromkeys((*found.chain.rows, *found.timeline.rows))
+    marks = []
+    for at, what, source in rows:
+        link = chain.index(str(what)) + 1 if what in chain else 0
+        marks.append(Mark(datetime.fromisoformat(str(at)), str(source), str(what), link))
+    attach(draw_timeline(found.headline, marks))
 
 
 def about_event(question: Question) -> Question:

@@ -52,11 +52,12 @@ class InvestigateTools:
         symptom: Annotated[Words, Field(description="What is wrong, as: 504 on checkout")] = "",
         alarm: Annotated[Words, Field(description="Name of one that fires")] = "",
         event: Event = {},  # noqa: B006  # fastmcp copies defaults
-        service: Annotated[Words, Field(description="As in its traces and metrics")] = "",
+        service: Annotated[Words, Field(description="As in its traces")] = "",
         namespace: AnyNamespace = None,
         window: Annotated[Words, Field(description="-1h, or FROM/TO")] = "-1h",
         cluster: Clusters = None,
         detail: Detail = "summary",
+        chart: Annotated[bool, Field(description="With a PNG")] = False,
     ) -> Investigation:
         """Find the root cause over cluster, changes, metrics, traces, logs, alarms and cost at once: ranked
         hypotheses, causal chain, who is innocent, what to do. For Kubernetes alone use eks' diagnose.
@@ -70,6 +71,7 @@ class InvestigateTools:
             window=window or "-1h",
             cluster=cluster,
             full=detail == "full",
+            chart=chart,
         )
         return await self.investigations.investigate(question)
 

@@ -2,6 +2,7 @@
 
 import ast
 import random
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -285,6 +286,16 @@ def test_a_cause_elsewhere_and_one_of_another_topic_are_no_answer() -> None:
     assert verdicts(told)["OOM_LIMIT_TOO_LOW"] == "kept"
     about_money = facts("the bill is higher", service="", diagnose=stranger)
     assert answer(about_money, []).root_cause.code == ""
+
+
+def test_without_the_map_for_an_outage_a_cause_nearby_is_still_told_less_surely() -> None:
+    near = finding("SUBNET_IP_EXHAUSTION", "Subnet", "subnet-1", symptoms=[f"Deployment {SPACE}/backend"])
+    found = facts(diagnose=near)
+    gone = replace(found, gaps={"health": "[access_denied] traces: refused"})
+    unknown = replace(found, gaps={"health": "[not_found] no trace names it"})
+    assert answer(gone, []).root_cause.code == "SUBNET_IP_EXHAUSTION"
+    assert answer(gone, []).root_cause.confidence < 0.75
+    assert answer(unknown, []).root_cause.code == ""
 
 
 def test_an_alarm_s_metric_says_what_it_is_about() -> None:

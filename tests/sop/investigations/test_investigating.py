@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
+from aiops_shared.app.pictures import collecting
 from aiops_shared.auth.behalf import Behalf
 from aiops_shared.errors import InvalidInputError, ThrottledError, UnreachableError
 from aiops_shared.guardrails import Caller
@@ -17,7 +18,7 @@ from aiops_sop.models.incidents import Past
 from aiops_sop.models.investigations import Question
 from tests.fakes.clocks import T0, FakeClock
 from tests.fakes.peers import FakePeers, Reply
-from tests.sop.investigations.facts_given import SERVICE, SPACE, finding
+from tests.sop.investigations.facts_given import NOW, SERVICE, SPACE, changes, finding
 
 EVERY: Mapping[str, Reply] = {
     "eks.diagnose": finding("APP_ERROR", sop="pod-crashloop", next_step="1. read its log; 2. roll back"),
@@ -198,3 +199,16 @@ async def test_several_clusters_are_asked_in_one_call_each() -> None:
     await over(peers).investigate(Question(symptom="pods cannot start", cluster=("a", "b*")))
     assert [name for name, _ in peers.asked] == ["eks.diagnose", "eks.list_changes", "eks.list_events"]
     assert all(arguments["cluster"] == ["a", "b*"] for _, arguments in peers.asked)
+
+
+async def test_a_picture_of_the_timeline_comes_with_the_answer_when_asked_for() -> None:
+    with collecting() as pictures:
+        await over(FakePeers(EVERY)).investigate(ASKED)
+        assert not pictures
+        told = {**EVERY, "eks.list_changes": changes((30, "rollout", f"Deployment {SPACE}/{SERVICE}", ""))}
+        peers = FakePeers(told)
+        found = await Investigator(peers, FakeClock(NOW)).investigate(
+            ASKED.model_copy(update={"chart": True})
+        )
+    assert found.timeline.rows
+    assert [one.mime_type for one in pictures] == ["image/png"]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from aiops_shared.results import SEVERITIES
 from aiops_sop.analysis.causes.asking import topics
-from aiops_sop.analysis.causes.facts import Facts
+from aiops_sop.analysis.causes.facts import SILENT, Facts
 from aiops_sop.analysis.causes.hypotheses import Hypothesis, Judged, Seen, Verdict
 
 LEAST = 0.5  # below it no root cause is named
@@ -17,6 +17,7 @@ MOST = 0.97
 SUPPORT = 0.25  # of what is missing to certainty, per independent support
 UNKNOWN_COSTS = 0.15
 ELSEWHERE = 0.45  # a cause that nothing ties to the asked service
+NO_MAP = 0.75  # a cause that might be tied to it: who calls whom could not be asked
 OFF_TOPIC = 0.8  # a cause of another kind of trouble than was asked about
 OFF_ALARM = 0.45  # the same for an alarm, whose metric says what it is about
 
@@ -64,12 +65,18 @@ def _confidence(one: Hypothesis, supports: int, unknown: int) -> float:
 def _relevance(facts: Facts, one: Hypothesis) -> float:
     about = topics(facts.question)
     on_topic = 1.0 if not about or about & one.answers else _off_topic(facts, about)
-    return on_topic * (1.0 if _tied(facts, one) else ELSEWHERE)
+    return on_topic * (1.0 if _tied(facts, one) else NO_MAP if _map_is_gone(facts) else ELSEWHERE)
 
 
 def _off_topic(facts: Facts, about: frozenset[str]) -> float:
     """An alarm's metric and a bill say what they are about; people's words say less."""
     return OFF_ALARM if facts.question.alarm or "cost" in about else OFF_TOPIC
+
+
+def _map_is_gone(facts: Facts) -> bool:
+    """Whether the map of services is missing for an outage; a service without traces has none."""
+    why = facts.gaps.get("health", "")
+    return bool(why) and why[1:].partition("]")[0] not in SILENT
 
 
 def _tied(facts: Facts, one: Hypothesis) -> bool:
