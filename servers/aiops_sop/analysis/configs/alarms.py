@@ -40,7 +40,7 @@ class Served:
 
 def target_of(errors: Used) -> float:
     """The strictest target, percent, of which the past used at most half the budget."""
-    return next((one for one in TARGETS if (1 - one / 100) * SPENT >= errors.mean), TARGETS[-1])
+    return next((one for one in TARGETS if (1 - one / 100) * SPENT >= errors.mean - 1e-9), TARGETS[-1])
 
 
 def rules(workload: Workload, served: Served, reasons: Reasons, *, operator: bool) -> Draft:

@@ -122,7 +122,7 @@ def _latency(told: Canary) -> Check:
 def _traffic(told: Canary) -> Check:
     before, after = told.earlier.rate or None, told.canary.rate + told.baseline.rate
     how = f"{told.seen_s:.0f} s of canary seen"
-    return Check("requests /s", before, after, None, "ok", how)
+    return Check("requests /s", before, after, None, "ok" if after else "unknown", how)
 
 
 def _busier(told: Canary) -> float:
