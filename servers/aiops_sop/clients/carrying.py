@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -31,6 +31,7 @@ IDLE_LOOK_S = 2.0  # while nothing is open
 STORE_AWAY_S = (0.5, 30.0)  # first and longest pause while the store does not answer
 HAND_OVER_S = 25.0
 Obj = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Stretch:
     """One run while this process carries it on; fulfils the engine's `Stops`."""
 
     lifetime: Lifetime
+    generation: int
     slots: anyio.Semaphore | None  # None: it counts no more as one that is carried on
     wished: bool = False
     scopes: set[anyio.CancelScope] = field(default_factory=set)
@@ -98,6 +100,8 @@ class Runner:
         self._stretches: dict[str, Stretch] = {}
         self._held = False
         self._slots = anyio.Semaphore(20)
+        self._started: set[tuple[str, int]] = set()  # what it claimed and did start
+        self._left: set[tuple[str, int]] = set()  # … and did not, as of the last look
         self._ended: Callable[[str], Awaitable[None]] | None = None
         self._opening = anyio.Lock()
         self._idle = anyio.Event()
@@ -115,6 +119,7 @@ class Runner:
         """Start the workflow of a run that this process claimed."""
         await self._open()
         await anyio.to_thread.run_sync(self.durable.start, run_id, generation)
+        self._started.add((run_id, generation))
 
     @property
     def executor(self) -> str:
@@ -141,18 +146,32 @@ class Runner:
 
     async def begin(self, run_id: str, generation: int) -> Held | None:
         """Take the run."""
-        record = await self.ledger.load(run_id)
+        record = await self._patiently(lambda: self.ledger.load(run_id))
+        if record is None:
+            return None
         slots = None if record.parent_id else self._slots  # a child goes on its parent's
-        stretch = Stretch(self.lifetime, slots)
+        stretch = Stretch(self.lifetime, generation, slots)
         if slots is not None and not await self._slot(slots):
             return None
-        held = await self.ledger.take(run_id, generation, self.executor)
+        held = await self._patiently(lambda: self.ledger.take(run_id, generation, self.executor))
         if held is None:
             stretch.leave()
         else:
             self._stretches[run_id] = stretch
             self._idle = anyio.Event()
         return held
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T | None:
+        """What the store answers, however long it is away; None when this process ends meanwhile."""
+        pause_s, longest_s = STORE_AWAY_S
+        while True:
+            try:
+                return await ask()
+            except UpstreamError as error:
+                _log.warning("runs rest: %s", error.wire())
+            if not await self.lifetime.rest(pause_s):
+                return None
+            pause_s = min(pause_s * 2, longest_s)
 
     async def _slot(self, slots: anyio.Semaphore) -> bool:
         """Wait for a free slot; False when this process ends meanwhile."""
@@ -165,7 +184,7 @@ class Runner:
     async def advance(self, held: Held) -> Obj:
         """One step; while the store is away, again and again."""
         pause_s, longest_s = STORE_AWAY_S
-        stretch = self._stretches.get(held.run_id) or Stretch(self.lifetime, None)
+        stretch = self._stretches.get(held.run_id) or Stretch(self.lifetime, 0, None)
         while True:
             try:
                 said = await self.engine.advance(held, stretch)
@@ -190,6 +209,7 @@ class Runner:
             _log.warning("run %s: %s", held.run_id, error.wire())
         finally:
             if stretch := self._stretches.pop(held.run_id, None):
+                self._started.discard((held.run_id, stretch.generation))
                 stretch.leave()
             if not self._stretches:
                 self._idle.set()
@@ -220,6 +240,10 @@ class Runner:
         for run_id in await self.ledger.untold():
             if run_id not in self._stretches:
                 await self._tell_end(run_id)
+        left = set(seen.mine) - self._started
+        for run_id, generation in left & self._left:
+            await self.start(run_id, generation)
+        self._left = left
         for run_id in seen.awake:
             await self._claim(run_id)
         for executor, runs in seen.others.items():

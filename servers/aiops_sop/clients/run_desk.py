@@ -184,6 +184,10 @@ class RunDesk:
             raise ActionRefusedError(
                 f"run {record.run_id}", f"it is {record.state}: nothing to resume", "poll get_run"
             )
+        if record.state == "undoing":
+            raise ActionRefusedError(
+                f"run {record.run_id}", "it is undoing", "poll get_run until it is undone"
+            )
         await self.ledger.wish(record, action, caller)
         self.runner.nudge(record.run_id)
         await self.runner.hear()

@@ -27,6 +27,7 @@ class Seen:
 
     opened: int = 0
     wished: list[str] = field(default_factory=list)  # carried on here, and a person asked for something
+    mine: list[tuple[str, int]] = field(default_factory=list)  # this process claimed them
     awake: list[str] = field(default_factory=list)  # nobody carries them on, and they may go on
     others: dict[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)  # by executor
 
@@ -92,8 +93,10 @@ class Waker:
             seen.awake.append(row.id)
         elif row.worker != executor:
             others.setdefault(row.worker, []).append((row.id, row.generation))
-        elif row.wish:
-            seen.wished.append(row.id)
+        else:
+            seen.mine.append((row.id, row.generation))
+            if row.wish:
+                seen.wished.append(row.id)
 
     async def _there(self, row: Any, frozen: str) -> bool:
         """Whether what it waits for is there."""

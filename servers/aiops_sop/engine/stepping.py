@@ -82,6 +82,7 @@ class Engine:
 
     async def _one(self, work: Work) -> Said:
         if work.record.state == "undoing":
+            work.check(acting=True)
             return await self._undo_one(work)
         if work.record.wish or work.stops.wished:
             return await self._wished(work)
@@ -178,7 +179,10 @@ class Engine:
         return Said("again", over=False, state=work.record.state)
 
     async def _parked(self, work: Work, pause: Pause) -> Said:
-        tries = int((work.record.body.get("waiting") or {}).get("tries", 0)) + 1
+        before = work.record.body.get("waiting") or {}
+        at = next((path for path, row in work.rows.items() if row.state == "waiting"), "undo")
+        same = before.get("at") == at and before.get("kind") == pause.kind
+        tries = int(before.get("tries", 0)) + 1 if same else 1
         waiting = {
             "kind": pause.kind,
             "id": pause.id,
@@ -186,13 +190,12 @@ class Engine:
             "how": pause.how,
             "until": pause.until,
             "tries": tries,
+            "at": at,
         }
         body = {**work.record.body, "waiting": waiting, "was": work.record.state}
         await self._ports.ledger.park(work.held, pause.says, body)
         if tries == 1 or pause.kind in {"approval", "answer"}:
-            await self._tell(
-                notice_of(work, f"waiting/{pause.id or pause.kind}", "waiting", pause.says, pause.how)
-            )
+            await self._tell(notice_of(work, f"waiting/{pause.id or at}", "waiting", pause.says, pause.how))
         return Said("", over=True, state="waiting")
 
     async def _over(self, work: Work, ending: Ending) -> Said:

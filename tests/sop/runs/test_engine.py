@@ -1,7 +1,9 @@
 """What the engine does with each kind of step, and how a run ends."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -251,3 +253,108 @@ async def test_another_sop_runs_as_a_child_of_its_own(house: RunHouse) -> None:
     run = await house.seen(started.run_id)
     assert run.state == "succeeded"
     assert house.hands.effects() == ["do web-a", "do web-b"]
+
+
+TELLS = "- You MUST tell people because they ask"
+
+
+async def test_a_wait_takes_world_time_or_ends_with_a_condition(house: RunHouse) -> None:
+    until = 'wait: {call: eks.diagnose, until: "result.quiet == true", within: 90s, every: 30s}'
+    house.library.add(front("waits") + step(1, "rest", "wait: 5m", TELLS) + step(2, "quiet", until, TELLS))
+    house.hands.says["eks.diagnose"] = [{"quiet": False}, {"quiet": True}]
+    began = await house.clock.now()
+    run = await house.did("waits")
+    assert run.state == "succeeded"
+    assert (await house.clock.now() - began).total_seconds() == 330
+    house.hands.says["eks.diagnose"] = [{"quiet": False}]
+    assert (await house.did("waits")).state == "escalated"
+
+
+async def test_people_are_told_once_with_what_the_run_found(house: RunHouse) -> None:
+    tell = (
+        'notify: any\ntemplate: "{{ params.name }} has {{ steps.look.result.count }} of {{ params.count }}"'
+    )
+    house.library.add(front("tells") + step(1, "look", "call: eks.diagnose") + step(2, "tell", tell, TELLS))
+    house.hands.says["eks.diagnose"] = [{"count": 2}]
+    run = await house.did("tells")
+    assert run.state == "succeeded"
+    assert [notice["text"] for notice in house.teller.notices] == ["web has 2 of 3"]
+    assert [(duty.says[:15], duty.verdict) for duty in run.duties][-1] == ("You MUST tell p", "met")
+
+
+async def test_an_action_that_goes_on_is_followed_to_its_end_and_bounded_by_the_step_s_time(
+    house: RunHouse,
+) -> None:
+    house.library.add(front("slow") + step(1, "first", change("a", "on_fail: undo\ntimeout: 60s")))
+    going = {"action_id": "act_1", "state": "running", "summary": "going"}
+    done = {"action_id": "act_1", "state": "succeeded", "summary": "done"}
+    undone = {**done, "state": "undone"}
+    house.hands.says["eks.execute_plan"] = [going]
+    house.hands.says["eks.get_action"] = [going, UnreachableError("eks", "gone for a moment"), done]
+    assert (await house.did("slow")).state == "succeeded"
+
+    def later(_: Mapping[str, Any]) -> dict[str, Any]:
+        house.clock.world += timedelta(seconds=61)
+        return going
+
+    house.hands.says["eks.execute_plan"] = [going]
+    house.hands.says["eks.get_action"] = [later, undone]
+    house.hands.says["eks.undo_action"] = [{**going, "state": "undoing"}]
+    run = await house.did("slow")
+    assert run.state == "undone"
+    assert "not done within 60 s" in run.summary
+
+
+async def test_a_broken_expression_ends_the_run_loudly(house: RunHouse) -> None:
+    odd = 'call: eks.diagnose\nwith: {name: "{{ steps.look.result.nothing.here }}"}'
+    house.library.add(front("odd") + step(1, "look", "call: eks.diagnose") + step(2, "then", odd))
+    run = await house.did("odd")
+    assert (run.state, states(run)) == ("escalated", {"look": "done", "then": "failed"})
+    assert house.teller.notices[-1]["kind"] == "escalated"
+
+
+async def test_a_bug_in_a_step_ends_its_run_loudly_and_no_other(house: RunHouse) -> None:
+    two(house)
+    house.hands.says["eks.plan_workload_change"] = [lambda given: dict(given)["nothing"]]
+    run = await house.did("two")
+    assert run.state == "escalated"
+    assert "unexpected failure KeyError" in run.summary
+
+
+async def test_parameters_are_read_as_their_type_says(house: RunHouse) -> None:
+    typed = front("typed").replace(
+        "  count: {type: integer",
+        "  on: {type: boolean, default: false}\n  pct: {type: number, default: 1.5, maximum: 9}\n"
+        "  zones: {type: list, default: [], pattern: '^[a-z]$'}\n"
+        "  size: {type: string, default: small, enum: [small, big]}\n  count: {type: integer",
+    )
+    told = "\n".join(f"- **{name}** (optional): it" for name in ("on", "pct", "zones", "size"))
+    house.library.add(
+        typed.replace("- **name**", f"{told}\n- **name**") + step(1, "look", "call: eks.diagnose")
+    )
+    given = {"name": "web", "on": "true", "pct": "2.5", "zones": "a,b", "count": 4.0, "size": "big"}
+    started = await house.start("typed", params=given)
+    record = await house.desk.ledger.load(started.run_id)
+    assert record.params == {
+        "name": "web",
+        "on": True,
+        "pct": 2.5,
+        "zones": ["a", "b"],
+        "count": 4,
+        "size": "big",
+    }
+    await house.drive(started.run_id)
+    wrongs: list[dict[str, object]] = [
+        {"on": 1},
+        {"pct": "x"},
+        {"pct": 10},
+        {"zones": [{}]},
+        {"zones": "A"},
+        {"size": "huge"},
+        {"count": True},
+        {"name": 5},
+        {"name": "a" * 5000},
+    ]
+    for wrong in wrongs:
+        with pytest.raises(InvalidInputError):
+            await house.start("typed", params={**given, **wrong})
