@@ -194,7 +194,11 @@ def drill(
     The policies are yours (AIOPS_POLICY_DIR) and so is the store that keeps the result; the cluster, the
     state and the people of the drill are made up. Exit code 1: something unsafe was let through.
     """
-    from eks_aiops.drilling.play import play
+    try:
+        from eks_aiops.drilling.play import play
+    except ImportError as error:
+        typer.echo("the drill needs the lab: pip install 'eks-aiops[lab]'", err=True)
+        raise typer.Exit(1) from error
 
     _run(lambda: play(seed=seed))
 
