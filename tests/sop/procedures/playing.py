@@ -113,7 +113,7 @@ def states(run: Obj) -> dict[str, str]:
 
 
 def written(stage: Stage) -> list[tuple[str, str]]:
-    """What was changed in the cluster, by resource and name, each once."""
+    """What was changed in the cluster, by resource and name, each once; what is created has no name yet."""
     return sorted({(one.resource, one.name) for one in stage.lab.requests.writes()})
 
 

@@ -1,6 +1,6 @@
 """Procedures that look ahead, at the bill and at the logs: what they prepare and say, and from where."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,6 +8,8 @@ import yaml
 
 from aiops_lab.scenarios.traffic_surge import HOME, LEAST, surge
 from tests.e2e.stage import Obj
+from tests.sop import stage as staging
+from tests.sop.generating.replaying import pending_seconds
 from tests.sop.procedures.playing import AUTO, begun, numbers, played, states, step, written
 from tests.sop.stage import START, Stage, operated
 
@@ -47,9 +49,11 @@ def schedules(stage: Stage, service: str) -> dict[str, str]:
 async def test_a_weekly_surge_is_prepared_and_nothing_else_is(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seed: int
 ) -> None:
+    if seed == 0:  # an hour before the surge, so that its morning is short to play
+        monkeypatch.setattr(staging, "START", datetime(2026, 11, 23, 8, 0, 12, tzinfo=UTC))
     async with operated(monkeypatch, tmp_path, autonomy=AUTO) as stage:
-        await _unprepared(stage, seed)
         await _prepared(stage, seed)
+        await _unprepared(stage, seed)
 
 
 async def _unprepared(stage: Stage, seed: int) -> None:
@@ -103,6 +107,21 @@ async def _prepared(stage: Stage, seed: int) -> None:
     if seed == 0:
         assert 12 <= held["spec"]["replicas"] + LEAST <= 14
         assert "0 11 * * 1" in when.values()
+        _played_on(stage, told.service)
+
+
+def _played_on(stage: Stage, service: str) -> None:
+    """Monday 09:00 comes: no pod of the surge waits for a node. (Without the plan some do: test_replay.)"""
+    nine = datetime(2026, 11, 23, 9, tzinfo=UTC)
+    stage.lab.clock.advance((nine - stage.lab.clock.now()).total_seconds())
+    scaler = stage.lab.store.get("HorizontalPodAutoscaler", HOME, service)
+    assert scaler is not None
+    assert 12 <= scaler["spec"]["minReplicas"] <= 14
+    assert pending_seconds(stage.lab, HOME, service, 600) == 0
+    stage.lab.clock.advance(2 * 3600)
+    scaler = stage.lab.store.get("HorizontalPodAutoscaler", HOME, service)
+    assert scaler is not None
+    assert scaler["spec"]["minReplicas"] == LEAST
 
 
 @pytest.mark.row("S38")
