@@ -7,9 +7,9 @@ from evals.figures import Evaluation
 FAULTS = Evaluation(
     package="faults",
     title="What runs survive",
-    introduction="Processes with the whole suite in them are killed, stopped and crowded while SOPs run on the"
-    " lab. Effects are counted by the simulators' own logs and compared with an undisturbed run of the same"
-    " story; the world is compared object by object; the audit's chain is verified. Made by `make faults`.",
+    introduction="Processes with the whole suite in them are killed, stopped and crowded while SOPs run on"
+    " the lab. Effects are counted by the simulators' own logs and compared with an undisturbed run of the"
+    " same story; the world is compared object by object, the audit is verified. Made by `make faults`.",
     page="faults.md",
     parts={"kills": "Killed at any point"},
 )

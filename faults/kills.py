@@ -84,7 +84,7 @@ async def _played(place: Ground, database: Database, seed: int) -> AsyncIterator
 
 
 async def _all(
-    place: Ground, story: object, database: Database, wanted: Sequence[Kill], reference: Reference
+    place: Ground, story: Story, database: Database, wanted: Sequence[Kill], reference: Reference
 ) -> list[Told]:
     found = []
     replicas = 2 if database == "postgresql" else 1
