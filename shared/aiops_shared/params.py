@@ -28,6 +28,10 @@ PLANS = ToolAnnotations(
 WRITES = ToolAnnotations(
     read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True
 )
+# Writes our own store and nothing else (D6); what is said twice is kept twice.
+RECORDS = ToolAnnotations(
+    read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
+)
 
 # A cluster: its name, account/region/name, an ARN, or a kubeconfig context.
 _CLUSTER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.:@/-]{0,250}[A-Za-z0-9])?")

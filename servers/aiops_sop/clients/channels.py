@@ -33,11 +33,12 @@ LONGEST_PAUSE_S: Final = 30.0
 _PAGERDUTY_SEVERITY: Final = {"critical": "critical", "high": "error", "medium": "warning", "info": "info"}
 
 
-class AgainError(UpstreamError):
-    """It did not take it now; `after_s`: what it asks to be waited."""
+class AgainError(Exception):
+    """It did not take it now. `error`: what it is when it never does; `after_s`: what it asks to be waited."""
 
     def __init__(self, thing: str, reason: str, after_s: float = 0.0) -> None:
         super().__init__(thing, reason)
+        self.error = UpstreamError(thing, reason)
         self.after_s = after_s
 
 

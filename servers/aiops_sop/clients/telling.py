@@ -102,7 +102,7 @@ class ChannelTeller:
                 await channel.say(message)
             except AgainError as error:
                 if last:
-                    raise
+                    raise error.error from error
                 await self.pause(error.after_s or FIRST_PAUSE_S)
             else:
                 return

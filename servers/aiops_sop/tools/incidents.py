@@ -7,23 +7,18 @@ from typing import Annotated, Any
 from fastmcp import FastMCP
 from fastmcp.exceptions import ResourceError
 from fastmcp.tools import Tool
-from mcp_types import ToolAnnotations
 from pydantic import AfterValidator, Field
 
 from aiops_shared.app.boundary import clean, escape_tree
 from aiops_shared.errors import AiopsError, InvalidInputError
 from aiops_shared.guardrails import Caller
 from aiops_shared.guardrails.redacting import redact_tree
-from aiops_shared.params import READS, Cluster, shown
+from aiops_shared.params import READS, RECORDS, Cluster, shown
 from aiops_shared.results import Table
 from aiops_shared.results.wording import counted
 from aiops_sop.models.incidents import Incidents, Past, Recorded
 from aiops_sop.ports import IncidentDesk
 
-# Writes our own store and nothing else (D6).
-RECORDS = ToolAnnotations(
-    read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
-)
 LONGEST_TEXT, LONGEST_NOTE = 500, 2_000
 COLUMNS = ("incident", "at", "title", "cause", "state", "sop", "action", "effective", "score")
 
@@ -75,7 +70,7 @@ class IncidentTools:
         text: Words = "",
         fingerprint: Print = "",
         cluster: Cluster = None,
-        limit: Annotated[int, Field(ge=1, le=50)] = 10,
+        limit: Annotated[int, Field(ge=1, le=50, description="Rows")] = 10,
     ) -> Incidents:
         """Search past incidents: cause, what was done, whether it helped. Without text: the newest."""
         found = await self.desk.search(text, fingerprint, cluster or "", limit)
@@ -92,7 +87,7 @@ class IncidentTools:
         self,
         run_id: About,
         confirmed_cause: Cause = "",
-        effective: bool | None = None,
+        effective: Annotated[bool | None, Field(description="Whether the run helped")] = None,
         note: Note = "",
     ) -> Recorded:
         """Record the cause of a run or incident and whether the run helped. Changes how SOPs rank; gives a
