@@ -1,7 +1,7 @@
-"""Every question asked once, for all parts: stories with two seeds, trials with one each.
+"""Every question asked once, for all parts: all stories with one seed, and a sixth of the trials.
 
-Of the trials each cause's first positive is played and every third of the worlds that look like it or are
-over; seeds go round, so that each run sees other names, images and counts.
+Of the trials each cause's first positive is meant and every third of the worlds that look like it or are
+over. `--seed` says which sixth, so that six runs (0 to 5) play all; seeds of the worlds go round too.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from evals.sop.tied import places
 Side = Literal["story", "positive", "look_alike", "recovered"]
 SEEDS = 5
 EVERY = 3  # of the worlds without the cause
+PARTS = 6  # of the trials, one a run
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,8 @@ def asked(seed: int) -> Iterator[tuple[str, Side, int]]:
     for name in STORIES:
         if name not in ELSEWHERE:
             yield name, "story", seed % SEEDS
-            yield name, "story", (seed + 1) % SEEDS
     for number, trial in enumerate(_sampled()):
-        if trial.scenario.name not in STORIES:
+        if number % PARTS == seed % PARTS and trial.scenario.name not in STORIES:
             yield trial.scenario.name, trial.role, (seed + number) % SEEDS
 
 

@@ -25,8 +25,8 @@ from aiops_sop.models.incidents import Past
 from aiops_sop.models.investigations import Investigation, Question
 from aiops_sop.ports import PastIncidents, Peers
 
-ROUND_S: Final = 28.0
-ALL_S: Final = 42.0  # both rounds; of the 50 s that a call may last
+ROUND_S: Final = 34.0
+ALL_S: Final = 46.0  # both rounds; of the 50 s that a call may last
 PAST_S: Final = 2.0
 MOST_SIMILAR: Final = 3
 MOST_WORDS: Final = 300
