@@ -11,7 +11,7 @@ import anyio
 from aiops_shared.errors import AiopsError
 from aiops_sop.analysis.configs.documents import Draft
 from aiops_sop.analysis.tables import rows_of
-from aiops_sop.models.configs import ConfigAsk, GeneratedFile
+from aiops_sop.models.configs import GeneratedFile
 from aiops_sop.ports import Peers
 
 POLICY: Final = "baseline"
@@ -34,12 +34,12 @@ class ConfigChecker:
 
     peers: Peers
 
-    async def checked(self, ask: ConfigAsk, drafts: list[Draft]) -> list[GeneratedFile]:
-        """The files with what was said of each, in their order."""
+    async def checked(self, cluster: str, drafts: list[Draft]) -> list[GeneratedFile]:
+        """The files with what was said of each, in their order. `cluster`: empty asks nobody."""
         said: dict[str, Checked] = {}
 
         async def one(draft: Draft) -> None:
-            said[draft.path] = await self._one(ask, draft)
+            said[draft.path] = await self._one(cluster, draft)
 
         async with anyio.create_task_group() as tasks:
             for draft in drafts:
@@ -56,11 +56,10 @@ class ConfigChecker:
             for draft in drafts
         ]
 
-    async def _one(self, ask: ConfigAsk, draft: Draft) -> Checked:
+    async def _one(self, cluster: str, draft: Draft) -> Checked:
         if not draft.sent:
             return Checked(None, "text for people: not sent to a cluster")
-        where = {"cluster": ask.cluster} if ask.cluster else {"cluster": await self._only()}
-        wish = {"manifest": draft.content, "policy": POLICY, **where}
+        wish = {"manifest": draft.content, "policy": POLICY, "cluster": cluster}
         try:
             found = await self.peers.call("eks", "scan_manifest", wish)
         except AiopsError as error:
@@ -74,19 +73,8 @@ class ConfigChecker:
             return Checked(False, f"policy {POLICY}: {broken}"[:MOST])
         return Checked(True if says.startswith(ADMITTED) else None, says[:MOST])
 
-    async def _only(self) -> str:
-        """The one cluster there is, so that the API server is asked at all."""
-        found = rows_of(await self.peers.call("eks", "list_clusters", {}), "clusters")
-        names = [str(next(iter(row.values()))) for row in found]
-        return names[0] if len(names) == 1 else ""
-
 
 def _broken(report: dict[str, object]) -> str:
     """The serious findings of a whole object, in one line."""
     rows = [row for row in rows_of(report, "findings") if row.get("severity") in SERIOUS]
     return "; ".join(f"{row.get('rule')}: {row.get('says')}" for row in rows[:3])
-
-
-def unsound(file: GeneratedFile, why: str) -> GeneratedFile:
-    """The file as one that must not be used."""
-    return file.model_copy(update={"valid": False, "checked": why[:MOST]})

@@ -47,7 +47,7 @@ class ConfigMaker:
                 f"insufficient data: {'; '.join(scene.missing)}"[:600],
                 "wait, or ask a source that keeps more; no file was made",
             )
-        files = await ConfigChecker(self.peers).checked(ask, scene.drafts)
+        files = await ConfigChecker(self.peers).checked(scene.workload.cluster, scene.drafts)
         return _answer(scene, files)
 
 

@@ -15,7 +15,7 @@ import anyio
 import yaml
 
 from aiops_shared.clock import Clock
-from aiops_shared.errors import AiopsError, InsufficientDataError, KindUnknownError, QueryInvalidError
+from aiops_shared.errors import InsufficientDataError, KindUnknownError, QueryInvalidError
 from aiops_shared.kube.quantities import amount
 from aiops_sop.analysis.configs.facts import Container, Hourly, Pool, Scaler, Used, Workload
 from aiops_sop.analysis.configs.surges import Surge
@@ -49,7 +49,7 @@ class ConfigReader:
         scalers = await self._listed(ask, "HorizontalPodAutoscaler")
         about = live.get("metadata") or {}
         return Workload(
-            cluster=ask.cluster or "",
+            cluster=ask.cluster or await self.only_cluster(ask),
             namespace=ask.namespace,
             kind=ask.kind,
             name=ask.name,
@@ -60,6 +60,11 @@ class ConfigReader:
             scaler=await self._scaler(ask, scalers),
             vpa=_names(await self._listed(ask, "VerticalPodAutoscaler"), f"{ask.kind}/{ask.name}"),
         )
+
+    async def only_cluster(self, ask: ConfigAsk) -> str:
+        """The name of the one cluster there is; empty for several."""
+        rows = rows_of(await self.asked("eks", "list_clusters", ask), "clusters")
+        return str(rows[0].get("name", "")) if len(rows) == 1 else ""
 
     async def object(self, ask: ConfigAsk, kind: str, name: str) -> Obj:
         """One live object."""
@@ -280,8 +285,3 @@ def _used(what: str, found: Obj) -> Used | None:
 def _number(row: Row, column: str) -> float:
     value = row.get(column)
     return float(value) if value is not None else 0.0
-
-
-def missing_of(error: AiopsError) -> str:
-    """Why something is not known, in a line."""
-    return f"{error.reason} ({error.hint})" if error.hint else error.reason

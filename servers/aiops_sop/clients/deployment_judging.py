@@ -87,6 +87,8 @@ class DeploymentJudge:
         if found is None:
             await _numbers(case)
             found = _with_load(case, judged(case.checks, case.seen_s))
+            if not case.checks and case.reader.gaps:
+                found = Judged("hold", ("what would tell could not be read: see warnings",), (), HOLD_S)
         return _answer(case, found)
 
 

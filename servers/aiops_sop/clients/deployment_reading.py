@@ -12,7 +12,7 @@ from typing import Any, Final
 import yaml
 
 from aiops_shared.errors import AiopsError, InsufficientDataError, NotFoundError, QueryInvalidError
-from aiops_sop.analysis.tables import Row, point_time, rows_of
+from aiops_sop.analysis.tables import point_time, rows_of
 from aiops_sop.analysis.verdicts.judging import Side
 from aiops_sop.models.deployments import DeploymentAsk
 from aiops_sop.ports import Peers
@@ -180,11 +180,6 @@ def moment(text: str) -> datetime | None:
 def words_of(span: Span) -> str:
     """A window as compare_windows takes it."""
     return f"{span[0].strftime(FORM)}/{span[1].strftime(FORM)}"
-
-
-def endpoints_of(found: Obj) -> list[Row]:
-    """The rows of a comparison by route that are worse, and how much of them there is."""
-    return [row for row in rows_of(found, "differences") if row.get("verdict") == "worse"]
 
 
 LEAST_SPAN: Final = timedelta(minutes=30)  # compare_windows takes none shorter

@@ -21,7 +21,6 @@ class ConfigAsk(Frozen):
     name: str = ""
     kinds: tuple[Kind, ...] = ()
     full: bool = False
-    chart: bool = False
 
 
 class GeneratedFile(Frozen):
@@ -47,6 +46,6 @@ class GeneratedConfig(Answer):
 
     workload: str
     files: tuple[GeneratedFile, ...] = ()
-    rationale: Annotated[Table, Field(description="number, where, metric, window, percentile, arithmetic")]
-    decisions: Annotated[tuple[str, ...], Field(description="What a person must decide or approve")] = ()
+    rationale: Table
+    decisions: Annotated[tuple[str, ...], Field(description="For a person")] = ()
     pull_request: PullRequest | None = None

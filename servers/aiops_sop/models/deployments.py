@@ -1,8 +1,6 @@
 """What `verify_deployment` answers: a verdict on a release, and the numbers and tests behind it."""
 
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from aiops_shared.results import Answer, Frozen, Table
 from aiops_sop.models.configs import PullRequest
@@ -28,12 +26,12 @@ class DeploymentVerdict(Answer):
 
     verdict: Verdict
     reasons: tuple[str, ...] = ()
-    recheck_after_s: Annotated[int | None, Field(description="hold: ask again then")] = None
-    next_weight_pct: Annotated[int | None, Field(description="promote: the canary's next share")] = None
-    rollout: Annotated[str, Field(description="complete, progressing, stuck, paused, unknown")] = "unknown"
-    sync: Annotated[str, Field(description="Argo CD's words")] = ""
+    recheck_after_s: int | None = None  # hold: ask again then
+    next_weight_pct: int | None = None  # promote: the canary's next share of traffic
+    rollout: str = "unknown"  # complete, progressing, stuck, paused
+    sync: str = ""  # Argo CD's words
     health: str = ""
     revision: str = ""
-    checks: Annotated[Table, Field(description="check, before, after, p, verdict, test")]
+    checks: Table  # check, before, after, p, finding, test
     endpoints: Table | None = None
     pull_request: PullRequest | None = None

@@ -90,7 +90,6 @@ class ConfigTools:
         kinds: Kinds,
         cluster: Cluster = None,
         detail: Detail = "summary",
-        chart: Annotated[bool, Field(description="With a PNG")] = False,
     ) -> GeneratedConfig:
         """Generate a workload's configuration from its measured use: files in which every number has metric,
         window and percentile; dry-run by the API server. Refuses on thin data. Apply by plan_manifest.
@@ -103,7 +102,6 @@ class ConfigTools:
             name=name,
             kinds=kinds,
             full=detail == "full",
-            chart=chart,
         )
         return await self.configs.generate(ask)
 

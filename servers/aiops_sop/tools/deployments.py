@@ -11,8 +11,8 @@ from aiops_shared.params import READS, AnyNamespace, Cluster, Since
 from aiops_sop.models.deployments import DeploymentAsk, DeploymentVerdict
 from aiops_sop.tools.workloads import workload_of
 
-Version = Annotated[str | None, Field(max_length=128, description="Version of the canary")]
-Baseline = Annotated[str | None, Field(max_length=128, description="Version, or window FROM/TO")]
+Version = Annotated[str | None, Field(max_length=128, description="Its version")]
+Baseline = Annotated[str | None, Field(max_length=128, description="Version, or FROM/TO")]
 
 
 class Deployments(Protocol):
@@ -41,8 +41,8 @@ class DeploymentTools:
         since: Since = None,
         cluster: Cluster = None,
     ) -> DeploymentVerdict:
-        """Judge a release: rollout, Argo CD sync and health, errors, latency and traffic before and after or
-        canary against baseline; verdict promote, hold or rollback with its tests.
+        """Judge a release by rollout, Argo CD, errors, latency and traffic: after against before, or a canary
+        against its baseline. Verdict promote, hold or rollback, with its tests.
         """
         if not workload and not app:
             raise InvalidInputError("workload", "neither a workload nor an app", "name one of them")

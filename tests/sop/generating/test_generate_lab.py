@@ -95,7 +95,7 @@ async def test_what_the_api_server_refuses_is_reported_and_not_returned_as_good(
         name = bare(stage.who).workload
         _forbid(stage, name)
         answer = await made(stage, name, "resources")
-        assert answer["files"][0]["valid"] is False
+        assert answer["files"][0].get("valid") is False, answer["files"][0]["checked"]
         assert "the API server refuses" in answer["files"][0]["checked"]
         assert answer["summary"].startswith("NOT valid")
         assert answer["pull_request"]["body"].count("Do not merge") == 1
@@ -104,13 +104,8 @@ async def test_what_the_api_server_refuses_is_reported_and_not_returned_as_good(
             "generate_config", workload="nobody", namespace="production", kinds=["resources"]
         )
         assert missing.code == "not_found"
-        wrong: tuple[dict[str, Any], ...] = (
-            {"kinds": []},
-            {"kinds": ["resource"]},
-            {"workload": "job/x"},
-            {"workload": "../x"},
-        )
-        for bad in wrong:
+        wrong = [("kinds", []), ("kinds", ["resource"]), ("workload", "job/x"), ("workload", "../x")]
+        for word, bad in wrong:
             ask = {"workload": "web", "namespace": "production", "kinds": ["hpa"]} | {word: bad}
             refused = await stage.ask("generate_config", **ask)
             assert refused.code == "invalid_input", bad
@@ -126,7 +121,9 @@ def _forbid(stage: Stage, service: str) -> None:
         "webhooks": [
             {
                 "name": "sizes.example.com",
-                "clientConfig": {"service": {"namespace": "production", "name": service, "path": "/"}},
+                "clientConfig": {
+                    "service": {"namespace": "production", "name": service, "path": "/", "port": 80}
+                },
                 "rules": [
                     {
                         "apiGroups": ["apps"],
