@@ -10,6 +10,7 @@ from aiops_lab.scenarios.manifests import HOME as DEV
 from aiops_lab.scenarios.manifests import seed_manifest
 from aiops_lab.scenarios.sop_changes import HOME as STAGING
 from aiops_lab.scenarios.sop_changes import KEY, collector
+from aiops_lab.scenarios.traffic_surge import surge
 from aiops_lab.scenarios.usage_stories import bare, oversized
 from tests.e2e.stage import Obj
 from tests.sop.procedures.playing import AUTO, begun, played, states, step, written
@@ -193,4 +194,25 @@ async def test_metrics_move_when_both_places_agree(monkeypatch: pytest.MonkeyPat
         lone = await played(stage, "amp-migration", {"queries": ["sum(nowhere_total)"]})
         assert lone["state"] == "escalated", "two empty answers agree about nothing"
         assert states(lone).get("cutover", "pending") == "pending"
+        assert written(stage) == []
+
+
+@pytest.mark.row("S49")
+@pytest.mark.row("S51")
+async def test_a_spec_stands_on_measured_numbers_or_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """F14, F14b."""
+    async with operated(monkeypatch, tmp_path, autonomy=AUTO) as stage:
+        begun(stage, "traffic-surge", 0)
+        params = {"namespace": PROD, "name": surge(stage.who).service}
+        run = await played(stage, "autoscaling-spec", params)
+        assert run["state"] == "succeeded", run
+        files = [one["path"] for name in ("files", "spec") for one in step(run, name)["output"]["files"]]
+        for name in ("requirements.md", "design.md", "tasks.md", "hpa.yaml"):
+            assert any(path.endswith(name) for path in files), files
+        begun(stage, "traffic-surge-new", 0)
+        thin = await played(stage, "autoscaling-spec", {**params, "cluster": "my-cluster"})
+        assert thin["state"] == "escalated", thin
+        assert "insufficient_data" in str(thin["summary"])
         assert written(stage) == []
