@@ -34,7 +34,7 @@ _PAGERDUTY_SEVERITY: Final = {"critical": "critical", "high": "error", "medium":
 
 
 class AgainError(Exception):
-    """It did not take it now. `error`: what it is when it never does; `after_s`: what it asks to be waited."""
+    """It did not take it now. `error`: what it is in the end; `after_s`: what it asks to be waited."""
 
     def __init__(self, thing: str, reason: str, after_s: float = 0.0) -> None:
         super().__init__(thing, reason)
