@@ -265,3 +265,17 @@ def _target_of(found: Obj) -> tuple[str, str]:
 
 def _condition(kind: str, holds: bool, reason: str, message: str) -> Obj:
     return {"type": kind, "status": "True" if holds else "False", "reason": reason, "message": message}
+
+
+class AutoscaleStories:
+    """What a story may ask of autoscalers; a part of the world."""
+
+    autoscalers: Autoscalers
+
+    def at(self, before_s: float, act: Callable[[], None]) -> None:
+        """Do something at that moment; the world's."""
+        raise NotImplementedError
+
+    def autoscale_at(self, before_s: float) -> None:
+        """Autoscalers look once at that moment; by themselves they wake a quarter of an hour before T0."""
+        self.at(before_s, self.autoscalers.glance)

@@ -25,7 +25,7 @@ from aiops_lab.scenarios.names import Names, cast
 from aiops_lab.telemetry import Telemetry
 from aiops_lab.world.addon_pods import AddonPods
 from aiops_lab.world.argo import Argo
-from aiops_lab.world.autoscaling import Autoscalers
+from aiops_lab.world.autoscaling import Autoscalers, AutoscaleStories
 from aiops_lab.world.cache import Cache
 from aiops_lab.world.cluster import Cluster, Controller
 from aiops_lab.world.cni import Cni
@@ -75,7 +75,7 @@ class ChangeRecord:
     obj: Obj = field(repr=False)
 
 
-class World:
+class World(AutoscaleStories):
     """The door of the world: load, inject, reset; a source of logs and usage for the API simulator."""
 
     def __init__(self, store: Store, clock: VirtualClock, seed: int = 0) -> None:
@@ -356,18 +356,12 @@ class World:
         """The present moment as Kubernetes writes it: for a change that writes a status."""
         return self.cluster.stamp()
 
-    def autoscale_at(self, before_s: float) -> None:
-        """Autoscalers look once at that moment; by themselves they wake a quarter of an hour before T0."""
-        self.at(before_s, self.autoscalers.glance)
-
     def call_pods(self, namespace: str, name: str, template_hash: str, *suffixes: str) -> None:
         """The next revision of a Deployment (unless empty) and its next pods get these names."""
         fixed, key = self.cluster.fixed, (namespace, name)
         if template_hash:
             fixed.hashes.setdefault(key, []).append(template_hash)
         fixed.suffixes.setdefault(key, []).extend(suffixes)
-
-    # time
 
     def settle(self, seconds: float = _IDLE_S) -> None:
         """Play on until nothing happens for a while, at most `seconds`."""
@@ -388,8 +382,6 @@ class World:
             self._hearing[kind] = hearing = [each.hear for each in self.controllers if each.hears(kind)]
         for hear in hearing:
             hear(change, obj)
-
-    # LogSource and UsageSource
 
     def lines(
         self, namespace: str, pod: str, container: str, *, previous: bool
