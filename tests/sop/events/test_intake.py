@@ -38,7 +38,7 @@ class Desk:
         return taken
 
     async def rows(self) -> Sequence[tuple[str, int]]:
-        query = select(events.c.state, events.c["count"]).order_by(events.c.received_at)
+        query = select(events.c.state, events.c["count"]).order_by(events.c["count"].desc())
         return await self.store.read(lambda conn: [(row[0], row[1]) for row in conn.execute(query)])
 
     async def incident_count(self, state: str = "open") -> int:
