@@ -20,7 +20,7 @@ from tests.sop.stage import Stage, operated
 
 __all__ = ["quick"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.usefixtures("quick")]
-SEEDS, HOME = (0, 1), "production"
+HOME = "production"
 
 
 async def run_of(stage: Stage, sop: str, answers: dict[str, str] | None = None, **given: Any) -> Obj:
@@ -42,7 +42,7 @@ async def left_alone(stage: Stage, sop: str, ends: str = "escalated", **given: A
 @pytest.mark.row("S69")
 @pytest.mark.row("S70")
 @pytest.mark.row("C9")
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", [1])  # seed 0: `python -m evals.sop.proofs`
 async def test_what_is_not_one_workloads_trouble(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seed: int
 ) -> None:
@@ -51,8 +51,7 @@ async def test_what_is_not_one_workloads_trouble(
         await _no_addresses(stage, seed)
         await _slow_everywhere(stage, seed)
         await _cut_off(stage, seed)
-        if seed == 0:
-            await _full_node(stage)
+        await _full_node(stage)
 
 
 @pytest.mark.row("B6")
