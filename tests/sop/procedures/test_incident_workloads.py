@@ -17,7 +17,7 @@ from tests.sop.stage import Stage, operated
 
 __all__ = ["quick"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.usefixtures("quick")]
-SEEDS, HOME = (0, 1), "production"
+HOME = "production"
 
 
 def limit_of(stage: Stage, namespace: str, name: str) -> str:
@@ -47,7 +47,7 @@ async def of(stage: Stage, sop: str, namespace: str, name: str, mode: str = "aut
 @pytest.mark.row("S27")
 @pytest.mark.row("S37")
 @pytest.mark.row("S67")
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", [0])  # others: `python -m evals.sop.proofs`
 async def test_workloads_in_trouble_are_mended_or_handed_over(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seed: int
 ) -> None:
