@@ -15,6 +15,7 @@ BUDGETS = {"eks": 6_000, "observability": 4_000, "cost": 2_000, "sop": 4_000}
 COMMITTED = {
     "eks": (5_920, "sixteen tools: changes of nodes and add-ons, the timeline; output schemas of depth 1"),
     "observability": (3_812, "ten tools over every backend; bounds of size are not listed"),
+    "sop": (3_586, "eleven tools: runs, events, causes, configuration, verdicts, reports"),
     "cost": (1_888, "five tools: every group, baseline, scope and price kind is a word of one argument"),
 }
 HEADROOM = 1.05

@@ -15,7 +15,10 @@ from eks_aiops.catalogue import all_tools
 from eks_aiops.client_files import FILES
 
 ROOT = Path(__file__).resolve().parents[2]
-WRITES = {"execute_plan", "undo_action"}
+WRITES = {
+    *("execute_plan", "undo_action"),
+    *("start_run", "control_run", "submit_event", "record_outcome"),
+}
 
 
 def entries(value: Any) -> Iterator[dict[str, Any]]:

@@ -24,6 +24,9 @@ def tool(name: str, **hints: bool) -> dict[str, Any]:
     }
 
 
+WRITES = {"/execute_plan", "/undo_action", "/start_run", "/control_run", "/submit_event"}
+
+
 async def test_every_tool_is_one_operation_of_a_valid_document() -> None:
     servers = await all_tools(write=True)
     made = documents(servers, "1")
@@ -36,7 +39,8 @@ async def test_every_tool_is_one_operation_of_a_valid_document() -> None:
 async def test_a_group_has_one_effect_and_no_more_operations_than_bedrock_takes() -> None:
     made = documents(await all_tools(write=True), "1")
     assert {"/get_pod_logs", "/list_events", "/diagnose"} <= set(made["read"]["paths"])
-    assert set(made["write"]["paths"]) == {"/execute_plan", "/undo_action"}
+    assert set(made["write"]["paths"]) == WRITES
+    assert set(made["notify"]["paths"]) == {"/record_outcome"}
     for name, document in made.items():
         assert 0 < len(document["paths"]) <= MOST_OPERATIONS
         asks = {operation["post"].get("x-requireConfirmation") for operation in document["paths"].values()}
@@ -45,7 +49,7 @@ async def test_a_group_has_one_effect_and_no_more_operations_than_bedrock_takes(
 
 async def test_parameters_and_answers_are_the_registry_s_own() -> None:
     made = documents(await all_tools(write=False), "1")
-    assert "write" not in made
+    assert set(made["write"]["paths"]) == {"/start_run"}  # in mode plan it changes nothing
     logs = made["read"]["paths"]["/get_pod_logs"]["post"]
     body = logs["requestBody"]["content"]["application/json"]["schema"]
     assert body["required"] == ["namespace"]
@@ -99,7 +103,7 @@ def test_what_openapi_cannot_say_is_an_error(schema: dict[str, Any]) -> None:
 def test_the_command_prints_one_group_and_names_the_groups_there_are() -> None:
     done = CliRunner().invoke(app, ["tools", "--openapi", "write"])
     assert done.exit_code == 0
-    assert set(json.loads(done.output)["paths"]) == {"/execute_plan", "/undo_action"}
+    assert set(json.loads(done.output)["paths"]) == WRITES
     wrong = CliRunner().invoke(app, ["tools", "--openapi", "everything"])
     assert wrong.exit_code == 2
-    assert "there are read, read-2, read-3, write" in wrong.output
+    assert "there are read, read-2, read-3, read-4, write, notify" in wrong.output

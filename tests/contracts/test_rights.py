@@ -24,7 +24,11 @@ OWN_RECORDS: dict[str, set[str]] = {
     "eks": {"get_action"},
     "observability": {"generate_telemetry_config"},
     "cost": set(),
-    "sop": set(),
+    # It has no rights of its own: the servers that it asks have theirs.
+    "sop": {
+        *("find_sops", "get_run", "investigate", "search_incidents", "record_outcome"),
+        *("generate_config", "verify_deployment", "get_report"),
+    },
 }
 
 
