@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, MetaData, func, inspect, select, text
 
 from aiops_shared.errors import NotConfiguredError
-from aiops_shared.state import sop_schema as sop_schema  # its tables join the one MetaData
+from aiops_shared.state import migration_sops, sop_schema  # its tables join the one MetaData
 from aiops_shared.state.schema import metadata as shipped
 from aiops_shared.state.schema import schema_version
 from aiops_shared.state.times import database_now, exclusive
@@ -20,11 +20,14 @@ BASE = 1  # the number of the schema that the first release made whole
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One step forward. `statements` run on both databases, so they keep to common SQL."""
+    """One step forward. `statements` run on both databases, so they keep to common SQL; what only one knows
+    stands in `by_dialect`.
+    """
 
     number: int
     says: str
     statements: tuple[str, ...] = ()
+    by_dialect: tuple[tuple[str, str], ...] = ()
 
 
 _CHANGES = """CREATE TABLE journal_changes (
@@ -70,7 +73,12 @@ MIGRATIONS: tuple[Migration, ...] = (
         "answers that were billed, kept",
         (_ANSWERS, "CREATE INDEX answers_made ON answers (room, made_at)"),
     ),
-    Migration(4, "procedures: runs, questions, events, incidents, outcomes, drills"),
+    Migration(
+        4,
+        "procedures: runs, questions, events, incidents, outcomes, drills",
+        migration_sops.STATEMENTS,
+        sop_schema.INCIDENT_SEARCH,
+    ),
 )
 
 
@@ -109,4 +117,7 @@ def migrate(
     for step in (migration for migration in migrations if migration.number > found):
         for statement in step.statements:
             conn.execute(text(statement))
+        for dialect, statement in step.by_dialect:
+            if dialect == conn.dialect.name:
+                conn.exec_driver_sql(statement)
         _stamp(conn, step.number)

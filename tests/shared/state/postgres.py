@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 
-def _programs() -> Path | None:
+def programs() -> Path | None:
     """The directory that holds initdb and pg_ctl; Debian keeps them out of PATH."""
     found = shutil.which("initdb")
     places = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -28,8 +28,8 @@ def _free_port() -> int:
 @contextmanager
 def running(directory: Path) -> Iterator[str]:
     """A server on loopback, stopped afterwards; gives its SQLAlchemy URL."""
-    programs = _programs()
-    if programs is None:
+    found = programs()
+    if found is None:
         pytest.skip("no PostgreSQL is installed")
     owner: dict[str, str] = {}
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
@@ -39,7 +39,7 @@ def running(directory: Path) -> Iterator[str]:
 
     def call(program: str, *arguments: str) -> None:
         subprocess.run(
-            [str(programs / program), "-D", data, *arguments],
+            [str(found / program), "-D", data, *arguments],
             check=True,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

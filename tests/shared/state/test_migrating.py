@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, inspect, select
 
 from aiops_shared.errors import NotConfiguredError
+from aiops_shared.state import sop_schema
 from aiops_shared.state.migrating import BASE, MIGRATIONS, Migration, latest, migrate
 from aiops_shared.state.opening import open_engine
 from aiops_shared.state.schema import metadata, schema_version
@@ -71,8 +72,9 @@ def test_a_step_that_fails_leaves_the_older_schema_whole(tmp_path: Path) -> None
 
 def test_the_shipped_steps_make_of_the_first_schema_what_a_new_database_has(tmp_path: Path) -> None:
     first = MetaData()
+    later = {name for name, table in metadata.tables.items() if getattr(sop_schema, name, None) is table}
     for table in metadata.tables.values():
-        if not table.name.startswith(("journal_", "answers")):
+        if not table.name.startswith(("journal_", "answers")) and table.name not in later:
             table.to_metadata(first)
     with engine_in(tmp_path).begin() as conn:
         migrate(conn, first, ())

@@ -225,7 +225,7 @@ store.close()
 @pytest.mark.slow
 @pytest.mark.fault("R8")
 def test_a_second_store_of_a_process_does_not_give_up_the_locks_of_the_first(tmp_path: Path) -> None:
-    """Else another process takes the database for closed and removes its WAL: disk I/O errors from then on."""
+    """Else another process takes the database for closed and removes its WAL: disk I/O errors follow."""
     first, second = (StateStore(StateSettings(dir=tmp_path)) for _ in range(2))
     first.run_now(lambda conn: lease(conn, "a"))
     second.read_now(lambda conn: None)
