@@ -73,7 +73,8 @@ def _answer(scene: Scene, files: list[GeneratedFile]) -> GeneratedConfig:
     for draft in scene.drafts:
         unknown = unexplained(draft.path, draft.content, scene.reasons.found)
         if unknown:
-            raise TypeError(f"{draft.path}: numbers without a reason: {unknown}")  # ours: nobody gets such a file
+            says = f"{draft.path}: numbers without a reason: {unknown}"
+            raise TypeError(says)  # a mistake of ours: nobody gets such a file
     rows = [
         (one.file, one.number, one.source.metric, one.source.window, one.source.percentile, one.why)
         for one in scene.reasons.found

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
+import orjson
+
 from aiops_shared.errors import AiopsError
 from aiops_shared.results import Table
 from aiops_shared.state import StateStore
@@ -22,6 +24,7 @@ Json = Any
 Pinned = Callable[[str, str, str], Sop]
 MOST_SAID: Final = 240
 MOST_AUDIT: Final = 200
+MOST_KEPT, LEAST_KEPT = 2_000, 60  # characters of evidence in all steps together, and of one value
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,23 @@ def _views(sop: Sop, record: RunRecord, *, full: bool) -> Sequence[StepView]:
         paths = sorted(mine, key=_by_index) or [step.id]
         found += [_view(path, titles[step.id], rows.get(path), full=full) for path in paths]
     backs = [path for path in rows if path.startswith("undo/")]
-    return [*found, *(_view(path, "Give back", rows[path], full=full) for path in backs)]
+    found += [_view(path, "Give back", rows[path], full=full) for path in backs]
+    return found if full else brief(found)
+
+
+def brief(steps: Sequence[StepView]) -> list[StepView]:
+    """Evidence cut so that every step still stands in an answer of ordinary length."""
+    values = sum(len(step.evidence) for step in steps)
+    most = max(LEAST_KEPT, MOST_KEPT // max(values, 1))
+
+    def cut(value: Json) -> Json:
+        text = value if isinstance(value, str) else orjson.dumps(value).decode()
+        return value if len(text) <= most else f"{text[:most]}… (detail=full)"
+
+    return [
+        step.model_copy(update={"evidence": {path: cut(value) for path, value in step.evidence.items()}})
+        for step in steps
+    ]
 
 
 def _by_index(path: str) -> tuple[str, int]:

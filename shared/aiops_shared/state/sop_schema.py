@@ -148,7 +148,8 @@ INCIDENT_SEARCH = (
     ("postgresql", "CREATE INDEX incidents_search ON incidents USING gin (to_tsvector('simple', search))"),
 )
 for _dialect, _statement in INCIDENT_SEARCH:
-    listen(incidents, "after_create", DDL(_statement).execute_if(dialect=_dialect))
+    _made = DDL(_statement)  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it unannotated
+    listen(incidents, "after_create", _made.execute_if(dialect=_dialect))
 
 outcomes = Table(
     "outcomes",
