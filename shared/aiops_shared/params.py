@@ -190,7 +190,7 @@ def to_list(value: object) -> object:
     if text.startswith("["):
         try:
             return json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InvalidInputError("list", "starts like JSON but does not parse") from None
     return [part.strip() for part in text.split(",") if part.strip()]
 

@@ -243,9 +243,9 @@ def _by_dimensions(body: Obj, dimensions: Obj, *, value: str, **more: Any) -> Ev
 
 def alerts_of(body: Obj) -> tuple[Event, ...]:
     """Webhook version 4: several alerts with labels and annotations."""
-    alerts = [one for one in body["alerts"] if isinstance(one, Mapping)]
+    alerts = [one for one in body["alerts"] if isinstance(one, Mapping) and mapping(one.get("labels"))]
     if not alerts:
-        raise InvalidInputError("event", "is an Alertmanager webhook without alerts")
+        raise InvalidInputError("event", "is an Alertmanager webhook without alerts that have labels")
     if len(alerts) > MOST_ALERTS:
         raise InvalidInputError(
             "event", f"has more than {MOST_ALERTS} alerts", "set max_alerts in Alertmanager's receiver"

@@ -30,10 +30,12 @@ from aiops_shared.settings import Settings
 from aiops_sop.ports import Intake
 
 MOST_BYTES: Final = 1_048_576
-BODY_S: Final = 10.0
+HEAD_S, BODY_S = 10.0, 10.0
 AT_ONCE: Final = 64
 FULL_AFTER_S, DOWN_AFTER_S = 30, 5
 SHORTEST_TOKEN: Final = 16
+_ONCE: Final = frozenset({b"authorization", b"x-api-key", b"host", b"content-type", b"content-encoding"})
+_TYPES: Final = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json|text/plain")  # SNS sends the latter
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._@-]{0,126}[A-Za-z0-9])?")
 _log = logging.getLogger("aiops.events")
 Scope = Mapping[str, Any]
@@ -135,9 +137,10 @@ class EventsApp:
             await _answer(send, status, {"error": error.code}, headers)
 
     async def _taken(self, scope: Scope, receive: Receive) -> dict[str, Any]:
-        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = _headers(scope)
         self._check_place(scope, headers)
         sender = self._sender(headers)
+        _check_form(headers)
         body = await _body(headers, receive)
         sent = await anyio.to_thread.run_sync(_parsed, body)
         taken = await self.intake.submit(sent, sender)
@@ -174,12 +177,19 @@ async def serve_events(ears: Ears) -> None:
 
 
 async def listen(
-    app: EventsApp, host: str, port: int, *, started: Callable[[int], None] | None = None
+    app: EventsApp,
+    host: str,
+    port: int,
+    *,
+    started: Callable[[int], None] | None = None,
+    head_s: float = HEAD_S,
 ) -> None:
     """Serve until cancelled. `started` is told the port. Raises NotConfiguredError for one that is taken."""
     import socket
 
     import uvicorn
+
+    from aiops_sop.clients.hasty_http import hasty
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -200,7 +210,7 @@ async def listen(
     server = Quiet(
         uvicorn.Config(
             app,
-            http="h11",
+            http=hasty(head_s),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -238,6 +248,25 @@ def address(text: str) -> tuple[str, int]:
 def hosts_of(host: str) -> frozenset[str]:
     """What a request may call a server on loopback; elsewhere a load balancer gives it any name."""
     return frozenset({"127.0.0.1", "localhost", "::1", host}) if is_loopback(host) else frozenset()
+
+
+def _headers(scope: Scope) -> dict[bytes, str]:
+    """By name. What two readers could read differently is refused."""
+    found: dict[bytes, str] = {}
+    for name, value in scope["headers"]:
+        if name.lower() in _ONCE & set(found):
+            raise _StoppedError(400, "a header stands there twice")
+        found[name.lower()] = value.decode("latin-1")
+    return found
+
+
+def _check_form(headers: Mapping[bytes, str]) -> None:
+    """Only plain JSON: nothing is unpacked, no form is read."""
+    kind = headers.get(b"content-type", "").partition(";")[0].strip().lower()
+    if headers.get(b"content-encoding", "identity").strip().lower() not in {"", "identity"}:
+        raise _StoppedError(415, "send it uncompressed")
+    if kind and not _TYPES.fullmatch(kind):
+        raise _StoppedError(415, "send application/json")
 
 
 async def _body(headers: Mapping[bytes, str], receive: Receive) -> bytes:

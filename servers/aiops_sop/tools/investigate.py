@@ -22,7 +22,7 @@ def _event(value: object) -> object:
     if isinstance(value, str):
         try:
             value = json.loads(value[:LONGEST_EVENT])
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InvalidInputError("event", "is no JSON", "give the event as it came") from None
     if not isinstance(value, dict) or len(json.dumps(value, default=str)) > LONGEST_EVENT:
         raise InvalidInputError("event", f"is no JSON object of at most {LONGEST_EVENT} characters")

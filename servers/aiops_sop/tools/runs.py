@@ -26,7 +26,7 @@ def _mapping(given: object) -> object:
 
     try:
         return json.loads(given or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InvalidInputError("params", "is no JSON object", 'give {"cluster": "prod", …}') from None
 
 
