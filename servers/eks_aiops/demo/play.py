@@ -1,5 +1,5 @@
 """The story: three questions (pods, logs, limits), a missing ConfigMap, what the metrics say, what
-the bill says, the trail.
+the bill says, a night, the trail.
 
 Each act asks the real server over stdio and then looks at the simulator from outside.
 """
@@ -19,6 +19,7 @@ from eks_aiops.demo.clients import Answer, Ask, Person, connected
 from eks_aiops.demo.lab_process import lab
 from eks_aiops.demo.paying import pay
 from eks_aiops.demo.report import Report
+from eks_aiops.demo.sleeping import sleep
 from eks_aiops.demo.watching import watch
 from eks_aiops.demo.witness import Witness
 
@@ -244,6 +245,7 @@ async def play(*, seed: int = 0, verbose: bool = False, heard: list[tuple[str, s
                 told = [] if heard is None else heard
                 await watch(report, base, witness, log, seed, told)
                 await pay(report, base, witness, log, seed, told)
+                await sleep(report, base, witness, log, seed, told)
                 await _trail(report, base)
             finally:
                 await witness.close()
