@@ -13,17 +13,20 @@ class Registry:
     def __init__(self, resources: Iterable[Resource]) -> None:
         self._by_path: dict[tuple[str, str, str], Resource] = {}
         self._by_kind: dict[str, Resource] = {}
+        self._by_name: dict[tuple[str, str], Resource] = {}  # as objects name themselves; found when asked
         for resource in resources:
             self.add(resource)
 
     def add(self, resource: Resource) -> None:
         """Serve a kind; the same group, version and plural replaces the earlier one."""
         self._by_path[resource.group, resource.version, resource.plural] = resource
+        self._by_name.clear()
         self._by_kind[f"{resource.kind}.{resource.group}"] = resource
         self._by_kind.setdefault(resource.kind, resource)
 
     def remove(self, resource: Resource) -> None:
         """Stop serving a kind."""
+        self._by_name.clear()
         self._by_path.pop((resource.group, resource.version, resource.plural), None)
         for name in (resource.kind, f"{resource.kind}.{resource.group}"):
             if self._by_kind.get(name) == resource:
@@ -48,9 +51,12 @@ class Registry:
         api_version, kind = dig(obj, "apiVersion", default=""), dig(obj, "kind", default="")
         if not isinstance(api_version, str) or not isinstance(kind, str) or not kind:
             raise bad_request("Object 'Kind' is missing")
+        if (known := self._by_name.get((api_version, kind))) is not None:
+            return known
         group, _, version = api_version.rpartition("/")
         for resource in self._by_path.values():
             if resource.gvk == (group, version, kind):
+                self._by_name[api_version, kind] = resource
                 return resource
         raise ApiError(404, "NotFound", f'no matches for kind "{kind}" in version "{api_version}"')
 

@@ -1,6 +1,7 @@
 """Which kinds the simulated API serves: a table, not code. CRDs join it when they are declared."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 PrinterColumn = tuple[str, str, str, int]  # name, type, JSON path, priority
 
@@ -36,12 +37,12 @@ class Resource:
         """`v1`, `apps/v1`."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
-    @property
+    @cached_property  # asked at every write
     def gvk(self) -> tuple[str, str, str]:
         """Group, version and kind."""
         return self.group, self.version, self.kind
 
-    @property
+    @cached_property  # asked at every write
     def storage(self) -> str:
         """Under which key objects are stored; both Event APIs show the same objects."""
         group = "" if self.kind == "Event" else self.group

@@ -10,8 +10,8 @@ kube-public and kube-node-lease are there); status sent with a create is dropped
 `delete(..., grace_s=0)`.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import datetime
 from random import Random
 from typing import Any, Unpack
@@ -83,6 +83,10 @@ class Store:
         found = self.shelf.find(self.resource(kind), namespace or "", name)
         return clone(found) if found else None
 
+    def peek(self, kind: str, namespace: str | None, name: str) -> Obj | None:
+        """The stored object itself, for a reader that changes nothing and needs no copy; or None."""
+        return self.shelf.find(self.resource(kind), namespace or "", name)
+
     def list(
         self, kind: str, namespace: str | None = None, labels: str | None = None, fields: str | None = None
     ) -> list[Obj]:
@@ -104,6 +108,10 @@ class Store:
 
     def create(self, obj: Obj, **options: Unpack[WriteOptions]) -> Obj:
         """Store a new object. Raises ApiError 400, 403, 404 (namespace), 409 or 422."""
+        return clone(self.add(obj, **options))
+
+    def add(self, obj: Obj, **options: Unpack[WriteOptions]) -> Obj:
+        """`create` for a controller: gives the stored object itself, which must not be changed."""
         write = Write(**options)
         resource = self.registry.of(obj)
         check_shape(resource, obj)
@@ -113,14 +121,18 @@ class Store:
             raise already_exists(resource, name_of(new))
         self._admit_new(resource, new, write)
         track_update(None, new, Manager(write.manager), self._schema(resource), self._stamp())
-        return clone(self._put(resource, new, write))
+        return self._put(resource, new, write)
 
     def update(self, obj: Obj, **options: Unpack[WriteOptions]) -> Obj:
         """Replace an object, or its status. Raises ApiError 404, 409 (stale resourceVersion) or 422."""
+        return clone(self.replace(obj, **options))
+
+    def replace(self, obj: Obj, **options: Unpack[WriteOptions]) -> Obj:
+        """`update` for a controller: gives the stored object itself, which must not be changed."""
         write = Write(**options)
         resource = self.registry.of(obj)
         live = self._live(resource, namespace_of(obj), name_of(obj))
-        return clone(self._replace(resource, live, obj, write))
+        return self._replace(resource, live, obj, write)
 
     def patch(
         self,
@@ -266,7 +278,7 @@ class Store:
         review = _review(resource, "UPDATE", new, write, live)
         if write.subresource != "status":
             new = with_defaults(resource, new)
-            review = replace(review, new=new)
+            review = dataclasses.replace(review, new=new)
             self.admission.mutate(review)
             validate(resource, new, live)
         self.admission.validate(review)

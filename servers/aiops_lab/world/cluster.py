@@ -87,13 +87,13 @@ class Cluster:
             self.store.set_status(obj["kind"], namespace or None, name, status)
 
     def edit(self, obj: Obj, change: Callable[[Obj], None], manager: str) -> Obj | None:
-        """Change the stored object by a function; None when it is gone."""
+        """Change the stored object by a function and give it, to be read; None when it is gone."""
         namespace, name = key_of(obj)
         fresh = self.store.get(obj["kind"], namespace or None, name)
         if fresh is None:
             return None
         change(fresh)
-        return self.store.update(fresh, manager=manager)
+        return self.store.replace(fresh, manager=manager)
 
     def remove(self, obj: Obj, *, grace_s: int | None = None) -> None:
         """Delete an object if it is still there."""
@@ -177,7 +177,7 @@ class Controller:
 
     def _create_pod(self, owner: Obj, pod: Obj, by: str) -> ApiError | None:
         try:
-            made = self.cluster.store.create(pod, manager=by)
+            made = self.cluster.store.add(pod, manager=by)
         except ApiError as refusal:
             if not _of_ending_namespace(refusal):
                 self.cluster.say(Said(owner, "FailedCreate", f"Error creating: {refusal}", by, warning=True))

@@ -60,16 +60,18 @@ class Recorder:
         if self._too_many_alike(alike, said.message):
             same, said = alike, replace(said, message=f"(combined from similar events): {said.message}")
         known = self._known.get(same)
-        before = self._store.get("Event", *known) if known else None
+        before = self._store.peek("Event", *known) if known else None
         if before is None:
-            made = self._store.create(self._event(said), manager=said.by)
+            made = self._store.add(self._event(said), manager=said.by)
             self._known[same] = key_of(made)
             self._expire_later(*key_of(made))
             return
-        before["count"] += 1
-        before["message"] = said.message
-        before["lastTimestamp"] = stamp(self._clock.now())
-        self._store.update(before, manager=said.by)
+        again = {
+            "count": before["count"] + 1,
+            "message": said.message,
+            "lastTimestamp": stamp(self._clock.now()),
+        }
+        self._store.replace({**before, **again}, manager=said.by)
 
     def _too_many_alike(self, alike: tuple[str, ...], message: str) -> bool:
         """Ten texts that differ in ten minutes become one event (client-go, EventAggregator)."""
@@ -120,7 +122,7 @@ class Recorder:
 
     def _expire_later(self, namespace: str, name: str) -> None:
         def expire() -> None:
-            event = self._store.get("Event", namespace, name)
+            event = self._store.peek("Event", namespace, name)
             if event is None:
                 return
             if event["lastTimestamp"] <= stamp(self._clock.now() - timedelta(seconds=TTL_S)):
@@ -128,7 +130,7 @@ class Recorder:
             else:
                 self._expire_later(namespace, name)
 
-        event = self._store.get("Event", namespace, name)
+        event = self._store.peek("Event", namespace, name)
         if event is not None:
             self._clock.call_at(_end_of(event), expire)
 

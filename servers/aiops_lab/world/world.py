@@ -224,7 +224,7 @@ class World(AutoscaleStories):
     def put(self, *objects: Obj, by: str = "kubectl-client-side-apply") -> None:
         """Create objects now."""
         for obj in objects:
-            self._audit("create", self.store.create(obj, manager=by), EDITOR, by)
+            self._audit("create", self.store.add(obj, manager=by), EDITOR, by)
 
     def _audit(self, verb: str, obj: Obj, user: str, agent: str) -> None:
         """What somebody did in the story, in the control plane's audit log."""
