@@ -9,9 +9,9 @@ import hashlib
 import hmac
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -31,7 +31,8 @@ from aiops_sop.ports import Intake
 
 MOST_BYTES: Final = 1_048_576
 HEAD_S, BODY_S = 10.0, 10.0
-AT_ONCE: Final = 64
+AT_ONCE, CONNECTIONS = 64, 512  # requests that are read and taken; sockets that may be open
+WAIT_S: Final = 5.0  # for one of these places
 FULL_AFTER_S, DOWN_AFTER_S = 30, 5
 SHORTEST_TOKEN: Final = 16
 _ONCE: Final = frozenset({b"authorization", b"x-api-key", b"host", b"content-type", b"content-encoding"})
@@ -120,6 +121,7 @@ class EventsApp:
     intake: Intake
     tokens: Tokens
     hosts: frozenset[str]
+    places: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(AT_ONCE))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -141,11 +143,25 @@ class EventsApp:
         self._check_place(scope, headers)
         sender = self._sender(headers)
         _check_form(headers)
-        body = await _body(headers, receive)
-        sent = await anyio.to_thread.run_sync(_parsed, body)
-        taken = await self.intake.submit(sent, sender)
+        async with self._place():
+            body = await _body(headers, receive)
+            sent = await anyio.to_thread.run_sync(_parsed, body)
+            taken = await self.intake.submit(sent, sender)
         rows = [one.model_dump(include={"event_id", "incident_id", "became", "count"}) for one in taken]
         return {"events": rows}
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """One of the places of those that are taken at once: a burst waits a little, then comes again."""
+        token = object()
+        with anyio.move_on_after(WAIT_S) as waited:
+            await self.places.acquire_on_behalf_of(token)
+        if waited.cancelled_caught:
+            raise _StoppedError(503, "busy", **{"retry-after": str(DOWN_AFTER_S)})
+        try:
+            yield
+        finally:
+            self.places.release_on_behalf_of(token)
 
     def _check_place(self, scope: Scope, headers: Mapping[bytes, str]) -> None:
         if b"origin" in headers:
@@ -183,6 +199,7 @@ async def listen(
     *,
     started: Callable[[int], None] | None = None,
     head_s: float = HEAD_S,
+    connections: int = CONNECTIONS,
 ) -> None:
     """Serve until cancelled. `started` is told the port. Raises NotConfiguredError for one that is taken."""
     import socket
@@ -216,7 +233,7 @@ async def listen(
             log_config=None,
             access_log=False,
             server_header=False,
-            limit_concurrency=AT_ONCE,
+            limit_concurrency=connections,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=5,
         )
