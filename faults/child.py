@@ -5,6 +5,7 @@ they are what a user runs. It starts a run when told to, and carries on what oth
 """
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ from faults.points import Fuse, install
 def live(wish: dict[str, Any]) -> None:
     """Until the file `stop` is there, or the fuse says otherwise."""
     fuse = wish.get("fuse") or {}
-    trace = Path(fuse["trace"]) if fuse.get("trace") else None
-    install(Fuse(**{**fuse, "trace": trace}))
+    files = {name: Path(fuse[name]) for name in ("trace", "once") if fuse.get(name)}
+    install(Fuse(**{**fuse, **files}))
     StorePromotion.promoted = _earned  # type: ignore[method-assign]  # who is asked is not what is tried here
     anyio.run(_serve, wish)
 
@@ -42,10 +43,38 @@ async def _serve(wish: dict[str, Any]) -> None:
         "cost": lambda: make_cost(settings),
     }
     async with Client(make(settings, given)) as client:
+        said: dict[str, Any] = {"error": "nothing was started"}
         if wish.get("run"):
             answer = await client.call_tool("start_run", wish["run"], raise_on_error=False)
             text = "".join(getattr(block, "text", "") for block in answer.content)
             said = {"error": text} if answer.is_error else dict(answer.structured_content or {})
             await anyio.Path(wish["started"]).write_text(json.dumps(said), encoding="utf-8")
-        while not await anyio.Path(wish["stop"]).exists():  # a file: who writes it is no parent of ours
+        if wish.get("back") and "error" not in said:
+            await _taken_back(client, str(said["run_id"]))
+        await _until_stopped(anyio.Path(wish["stop"]))
+
+
+async def _taken_back(client: "Client[Any]", run_id: str) -> None:
+    """Once it succeeded, undo it."""
+    state = "queued"
+    while state in {"queued", "running", "waiting"}:
+        await anyio.sleep(0.1)
+        answer = await client.call_tool("get_run", {"run_id": run_id})
+        state = str((answer.structured_content or {})["state"])
+    if state == "succeeded":
+        await client.call_tool("control_run", {"run_id": run_id, "action": "undo"})
+
+
+async def _until_stopped(stop: anyio.Path) -> None:
+    """Until the file is there (its writer is no parent of ours), or a SIGTERM, which ends a life in order."""
+
+    async def told(scope: anyio.CancelScope) -> None:
+        with anyio.open_signal_receiver(signal.SIGTERM) as signals:
+            async for _ in signals:
+                scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(told, tasks.cancel_scope)
+        while not await stop.exists():
             await anyio.sleep(0.05)
+        tasks.cancel_scope.cancel()

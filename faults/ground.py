@@ -5,9 +5,10 @@ import os
 import select
 import shutil
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from subprocess import PIPE
 from tempfile import TemporaryDirectory
@@ -22,6 +23,7 @@ from aiops_lab.run import Lab
 from aiops_shared.settings import StateSettings, inherited
 from aiops_shared.state import StateStore
 from eks_aiops.demo.play import KEPT
+from eks_aiops.proving_stage import ANNA
 
 Database = Literal["sqlite", "postgresql"]
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,7 +43,7 @@ class Zygote:
         assert self._process.stdin is not None
         await self._process.stdin.send(json.dumps(wish).encode() + b"\n")
         pid = int(await self._answers.receive_until(b"\n", 64))
-        return Replica(pid, Path(wish["stop"]))
+        return Replica(pid, Path(wish["stop"]), Path(wish["fuse"]["trace"]))
 
 
 @dataclass
@@ -50,6 +52,7 @@ class Replica:
 
     pid: int
     stop: Path
+    trace: Path
     watch: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,6 +66,17 @@ class Replica:
     def dead(self) -> bool:
         """Whether it is gone (or a zombie)."""
         return bool(select.select([self.watch], [], [], 0)[0])
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it sleeps (SIGSTOP)."""
+        with open(f"/proc/{self.pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] in {"T", "t"}
+
+    @property
+    def worked_at(self) -> float:
+        """When it last did something in a run; 0 when it never did."""
+        return self.trace.stat().st_mtime if self.trace.exists() else 0.0
 
     async def gone(self, within_s: float) -> bool:
         """Wait for its end."""
@@ -93,14 +107,15 @@ class House:
         """Where its state is."""
         return StateSettings(dir=self.folder, url=self.environment.get("AIOPS_STATE_URL", ""))
 
-    @contextmanager
-    def store(self) -> Iterator[StateStore]:
-        """A look into the state store."""
-        opened = StateStore(self.settings)
-        try:
-            yield opened
-        finally:
-            opened.close()
+    @cached_property
+    def state(self) -> StateStore:
+        """Its state store, opened once."""
+        return StateStore(self.settings)
+
+    @property
+    def time_source(self) -> str:
+        """The world's clock."""
+        return self.environment["AIOPS_TIME_SOURCE"]
 
     def wish(self, **more: Any) -> dict[str, Any]:
         """What a zygote is told for the next replica."""
@@ -134,6 +149,11 @@ class Ground:
     folder: Path
     servers: dict[Database, str]  # PostgreSQL's URL without a database
 
+    @property
+    def template(self) -> str:
+        """Of PostgreSQL, with the tables in it; one for each ground on the server."""
+        return f"prepared_{os.getpid()}"
+
     def environment(self, state: Path, url: str) -> dict[str, str]:
         """What a replica gets."""
         told = {
@@ -148,8 +168,8 @@ class Ground:
             "AIOPS_WRITE": "true",
             "AIOPS_SENSITIVE_READS": "true",
             "AIOPS_STATE_DIR": str(state),
-            "AIOPS_CALLER_NAME": "night-agent",
-            "AIOPS_CALLER_KIND": "agent",
+            "AIOPS_CALLER_NAME": ANNA,
+            "AIOPS_CALLER_KIND": "human",
             **{f"AIOPS_POLICY_AUTONOMY_{env}": "auto-safe" for env in ("PROD", "STAGING", "DEV")},
             **({"AIOPS_STATE_URL": url} if url else {}),
         }
@@ -164,15 +184,22 @@ class Ground:
         shutil.copytree(prepared, state)
         if database == "postgresql":
             url = f"{self.servers[database]}/{name}"
-            self._psql(f"CREATE DATABASE {name} TEMPLATE prepared")
+            self._psql(f"CREATE DATABASE {name} TEMPLATE {self.template}")
         return House(state, self.environment(state, url))
+
+    def left(self, house: House) -> None:
+        """Done with it: its store is closed, its files and its database go."""
+        house.state.close()
+        if house.settings.url:
+            self._psql(f"DROP DATABASE IF EXISTS {house.folder.name} WITH (FORCE)")
+        shutil.rmtree(house.folder, ignore_errors=True)
 
     def _prepare(self, database: Database, folder: Path) -> None:
         folder.mkdir(mode=0o700)
         url = ""
         if database == "postgresql":
-            self._psql("CREATE DATABASE prepared")
-            url = f"{self.servers[database]}/prepared"
+            self._psql(f"CREATE DATABASE {self.template}")
+            url = f"{self.servers[database]}/{self.template}"
         store = StateStore(StateSettings(dir=folder, url=url))
         store.run_now(lambda conn: None)
         store.close()

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from random import Random
@@ -14,36 +15,45 @@ import anyio.to_thread
 from sqlalchemy import Connection, func, select
 
 from aiops_shared.clock import SystemClock
+from aiops_shared.errors import AiopsError, ApprovalInvalidError
 from aiops_shared.guardrails.audit import Audit
 from aiops_shared.guardrails.models import Caller
 from aiops_shared.settings import CallerSettings, Settings
 from aiops_shared.state import Keys
 from aiops_shared.state.schema import audit, leases
-from aiops_shared.state.sop_schema import sop_runs
 from eks_aiops.answering import questions
 from eks_aiops.guarding import guardrails
+from eks_aiops.proving_stage import ANNA, BEN
 from faults.ground import Database, Ground, House, Replica
+from faults.watching import ENDED, Watch
 from faults.world import Effects, effects, standing
 
-ENDED = frozenset({"succeeded", "undone", "escalated", "cancelled", "refused"})
-RUN_S = 40.0
+RUN_S = 60.0
+Disturb = Callable[[list[Replica]], Coroutine[Any, Any, None]]
 SETTLE_S = 600  # world time that passes before the world is compared
 
 
 @dataclass(frozen=True)
 class Story:
-    """A SOP on a world."""
+    """A SOP on a world. `back`: a person takes it back once it succeeded."""
 
     sop: str
     scenario: str
     seed: int
     params: dict[str, Any]
     ends: str = "succeeded"
+    mode: str = "auto"
+    back: bool = False
 
     @property
     def says(self) -> str:
         """In the table's words."""
-        return f"{self.sop} on {self.scenario}"
+        return f"{self.sop} on {self.scenario}{', taken back' if self.back else ''}"
+
+    @property
+    def over(self) -> frozenset[str]:
+        """The states in which nothing more comes."""
+        return ENDED - {"succeeded"} if self.back else ENDED
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,7 @@ class Kill:
     nth: int = 0
     step: str = ""
     after_s: float = 0.0
-    sleeps: bool = False
+    sign: int = signal.SIGKILL
 
     @property
     def says(self) -> str:
@@ -64,27 +74,40 @@ class Kill:
 
 @dataclass
 class Told:
-    """What became of one run."""
+    """What became of one run. `died`: while its run was open; `takeover_s`: until another process had it."""
 
     story: str
     database: Database
     kill: Kill
     state: str = "lost"
+    wanted: str = ""
     died: bool = False
     takeover_s: float | None = None
+    first_work_s: float | None = None
+    ended_s: float | None = None  # from the signal to the process's end
     twice: dict[str, int] = field(default_factory=dict)
     differs: tuple[str, ...] = ()
     chain: str = ""
     open_intents: int = 0
     held: int = 0
     problem: str = ""
+    says: str = ""
+    took_s: float = 0.0
     passages: list[tuple[float, str, str]] = field(default_factory=list)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the run did not end."""
+        return self.state not in ENDED
 
     @property
     def wrong(self) -> str:
         """Which invariant broke, or nothing."""
         said = [
-            "lost" if self.state not in ENDED else "",
+            f"lost: {self.state}" if self.lost else "",
+            f"ended {self.state}, not {self.wanted} ({self.says[:300]})"
+            if self.wanted not in {"", self.state}
+            else "",
             f"twice: {self.twice}" if self.twice else "",
             f"chain: {self.chain}" if self.chain else "",
             f"{self.open_intents} intents without an outcome" if self.open_intents else "",
@@ -97,149 +120,180 @@ class Told:
 
 @dataclass(frozen=True)
 class Reference:
-    """The undisturbed run: how it ends, what it changes, how the world stands then."""
+    """The undisturbed run: how it ends, what it changes, how the world stands then, how long it is open."""
 
     state: str
     effects: Effects
     standing: dict[str, str]
     passages: tuple[tuple[float, str, str], ...]
-    took_s: float
+    open_s: float
 
 
-async def play(
+async def play(  # noqa: PLR0913  # what is tried, and what goes wrong
     ground: Ground,
     story: Story,
     database: Database,
     kill: Kill,
     reference: Reference | None,
     replicas: int = 1,
+    then: Disturb | None = None,
+    before: Callable[[], None] | None = None,
+    waits: bool = True,
 ) -> Told:
-    """Play it. `replicas`: how many others are there already when the first one dies (0: one comes after)."""
+    """Play it. `replicas`: how many others are there already when the first one dies (0: one comes after).
+
+    `before` is done to the world first. `then` happens while the others carry on, with all processes, the
+    first one being the first; at once when nothing `waits` for its death.
+    """
+    began = time.monotonic()
     ground.lab.reset(story.scenario, story.seed)
+    if before is not None:
+        before()
     ground.lab.clock.pause()  # world time passes when somebody waits for it
     house = await anyio.to_thread.run_sync(ground.house, database)
     told = Told(story.says, database, kill)
-    others = [await ground.zygote.bear(house.wish()) for _ in range(replicas)]
-    first = await ground.zygote.bear(_starting(house, story, kill))
-    living = [first, *others]
+    watch = Watch(house.state, story.over)
+    living = [await ground.zygote.bear(_wish(house, kill)) for _ in range(replicas)]
+    living.insert(0, await ground.zygote.bear(_wish(house, kill, story)))
     try:
-        died_at = await _death(first, kill, house, told)
-        if not others and told.died:
-            others.append(await ground.zygote.bear(house.wish()))
-            living.append(others[0])
-        await _end(house, told)
-        told.takeover_s = _taken(house, died_at, first) if told.died else None
+        died_at = time.monotonic()
+        if waits:
+            died_at = await _death(living, kill, house, told, watch)
+        else:
+            await _begun(watch)
+        if not replicas and told.died:
+            living.append(await ground.zygote.bear(house.wish()))
+        async with anyio.create_task_group() as tasks:
+            if then is not None:
+                tasks.start_soon(then, living)
+            await _end(house, told, watch)
     finally:
         for one in living:
             if not one.dead:
                 os.kill(one.pid, signal.SIGCONT)
-            await one.ended()
+        async with anyio.create_task_group() as tasks:
+            for one in living:
+                tasks.start_soon(one.ended)
+    if told.died:
+        told.takeover_s = watch.taken_after(died_at)
+        later = [at for at, _, step in house.passages() if at > died_at and step]
+        told.first_work_s = later[0] - died_at if later else None
+        signalled = [at for at, point, _ in house.passages() if point == "signal"]
+        told.ended_s = died_at - signalled[0] if signalled else None
     await _judge(ground, house, told, reference)
+    told.took_s = watch.open_s if reference is None else time.monotonic() - began
+    await anyio.to_thread.run_sync(ground.left, house)
     return told
 
 
-def _starting(house: House, story: Story, kill: Kill) -> dict[str, Any]:
-    wanted = {"sop": story.sop, "params": story.params, "mode": "auto", "idempotency_key": "faults-0001"}
-    wish = house.wish(run=wanted)
+def _wish(house: House, kill: Kill, story: Story | None = None) -> dict[str, Any]:
+    """What a replica is told: the first one also what to start. Whoever comes to the point first, dies."""
+    more: dict[str, Any] = {}
+    if story is not None:
+        run = {"sop": story.sop, "params": story.params, "mode": story.mode}
+        more = {"run": {**run, "idempotency_key": "faults-0001"}, "back": story.back}
+    wish = house.wish(**more)
     if kill.point:
-        more = {"point": kill.point, "nth": kill.nth, "step": kill.step, "sleeps": kill.sleeps}
-        wish["fuse"] = {**wish["fuse"], **more}
+        fuse = {"point": kill.point, "nth": kill.nth, "step": kill.step, "sign": int(kill.sign)}
+        wish["fuse"] = {**wish["fuse"], **fuse, "once": str(house.folder / "blown")}
     return wish
 
 
-async def _death(first: Replica, kill: Kill, house: House, told: Told) -> float:
-    """Wait until the first replica died, or its run ended without; the time of it."""
+async def _death(living: list[Replica], kill: Kill, house: House, told: Told, watch: Watch) -> float:
+    """Wait until a replica died, or the run ended without; the time of it. It comes to the front."""
     if kill.after_s:
-        await _until_started(house)
-        await anyio.sleep(kill.after_s)
-        first.signal(signal.SIGKILL)
+        return await _shot(living, kill.after_s, house, told, watch)
     with anyio.move_on_after(RUN_S):
-        while not first.dead:
-            if kill.sleeps and _stopped(first.pid):
-                told.died = True
+        while not (fallen := [one for one in living if one.dead or _sleeps(one, kill)]):
+            if (await watch.look()).over:
                 return time.monotonic()
-            if await _state(house) in ENDED:
-                return time.monotonic()
-            await anyio.sleep(0.02)
-    told.died = first.dead
+            await helped(house, watch)
+            await anyio.sleep(0.03)
+        told.died = True
+        living.sort(key=lambda one: one is not fallen[0])
     return time.monotonic()
 
 
-def _stopped(pid: int) -> bool:
-    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-        return file.read().rpartition(")")[2].split()[0] in {"T", "t"}
+def _sleeps(one: Replica, kill: Kill) -> bool:
+    return kill.sign == signal.SIGSTOP and one.stopped
 
 
-async def _until_started(house: House) -> None:
+async def _shot(living: list[Replica], after_s: float, house: House, told: Told, watch: Watch) -> float:
+    """Kill whichever process worked last at the run, at a moment that nobody chose."""
+    await _begun(watch)
+    until = time.monotonic() + after_s
+    while time.monotonic() < until and not (await watch.look()).over:
+        await helped(house, watch)
+        await anyio.sleep(min(0.03, max(0.0, until - time.monotonic())))
+    told.died = not (await watch.look()).over
+    living.sort(key=lambda one: -one.worked_at)
+    living[0].signal(signal.SIGKILL)
+    await living[0].gone(5)
+    return time.monotonic()
+
+
+async def _begun(watch: Watch) -> None:
+    """Until the run is there."""
     with anyio.move_on_after(RUN_S):
-        while not await _state(house):
+        while not (await watch.look()).state:
             await anyio.sleep(0.02)
 
 
-async def _end(house: House, told: Told) -> None:
+async def _end(house: House, told: Told, watch: Watch) -> None:
     with anyio.move_on_after(RUN_S):
-        while (state := await _state(house)) not in ENDED:
-            told.state = state or "lost"
+        while not (await watch.look()).over:
+            await helped(house, watch)
             await anyio.sleep(0.05)
-        told.state = state
+    told.state, told.says = watch.last.state or "lost", watch.last.says
+    if not watch.last.over:
+        told.state = f"{told.state} after {RUN_S:.0f} s"
 
 
-async def _state(house: House) -> str:
-    """The run's state in the store; empty before it is there. Who is asked, says yes."""
-    state = await _stored_state(house)
-    if state == "waiting":
-        await _say_yes(house)
-    return state
-
-
-async def _say_yes(house: House) -> None:
-    """A person at a terminal of the same store agrees to whatever waits."""
-    person = Caller(name="ben", kind="human")
-    settings = Settings(state=house.settings, caller=CallerSettings(name="ben", kind="human"))
-    async with guardrails(settings) as guard, questions(settings, guard) as asks:
-        for pending in await guard.pending_approvals():
-            await guard.approve(pending.approval_id, person, "terminal")
-        for asked in await asks.open():
-            await asks.decide(asked.ask_id, person, "yes", "terminal")
-
-
-async def _stored_state(house: House) -> str:
-    def look() -> str:
-        with house.store() as store:
-            rows = store.read_now(lambda conn: conn.execute(select(sop_runs.c.state)).scalars().all())
-        return str(rows[0]) if rows else ""
-
-    return await anyio.to_thread.run_sync(look)
-
-
-def _taken(house: House, died_at: float, first: Replica) -> float | None:
-    """Seconds from the death to the first thing that another replica did in the run."""
-    del first
-    later = [at for at, _, step in house.passages() if at > died_at and step]
-    return later[0] - died_at if later else None
+async def helped(house: House, watch: Watch) -> None:
+    """Two people at terminals of the same store agree to whatever waits: who asked, else the other."""
+    if watch.last.state != "waiting":
+        return
+    for name in (ANNA, BEN):
+        person = Caller(name=name, kind="human")
+        caller = CallerSettings(name=name, kind="human")
+        settings = Settings(state=house.settings, caller=caller, time_source=house.time_source)
+        async with guardrails(settings) as guard, questions(settings, guard) as asks:
+            try:
+                for pending in await guard.pending_approvals():
+                    await guard.approve(pending.approval_id, person, "terminal")
+                for asked in await asks.open():
+                    await asks.decide(asked.ask_id, person, "yes", "terminal")
+            except ApprovalInvalidError:
+                continue
+            except AiopsError as error:  # the store is away; it is tried again
+                del error
+        return
 
 
 async def _judge(ground: Ground, house: House, told: Told, reference: Reference | None) -> None:
     ground.lab.clock.advance(SETTLE_S)
     told.passages = house.passages()
-    told.chain, told.open_intents, told.held = await anyio.to_thread.run_sync(_books, house)
+    told.chain, told.open_intents, told.held = await anyio.to_thread.run_sync(books, house)
     if reference is None:
         return
+    told.wanted = reference.state
     told.twice = effects(ground.lab).twice(reference.effects)
     if told.state == reference.state:
-        now = standing(ground.lab)
-        every = sorted(now.keys() | reference.standing.keys())
-        told.differs = tuple(what for what in every if now.get(what) != reference.standing.get(what))
+        told.differs = differing(standing(ground.lab), reference.standing)
 
 
-def _books(house: House) -> tuple[str, int, int]:
+def differing(now: dict[str, str], then: dict[str, str]) -> tuple[str, ...]:
+    """Objects that stand otherwise."""
+    return tuple(what for what in sorted(now.keys() | then.keys()) if now.get(what) != then.get(what))
+
+
+def books(house: House) -> tuple[str, int, int]:
     """What is wrong with the audit, how many intents lack an outcome, how many leases are held."""
     clock = SystemClock()
-    with house.store() as store:
-        report = anyio.run(Audit(store, Keys(house.settings), clock).verify)
-        open_intents = store.read_now(_open_intents)
-        now = clock.safe_now().astimezone(UTC)
-        rows = store.read_now(lambda conn: conn.execute(select(leases.c.expires_at)).scalars().all())
+    report = anyio.run(Audit(house.state, Keys(house.settings), clock).verify)
+    open_intents = house.state.read_now(_open_intents)
+    now = clock.safe_now().astimezone(UTC)
+    rows = house.state.read_now(lambda conn: conn.execute(select(leases.c.expires_at)).scalars().all())
     return ("" if report.holds else report.reason), open_intents, sum(1 for at in rows if at > now)
 
 
@@ -251,33 +305,63 @@ def _open_intents(conn: Connection) -> int:
 
 async def reference_of(ground: Ground, story: Story, database: Database) -> Reference:
     """Play it undisturbed. Raises RuntimeError when it does not end as its SOP says."""
-    began = time.monotonic()
     told = await play(ground, story, database, Kill(), None, replicas=0)
-    if told.state != story.ends:
-        raise RuntimeError(f"{story.sop} ends {told.state} undisturbed: {told.problem}")
-    took = time.monotonic() - began
-    return Reference(told.state, effects(ground.lab), standing(ground.lab), tuple(told.passages), took)
+    if told.state != story.ends or told.wrong:
+        says = f"{told.says} {told.wrong}"
+        raise RuntimeError(f"{story.says} ends {told.state} undisturbed, not {story.ends}: {says}")
+    return Reference(told.state, effects(ground.lab), standing(ground.lab), tuple(told.passages), told.took_s)
 
 
-def kills_of(reference: Reference, points: tuple[str, ...]) -> list[Kill]:
-    """For each step of the run that passes a point, one kill at each point; the middle passage of several."""
+def kills_of(reference: Reference) -> list[Kill]:
+    """For each step of the run, a kill at each of its points.
+
+    A step that changes something: before its intent, after it, between effect and outcome, after the outcome;
+    its way back: when it begins, between effect and outcome, after the outcome. A step that only reads has
+    no effect: it is killed before and after its start is written, after its answer and after its end is.
+    """
     passed: dict[tuple[str, str], int] = {}
     for _, point, step in reference.passages:
         passed[point, step] = passed.get((point, step), 0) + 1
-    return [
-        Kill(point, count // 2, step)
-        for (point, step), count in sorted(passed.items())
-        if step and point in points
-    ]
+    found = []
+    for step in dict.fromkeys(step for _, _, step in reference.passages if step):
+        for point, which in _points(step, passed):
+            if count := passed.get((point, step), 0):
+                found.append(Kill(point, {"first": 0, "middle": count // 2, "last": count - 1}[which], step))
+    return found
 
 
-def random_kills(reference: Reference, how_many: int, seed: int) -> list[Kill]:
+def _points(step: str, passed: dict[tuple[str, str], int]) -> Sequence[tuple[str, str]]:
+    if step.startswith("undo/"):
+        return (
+            ("step during_undo", "first"),
+            ("after undo intent", "first"),
+            ("after effect", "middle"),
+            ("after undo outcome", "last"),
+        )
+    if ("step before_intent", step) in passed:
+        return (
+            ("step before_intent", "first"),
+            ("step after_intent", "first"),
+            ("after effect", "middle"),
+            ("after outcome", "last"),
+            ("step after_outcome", "last"),
+        )
+    return (
+        ("before record", "first"),
+        ("after record", "first"),
+        ("after call", "middle"),
+        ("after record", "last"),
+    )
+
+
+def random_kills(reference: Reference, how_many: int, seed: str) -> list[Kill]:
     """At any moment of the run."""
     draw = Random(seed)
-    return [Kill(after_s=draw.uniform(0.01, reference.took_s)) for _ in range(how_many)]
+    return [Kill(after_s=draw.uniform(0.01, 0.9 * reference.open_s)) for _ in range(how_many)]
 
 
 def as_json(told: Told) -> str:
     """One line for the record."""
     kept = {"story": told.story, "database": told.database, "kill": told.kill.says, "step": told.kill.step}
-    return json.dumps({**kept, "state": told.state, "wrong": told.wrong, "takeover_s": told.takeover_s})
+    said = {"state": told.state, "died": told.died, "wrong": told.wrong, "s": round(told.took_s, 1)}
+    return json.dumps({**kept, **said, "takeover_s": told.takeover_s, "first_work_s": told.first_work_s})

@@ -38,21 +38,34 @@ class Fuse:
     nth: int = 0
     step: str = ""  # only passages of this step of the document; empty: any
     trace: Path | None = None
-    sleeps: bool = False  # stops (SIGSTOP) instead of killing
+    sign: int = signal.SIGKILL  # or SIGSTOP, SIGTERM
+    once: Path | None = None  # made by the first of several processes that comes to the point
     passed: int = 0
 
     def passes(self, point: str, step: str = "") -> None:
         """One passage."""
         behalf = current()
         where = step or (behalf.step if behalf else "")
-        if self.trace is not None:
-            with self.trace.open("a", encoding="utf-8") as file:
-                file.write(json.dumps([time.monotonic(), point, where]) + "\n")
+        self._write(point, where)
         if point != self.point or (self.step and where != self.step):
             return
         self.passed += 1
-        if self.passed == self.nth + 1:
-            os.kill(os.getpid(), signal.SIGSTOP if self.sleeps else signal.SIGKILL)
+        if self.passed == self.nth + 1 and self._first():
+            self._write("signal", where)
+            os.kill(os.getpid(), self.sign)
+
+    def _first(self) -> bool:
+        try:
+            if self.once is not None:
+                self.once.touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
+    def _write(self, point: str, where: str) -> None:
+        if self.trace is not None:
+            with self.trace.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([time.monotonic(), point, where]) + "\n")
 
 
 def install(fuse: Fuse) -> None:

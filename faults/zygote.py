@@ -4,17 +4,32 @@
 words go to the file that the line names. The zygote itself never starts a thread, so that forking is safe.
 """
 
+import gc
 import json
 import os
 import sys
+from functools import cache
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any
+
+ROOMS = ("aiops_shared", "aiops_eks", "aiops_observability", "aiops_cost", "aiops_sop")
+# What the suite imports only when it needs it.
+LATER = (
+    *("dbos", "dbos._sys_db_sqlite", "sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql.psycopg"),
+    *("botocore.session", "cedarpy", "cel_expr_python.cel", "cel_expr_python.ext.ext_math"),
+    *("cel_expr_python.ext.ext_optional", "cel_expr_python.ext.ext_strings", "httpcore", "h11"),
+    *("jsonschema", "anyio._backends._asyncio", "griffe", "markdown_it", "encodings.idna"),
+)
 
 
 def main() -> None:
     """Fork for every line, until stdin closes."""
     import faults.child  # the heavy imports, once
 
+    _import_all()
+    gc.freeze()
     for line in sys.stdin:
         wish: dict[str, Any] = json.loads(line)
         pid = os.fork()
@@ -23,6 +38,29 @@ def main() -> None:
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
         _reap()
+
+
+def _import_all() -> None:
+    """Everything that a replica would import later, and AWS's models as they are read from disk."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # noqa: TID251  # its thread would not survive a fork
+    import botocore.loaders
+    import botocore.session
+
+    for room in map(import_module, ROOMS):
+        for found in walk_packages(room.__path__, f"{room.__name__}."):
+            if not found.name.endswith("__main__"):
+                import_module(found.name)
+    for name in LATER:
+        import_module(name)
+    read = cache(botocore.loaders.JSONFileLoader().load_file)
+    setattr(botocore.loaders.JSONFileLoader, "load_file", lambda _, path: read(path))  # noqa: B010  # typed as fixed
+    loader = botocore.session.Session().get_component("data_loader")
+    loader.load_data("endpoints")
+    for service in ("sts", "eks", "ssm", "ec2", "autoscaling", "cloudwatch"):
+        for kind in ("service-2", "endpoint-rule-set-1", "paginators-1"):
+            loader.load_service_model(service, kind)
+    if len(os.listdir("/proc/self/task")) != 1:
+        raise RuntimeError("an import started a thread: forking is not safe")
 
 
 def _be(live: Any, wish: dict[str, Any]) -> None:
