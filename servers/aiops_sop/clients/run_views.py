@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 Json = Any
 Pinned = Callable[[str, str, str], Sop]
-MOST_SAID: Final = 240
+MOST_SAID: Final = 120
 MOST_AUDIT: Final = 200
-MOST_KEPT, LEAST_KEPT = 2_000, 60  # characters of evidence in all steps together, and of one value
+MOST_KEPT, LEAST_KEPT = 1_000, 40  # characters of evidence in all steps together, and of one value
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class RunViews:
     async def status(self, record: RunRecord, *, full: bool = False) -> RunStatus:
         """Without its audit."""
         sop = self._document(record)
+        duties = duties_of(sop, record.steps)
         return RunStatus(
             summary=_summary(record),
             run_id=record.run_id,
@@ -52,8 +53,8 @@ class RunViews:
             incident_id=record.incident_id,
             steps=tuple(_views(sop, record, full=full)),
             waiting=_waiting(record),
-            duties=duties_of(sop, record.steps),
-            forbidden=forbidden_of(sop),
+            duties=tuple(one for one in duties if full or one.verdict != "not checkable"),
+            forbidden=forbidden_of(sop) if full or record.mode == "plan" else (),
             human_inputs=await self.store.read(lambda conn: human_inputs_in(conn, record)),
             phases_s=_phases(record),
             started_at=record.began_at or record.created_at,
