@@ -21,6 +21,7 @@ from aiops_shared.clock import SystemClock
 from aiops_shared.settings import inherited
 from bench.analysing import analyses
 from bench.draining import drains
+from bench.events import flood
 from bench.finding import found_faults
 from bench.gate import decide_ms, gate_ms
 from bench.listing import ROUNDS, in_lab
@@ -29,6 +30,7 @@ from bench.peers import AWSLABS_EKS, awslabs_eks
 from bench.processes import Started, median, start_all
 from bench.real_plane import on_real_plane
 from bench.rows import Row, met, told
+from bench.running import runs_and_events
 from bench.scanning import scans
 from bench.tokens import tokens
 from eks_aiops.demo.play import KEPT, play
@@ -50,7 +52,12 @@ How to read it
 * **Peers** are driven by a real client on their shortest way. The client knows which pods to read; awslabs'
   list, which shows no state, would not have told it. Folded YAML and quoted JSON are matched unfolded.
 """
-BUDGETS = {"eks-aiops eks": 6000, "eks-aiops observability": 4000, "eks-aiops cost": 2000}  # decision D28
+BUDGETS = {
+    "eks-aiops eks": 6000,
+    "eks-aiops observability": 4000,
+    "eks-aiops cost": 2000,
+    "eks-aiops sop": 4000,
+}  # decision D28
 SERVER = [sys.executable, "-m", "eks_aiops", "eks"]
 
 
@@ -70,6 +77,7 @@ def _commands() -> dict[str, list[str]]:
         "eks-aiops eks": SERVER,
         "eks-aiops observability": [*SERVER[:-1], "observability"],
         "eks-aiops cost": [*SERVER[:-1], "cost"],
+        "eks-aiops sop": [*SERVER[:-1], "sop"],
     }
     if peer := awslabs_eks():
         found[AWSLABS_EKS.replace("==", " ")] = peer
@@ -185,6 +193,8 @@ PARTS: dict[str, tuple[str, Callable[[], list[Row]]]] = {
     "analyses": ("verdicts over four weeks", lambda: analyses(inherited(*KEPT))),
     "bills": ("bills of 400 accounts, costs of 5,000 pods", lambda: paying(inherited(*KEPT))),
     "drains": ("plans of a drain", lambda: drains(inherited(*KEPT))),
+    "runs": ("what a run costs", runs_and_events),
+    "events": ("a flood of events", flood),
     "scans": ("scans of 500 documents", scans),
     "faults": ("60 planted faults, ours and the peers", lambda: found_faults(SERVER, inherited(*KEPT))),
 }
