@@ -2,7 +2,7 @@
 
 Called by `bench.__main__` (part `runs`). Overhead: a procedure of many steps on hands that answer at once,
 with the real engine, DBOS and database; what is left is ours. Event to first effect: a lab, the sop server
-and the servers it starts, all warm, an OOM kill in staging; the end is the first write that the simulator saw.
+and the servers it starts, all warm, an OOM kill in staging; the end is the first write the simulator saw.
 """
 
 import time
