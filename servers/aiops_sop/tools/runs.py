@@ -73,6 +73,8 @@ class RunTools:
             params=params or {},
             mode=mode,
             caller=self.who(),
+            # Who lets policy decide has agreed to the procedure; who is asked at each change, to each change.
+            pattern="spec" if mode == "auto" else "prompt",
             idempotency_key=idempotency_key or "",
         )
         return await self.runs.start(wish)

@@ -20,7 +20,18 @@ def killed(namespace: str, pod: str) -> Obj:
     return {"source": "aws.eks", "detail-type": "EKS Pod State Change", "detail": detail}
 
 
+def limit_of(stage: Stage) -> str:
+    """Whether the worker's limit is what it needs, and its pods live."""
+    found = stage.lab.store.get("Deployment", "staging", stage.who.worker)
+    assert found is not None
+    limit = found["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"]
+    ready = found["status"].get("readyReplicas") == found["spec"]["replicas"]
+    return "raised" if ready and int(limit.removesuffix("Mi")) >= 352 * stage.who.worker_scale else limit
+
+
 @pytest.mark.slow
+@pytest.mark.row("S2")
+@pytest.mark.row("S57")
 @pytest.mark.row("S25")
 @pytest.mark.timeout(150)  # two servers' first start, an investigation, a rollout
 async def test_an_event_becomes_a_run_of_the_sop_that_mends_its_cause(
@@ -51,3 +62,21 @@ async def test_an_event_becomes_a_run_of_the_sop_that_mends_its_cause(
             effective=True,
         )
         assert told["statistics"]["rows"] == [[1, 1, 1, 0.6033]]
+        # S2, D36: the other two ways end the same; what differs is how often a person acts.
+        ways = {"event": (run, limit_of(stage))}
+        for seed, mode in enumerate(("auto", "supervised"), start=1):
+            stage.play("oom-raise-limits-staging", seed)
+            params = {"namespace": "staging", "name": stage.who.worker}
+            started = await stage.got("start_run", sop="oom-raise-limits", params=params, mode=mode)
+            seen = await stage.finished(started["run_id"], also=frozenset({"waiting"}))
+            if seen["state"] == "waiting":
+                await stage.approved_by("anna", seen["waiting"]["id"])
+                seen = await stage.finished(started["run_id"])
+            ways[seen["pattern"]] = (seen, limit_of(stage))
+        assert {way: seen["state"] for way, (seen, _) in ways.items()} == dict.fromkeys(ways, "succeeded")
+        assert {way: seen["human_inputs"] for way, (seen, _) in ways.items()} == {
+            "event": 0,
+            "spec": 1,
+            "prompt": 2,
+        }
+        assert all(limit == "raised" for _, limit in ways.values())
