@@ -11,7 +11,12 @@ FAULTS = Evaluation(
     " the lab. Effects are counted by the simulators' own logs and compared with an undisturbed run of the"
     " same story; the world is compared object by object, the audit is verified. Made by `make faults`.",
     page="faults.md",
-    parts={"kills": "Killed at any point"},
+    parts={
+        "kills": "Killed at any point",
+        "stops": "Stopped, told to end, cut off",
+        "crowds": "Many at once",
+        "concerns": "R1 to R23: where each is proved",
+    },
 )
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from fastmcp import Client
 from aiops_cost.server import make as make_cost
 from aiops_eks.server import make as make_eks
 from aiops_observability.server import make as make_observability
-from aiops_shared.settings import Settings
+from aiops_shared.settings import Settings, StateSettings
 from aiops_sop.clients.promotion import StorePromotion
 from aiops_sop.models.documents import Sop
 from aiops_sop.server import make
@@ -33,6 +33,18 @@ def live(wish: dict[str, Any]) -> None:
 
 async def _earned(self: StorePromotion, sop: Sop) -> bool:
     return True
+
+
+def warm(folder: Path) -> None:
+    """Start the suite once and end it: what it makes of its models then is there for every replica."""
+    settings = Settings(write=True, state=StateSettings(dir=folder), time_source="system")
+    anyio.run(_visit, settings)
+
+
+async def _visit(settings: Settings) -> None:
+    for server in (make(settings), make_eks(settings), make_observability(settings), make_cost(settings)):
+        async with Client(server) as client:
+            await client.list_tools()
 
 
 async def _serve(wish: dict[str, Any]) -> None:

@@ -8,10 +8,12 @@ import gc
 import json
 import os
 import sys
+import threading
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
+from tempfile import TemporaryDirectory
 from typing import Any
 
 ROOMS = ("aiops_shared", "aiops_eks", "aiops_observability", "aiops_cost", "aiops_sop")
@@ -29,6 +31,13 @@ def main() -> None:
     import faults.child  # the heavy imports, once
 
     _import_all()
+    with TemporaryDirectory() as folder:
+        faults.child.warm(Path(folder))
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread():
+            thread.join(10)
+    if len(os.listdir("/proc/self/task")) != 1:
+        raise RuntimeError("a thread is left: forking is not safe")
     gc.freeze()
     for line in sys.stdin:
         wish: dict[str, Any] = json.loads(line)
@@ -59,8 +68,6 @@ def _import_all() -> None:
     for service in ("sts", "eks", "ssm", "ec2", "autoscaling", "cloudwatch"):
         for kind in ("service-2", "endpoint-rule-set-1", "paginators-1"):
             loader.load_service_model(service, kind)
-    if len(os.listdir("/proc/self/task")) != 1:
-        raise RuntimeError("an import started a thread: forking is not safe")
 
 
 def _be(live: Any, wish: dict[str, Any]) -> None:
