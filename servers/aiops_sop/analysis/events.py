@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiops_shared.errors import InvalidInputError
+from aiops_shared.results.wording import quotable
 from aiops_sop.analysis.event_shapes import alerts_of, shaped
 from aiops_sop.models.events import Event
 
@@ -55,7 +56,7 @@ def words_of(event: Event) -> str:
 
 def titled(event: Event) -> str:
     """The event in our own words, without foreign text."""
-    reason = event.reason or event.kind
+    reason = quotable(event.reason, event.kind) if event.reason else event.kind
     place = event.place()
     where = f" of {place}" if place else ""
     inside = f" in {event.cluster}" if event.cluster and event.cluster not in place else ""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import anyio
 
-from aiops_shared.auth.behalf import META_KEY, Behalf, signed
+from aiops_shared.auth.behalf import META_KEY, Behalf, call_of, signed
 from aiops_shared.errors import (
     AiopsError,
     NotConfiguredError,
@@ -60,7 +60,8 @@ class McpPeers:
         meta = None
         if behalf is not None:
             key = await anyio.to_thread.run_sync(self._keys.derive, "behalf")
-            meta = {META_KEY: signed(behalf, key)}
+            said = behalf.model_copy(update={"call": call_of(tool, arguments)})
+            meta = {META_KEY: signed(said, key)}
         return await self._there(self._call(server, tool, dict(arguments), meta))
 
     async def tools(self, server: str) -> Mapping[str, Obj]:

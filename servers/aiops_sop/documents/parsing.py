@@ -4,10 +4,12 @@ Called by the library, the linter and whoever writes a SOP (`codify`). Pure: no 
 """
 
 import hashlib
+import re
 import unicodedata
 from typing import Final
 
 from aiops_shared.errors import InvalidInputError
+from aiops_shared.guardrails.redacting import redact
 from aiops_sop.documents.blocks import Block, invalid, load_block
 from aiops_sop.documents.checking import first_fault
 from aiops_sop.documents.front import KEYS, SOP_ID, read_params, read_proofs, read_risk
@@ -19,6 +21,7 @@ MOST_BYTES: Final = 256 * 1024
 MOST_STEPS: Final = 50
 SUFFIX: Final = ".sop.md"
 _LETTERS: Final = frozenset("\n\t")
+_REDACTED: Final = re.compile(r"\[redacted:([a-z-]+)\]")
 
 
 def parse(text: str, source: str) -> Sop:
@@ -78,7 +81,18 @@ def _plain(text: str, source: str) -> str:
         # What shows otherwise than it reads: control, direction, zero-width, private and lone surrogates.
         if any(unicodedata.category(char)[0] == "C" and char not in _LETTERS for char in line):
             invalid(source, number, "holds an invisible or control character", "remove it")
+    if found := _secret_line(plain):  # a run keeps its document as it is (T6)
+        invalid(source, found, "holds what looks like a secret", "name where it is kept, never what it is")
     return plain
+
+
+def _secret_line(text: str) -> int:
+    """The line of a key, token or password in a URL; 0: none. `password=x` may be an expression."""
+    safe = redact(text)
+    if not set(_REDACTED.findall(safe)) - {*_REDACTED.findall(text), "assignment"}:
+        return 0
+    lines = zip(text.split("\n"), safe.split("\n"), strict=False)
+    return next((place for place, (was, now) in enumerate(lines, 1) if was != now), 1)
 
 
 def _id(front: Block, source: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiops_shared.errors import InvalidInputError
+from aiops_shared.guardrails.redacting import redact
 from aiops_shared.params import shown, to_list
 from aiops_sop.models.documents import Param, Sop
 
@@ -97,6 +98,8 @@ def _checked(param: Param, value: Json) -> None:
 def _checked_text(param: Param, value: str) -> None:
     if len(value) > MOST_CHARACTERS or not value.isprintable():
         raise _wrong(param, "it is longer than 4,000 characters or not printable", param.description)
+    if redact(value) != value:  # a run's parameters are kept, shown and audited (T6)
+        raise _wrong(param, "it looks like a secret", "name where the secret is, never what it is")
     if param.pattern and not re.fullmatch(param.pattern, value):
         raise _wrong(param, f"{shown(str(value))} is not of its form", f"the form is {param.pattern}")
 

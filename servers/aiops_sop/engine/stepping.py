@@ -103,7 +103,7 @@ class Engine:
         """Bring one step to its end; the failure, if it is one."""
         row = work.row(step.id) or StepRow(step.id, work.sop.steps.index(step), "pending")
         now = await work.now()
-        row = replace(row, state="running", began_at=row.began_at or now)
+        row = work.note(replace(row, state="running", began_at=row.began_at or now))
         try:
             if not self._wanted(work, step, row, now):
                 says = f"skipped: {step.when} does not hold"

@@ -23,7 +23,7 @@ from mcp_types.jsonrpc import INVALID_PARAMS
 
 from aiops_shared.app.boundary import BoundTool, internal, refusal
 from aiops_shared.app.views import client_draws
-from aiops_shared.auth.behalf import META_KEY, acting_for, verified
+from aiops_shared.auth.behalf import META_KEY, acting_for, call_of, verified
 from aiops_shared.errors import ActionRefusedError, AiopsError, NotConfiguredError, ReadOnlyError
 from aiops_shared.results.counting import OK, count_call
 from aiops_shared.settings import Settings
@@ -128,7 +128,8 @@ class ForWhom(Middleware):
 
         try:
             key = await anyio.to_thread.run_sync(Keys(self._settings.state).derive, "behalf")
-            behalf = verified(meta[META_KEY], key, self._server, SystemClock().safe_now())
+            call = call_of(context.message.name, context.message.arguments or {})
+            behalf = verified(meta[META_KEY], key, self._server, call, SystemClock().safe_now())
         except AiopsError as error:
             if self._calls:
                 await self._calls.refused(context.message.name[:64], {}, error)

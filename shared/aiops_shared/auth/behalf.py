@@ -2,13 +2,14 @@
 
 The sop server makes one for each call of a run; the server that is called verifies it, and from there on
 policy, limits and audit go by the caller it names, not by who carries the call. Signed with a key of the
-state store, which both servers read; it names what it is for, lives five minutes at most and can only make a
-verdict stricter than the named caller's own.
+state store, which both servers read; it names the one call that it is for (server, tool, arguments), lives
+five minutes at most and can only make a verdict stricter than the named caller's own.
 """
 
+import hashlib
 import hmac
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
@@ -39,7 +40,15 @@ class Behalf(Frozen):
     promoted: bool = False  # the SOP earned mode auto in production (supervised runs, a fresh drill)
     confidence_pct: Annotated[int, Field(ge=0, le=100)] = 100
     audience: Annotated[str, Field(min_length=1, max_length=64)]  # the server it is meant for
+    call: Annotated[str, Field(max_length=64)] = ""  # `call_of` the tool and its arguments
     until: datetime
+
+
+def call_of(tool: str, arguments: Mapping[str, Any]) -> str:
+    """What stands for one call in a statement. Arguments without a value are as good as absent."""
+    given = {name: value for name, value in arguments.items() if value is not None}
+    text = json.dumps([tool, given], sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def signed(behalf: Behalf, key: bytes) -> dict[str, str]:
@@ -48,8 +57,8 @@ def signed(behalf: Behalf, key: bytes) -> dict[str, str]:
     return {"says": body, "mac": _mac(body, key)}
 
 
-def verified(sent: Any, key: bytes, audience: str, now: datetime) -> Behalf:
-    """The statement of a call. `now` is safety time. Raises BehalfInvalidError."""
+def verified(sent: Any, key: bytes, audience: str, call: str, now: datetime) -> Behalf:
+    """The statement of a call (`call_of`). `now` is safety time. Raises BehalfInvalidError."""
     body, mac = (sent.get("says"), sent.get("mac")) if isinstance(sent, dict) else (None, None)
     if not isinstance(body, str) or not isinstance(mac, str):
         raise _invalid("it is not of the form")
@@ -61,6 +70,8 @@ def verified(sent: Any, key: bytes, audience: str, now: datetime) -> Behalf:
         raise _invalid("it is not of the form") from error
     if behalf.audience != audience:
         raise _invalid(f"it is meant for {behalf.audience}")
+    if not hmac.compare_digest(behalf.call.encode(), call.encode()):
+        raise _invalid("it is meant for another call")
     if not now - SKEW <= behalf.until <= now + LONGEST + SKEW:
         raise _invalid("its time is over, or too far away")
     return behalf

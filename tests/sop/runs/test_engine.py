@@ -313,6 +313,17 @@ async def test_a_broken_expression_ends_the_run_loudly(house: RunHouse) -> None:
     assert house.teller.notices[-1]["kind"] == "escalated"
 
 
+async def test_a_condition_that_fails_ends_the_run_with_what_is_wrong(house: RunHouse) -> None:
+    odd = "when: steps.look.result.nothing.here\n" + change("web")
+    house.library.add(front("odd") + step(1, "look", "call: eks.diagnose") + step(2, "then", odd))
+    run = await house.did("odd")
+    assert (run.state, states(run)) == ("escalated", {"look": "done", "then": "failed"})
+    assert "unexpected" not in run.summary
+    planned = await house.did("odd", "plan", params={"name": "other"})
+    assert states(planned) == {"look": "done", "then": "failed"}
+    assert house.hands.effects() == []
+
+
 async def test_a_bug_in_a_step_ends_its_run_loudly_and_no_other(house: RunHouse) -> None:
     two(house)
     house.hands.says["eks.plan_workload_change"] = [lambda given: dict(given)["nothing"]]
