@@ -71,6 +71,12 @@ class SopLibrary:
         hint = f"nearest: {', '.join(near)}" if near else "find_sops lists them"
         raise SopNotFoundError(f"SOP {shown}", "there is none of that name", hint)
 
+    def replaced(self, name: str) -> str:
+        """The directory whose file stands for the shipped SOP of this id; "" for none. After a read."""
+        home, file = shipped(), f"{name}{SUFFIX}"
+        own = [path for path in self._files if path.name == file and path.parent != home]
+        return str(own[-1].parent) if own and (home / file) in self._files else ""
+
     def _read(self) -> "tuple[dict[str, Sop], dict[str, AiopsError]]":
         from aiops_sop.documents.cycles import broken_runs
 

@@ -33,7 +33,11 @@ class SopFinder:
         if ask.name:
             sop = await anyio.to_thread.run_sync(self.library.get, ask.name)
             tried = await self._tried([sop.id], "")
-            return _in_full(sop, tried.get(sop.id, _NOT_TRIED))
+            found_in_full = _in_full(sop, tried.get(sop.id, _NOT_TRIED))
+            if not self.library.replaced(sop.id):
+                return found_in_full
+            says = "an operator's file (AIOPS_SOP_DIRS) stands for the shipped SOP of this id"
+            return found_in_full.model_copy(update={"warnings": (says,)})
         event = normalised(ask.event)[0] if ask.event else None
         sops = await anyio.to_thread.run_sync(self.library.every)
         broken = await anyio.to_thread.run_sync(self.library.broken)

@@ -249,6 +249,7 @@ def test_a_changed_file_is_another_digest_and_a_broken_one_hides_the_shipped_one
     file.write_text(shipped.text + "\nOur own note.\n")
     own = library.get("disk-pressure")
     assert own.digest != shipped.digest
+    assert (library.replaced("disk-pressure"), library.replaced("node-recycle")) == (str(tmp_path), "")
     file.write_text(shipped.text.replace("risk: ", "risk: no-"))
     with pytest.raises(SopInvalidError, match="risk is unknown"):
         library.get("disk-pressure")
