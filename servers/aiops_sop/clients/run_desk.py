@@ -144,7 +144,8 @@ class RunDesk:
         if holder := _holder(conn, holds):
             return holder
         check_limits_in(conn, claim.sop, claim.wish, claim.target, claim.world)
-        conn.execute(sop_runs.insert().values(**claim.row(holds)))
+        row = claim.row(holds)
+        conn.execute(sop_runs.insert().values(**row, seal=self.ledger.seal(row)))
         says = {
             "sop": claim.sop.id,
             "version": claim.sop.version,

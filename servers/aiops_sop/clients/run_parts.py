@@ -75,7 +75,7 @@ def runs_of(outside: Outside) -> RunDesk:
     """Everything. Opens nothing yet."""
     settings, store, clock, guard = outside.settings, outside.store, outside.clock, outside.guard
     audit = partial(_audit, guard)
-    ledger = RunStore(store, clock, audit)
+    ledger = RunStore(store, clock, audit, Keys(settings.state))
     asks = asks_of(settings, store, clock, guard)
     frozen = partial(_frozen, guard)
     durable = outside.workflows or Durable(settings, new_executor())

@@ -5,17 +5,18 @@ that another one took over before it writes again (R19). The audit record of a s
 together with the row that it is about.
 """
 
+import hmac
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from aiops_shared.clock import Clock
 from aiops_shared.errors import RunNotFoundError
 from aiops_shared.guardrails import Caller
-from aiops_shared.guardrails.canonical import canonical
+from aiops_shared.guardrails.canonical import canonical, mac_of
 from aiops_shared.guardrails.redacting import redact_tree
-from aiops_shared.state import StateStore
+from aiops_shared.state import Keys, StateStore
 from aiops_sop.engine.needs import LostError
 from aiops_sop.engine.records import Held, RunRecord, StepRow
 from aiops_sop.models.runs import ENDED, RunState
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 Json = Any
 LIVE: Final = ("queued", "running", "undoing")  # somebody carries it on
 OPEN: Final = (*LIVE, "waiting")
+SEALED: Final = (
+    *("id", "sop", "version", "digest", "document", "params", "mode", "pattern", "caller", "caller_kind"),
+    *("target", "confidence_pct", "incident_id", "parent_id"),
+)
 TELL: Final = "tell"  # the wish of a run that ended: incidents and outcomes are still to be told
 
 
@@ -38,6 +43,11 @@ class RunStore:
     store: StateStore
     clock: Clock
     audit: "Callable[[], Audit]"
+    keys: Keys
+
+    def seal(self, row: Mapping[str, Any]) -> str:
+        """The MAC over what a run is: by it a row that the suite did not write is told (T9)."""
+        return mac_of(self.keys.derive("runs"), [str(row[name]) for name in SEALED])
 
     async def load(self, run_id: str) -> RunRecord:
         """One run with its steps. Raises RunNotFoundError."""
@@ -54,7 +64,8 @@ class RunStore:
             raise RunNotFoundError(f"run {run_id[:40]}", "no run of that id", "see `find_sops`, start one")
         query = select(sop_steps).where(sop_steps.c.run_id == run_id).order_by(sop_steps.c.seq)
         steps = {step.path: _step(step) for step in conn.execute(query)}
-        return _record(row, steps)
+        whole = hmac.compare_digest(row.seal, self.seal(dict(row._mapping)))
+        return replace(_record(row, steps), sealed=whole)
 
     async def take(self, run_id: str, generation: int, worker: str) -> Held | None:
         """The right to carry a run on, for this process; None when it ended, waits, or is a later one's."""

@@ -74,3 +74,4 @@ class RunRecord:
     wish: str
     body: Obj
     steps: dict[str, StepRow] = field(default_factory=dict)
+    sealed: bool = True  # False: the row was not written by the suite, or was edited since

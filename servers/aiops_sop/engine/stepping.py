@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from aiops_shared.errors import AiopsError, InvalidInputError, UpstreamError
+from aiops_shared.errors import AiopsError, InvalidInputError, SopChangedError, UpstreamError
 from aiops_sop.documents.expressions import evaluate, holds, used
 from aiops_sop.engine.acting import act
 from aiops_sop.engine.checks import until_met
@@ -18,7 +18,7 @@ from aiops_sop.engine.endings import Ending, end_of, end_of_failure, notice_of
 from aiops_sop.engine.kinds import KINDS
 from aiops_sop.engine.needs import HandOverError, LostError, Stops, WishedError
 from aiops_sop.engine.outcomes import Pause, PausedError, StepFailedError, failed
-from aiops_sop.engine.records import FINISHED, Held, StepRow
+from aiops_sop.engine.records import FINISHED, Held, RunRecord, StepRow
 from aiops_sop.engine.spreading import spread
 from aiops_sop.engine.undoing import next_undo, take_back
 from aiops_sop.engine.work import Ports, Work
@@ -56,7 +56,7 @@ class Engine:
         if record.state in ENDED:
             return Said("", over=True, state=record.state)
         try:
-            sop = self._pinned(record.document, record.sop, record.digest)
+            sop = self._document(record)
         except AiopsError as error:
             await self._ports.ledger.turn(held, "refused", error.wire()[:600])
             return Said("", over=True, state="refused")
@@ -79,6 +79,12 @@ class Engine:
             _log.exception("run %s", held.run_id)
             says = f"unexpected failure {type(bug).__name__}; see the server's log"
             return await self._over(work, Ending("escalated", says, tell=True))
+
+    def _document(self, record: RunRecord) -> Sop:
+        """What the run pins. Raises SopChangedError for a row that the suite did not write."""
+        if not record.sealed:
+            raise SopChangedError(f"run {record.run_id}", "its stored row was edited", "start a new run")
+        return self._pinned(record.document, record.sop, record.digest)
 
     async def _one(self, work: Work) -> Said:
         if work.record.state == "undoing":

@@ -2,14 +2,14 @@
 
 _SOP_RUNS = """CREATE TABLE sop_runs (id VARCHAR(64) NOT NULL, sop VARCHAR(128) NOT NULL, version
     INTEGER NOT NULL, digest VARCHAR(64) NOT NULL, document TEXT NOT NULL, params TEXT NOT
-    NULL, mode VARCHAR(16) NOT NULL, pattern VARCHAR(16) NOT NULL, caller VARCHAR(256) NOT
-    NULL, caller_kind VARCHAR(16) NOT NULL, target VARCHAR(1024) NOT NULL, holds
-    VARCHAR(1024), state VARCHAR(16) NOT NULL, says TEXT NOT NULL, confidence_pct INTEGER
-    NOT NULL, incident_id VARCHAR(64) NOT NULL, parent_id VARCHAR(64) NOT NULL, human_inputs
-    INTEGER NOT NULL, idempotency VARCHAR(256) NOT NULL, worker VARCHAR(64) NOT NULL, fence
-    INTEGER NOT NULL, generation INTEGER NOT NULL, wish VARCHAR(16) NOT NULL, created_at
-    BIGINT NOT NULL, began_at BIGINT, ended_at BIGINT, body TEXT NOT NULL, PRIMARY KEY (id),
-    UNIQUE (holds))"""
+    NULL, seal VARCHAR(64) NOT NULL, mode VARCHAR(16) NOT NULL, pattern VARCHAR(16) NOT
+    NULL, caller VARCHAR(256) NOT NULL, caller_kind VARCHAR(16) NOT NULL, target
+    VARCHAR(1024) NOT NULL, holds VARCHAR(1024), state VARCHAR(16) NOT NULL, says TEXT NOT
+    NULL, confidence_pct INTEGER NOT NULL, incident_id VARCHAR(64) NOT NULL, parent_id
+    VARCHAR(64) NOT NULL, human_inputs INTEGER NOT NULL, idempotency VARCHAR(256) NOT NULL,
+    worker VARCHAR(64) NOT NULL, fence INTEGER NOT NULL, generation INTEGER NOT NULL, wish
+    VARCHAR(16) NOT NULL, created_at BIGINT NOT NULL, began_at BIGINT, ended_at BIGINT, body
+    TEXT NOT NULL, PRIMARY KEY (id), UNIQUE (holds))"""
 _SOP_STEPS = """CREATE TABLE sop_steps (run_id VARCHAR(64) NOT NULL, path VARCHAR(256) NOT NULL, seq
     INTEGER NOT NULL, state VARCHAR(16) NOT NULL, began_at BIGINT, ended_at BIGINT, plan_id
     VARCHAR(64) NOT NULL, action_id VARCHAR(64) NOT NULL, body TEXT NOT NULL, PRIMARY KEY

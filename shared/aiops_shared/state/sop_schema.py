@@ -18,6 +18,8 @@ sop_runs = Table(
     Column("digest", String(64), nullable=False),
     Column("document", Text, nullable=False),  # the pinned file, whole
     Column("params", Text, nullable=False),
+    # MAC over what a run is (not how it stands), with the key file: a row written by hand is not carried on.
+    Column("seal", String(64), nullable=False, default=""),
     Column("mode", String(16), nullable=False),
     Column("pattern", String(16), nullable=False),  # prompt | spec | event
     Column("caller", String(256), nullable=False),

@@ -4,9 +4,10 @@ from typing import Literal, get_args
 
 import pytest
 
+from aiops_shared.auth.behalf import RunMode
 from aiops_shared.errors import ReadOnlyError
 from aiops_shared.guardrails.models import Approver, Caller, Environment, Verdict
-from aiops_shared.guardrails.modes import Modes, RunMode, cap
+from aiops_shared.guardrails.modes import Modes, cap
 from aiops_shared.settings import Autonomy, PolicySettings, Settings
 from eks_aiops.drilling.verdict_rows import ANN, BOT, ask
 

@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from aiops_shared.guardrails.modes import RunMode
+from aiops_shared.auth.behalf import RunMode
 from aiops_shared.guardrails.policy import Policy
 from aiops_shared.settings import Autonomy, PolicySettings
 from tests.shared.guardrails.test_modes import TABLE

@@ -75,6 +75,25 @@ async def test_a_run_whose_document_was_edited_between_two_steps_stops_there(hou
     assert "[sop_changed]" in (await house.seen(started.run_id)).summary
 
 
+@pytest.mark.threat("T9")
+@pytest.mark.parametrize(
+    "edit",
+    [
+        *("mode = 'supervised'", "caller = 'ben'", "caller_kind = 'agent'", "target = 'x'"),
+        *('params = \'{"name":"db"}\'', "confidence_pct = 42", "seal = ''", "pattern = 'event'"),
+    ],
+)
+async def test_a_run_whose_row_was_edited_is_refused_before_its_next_step(house: RunHouse, edit: str) -> None:
+    started = await house.start("two")
+    row(house, f"UPDATE sop_runs SET {edit} WHERE id = ?", started.run_id)  # noqa: S608  # ours, above
+    record = await house.desk.ledger.load(started.run_id)
+    held = await house.runner.begin(started.run_id, record.generation)
+    assert held is not None
+    said = await house.runner.advance(held)
+    assert (said["over"], said["state"]) == (True, "refused")
+    assert house.hands.effects() == []
+
+
 @pytest.mark.threat("T10")
 async def test_the_kill_switch_holds_before_the_next_action_of_a_run(house: RunHouse) -> None:
     """The next call of the run is refused by the guardrails; here is what the run makes of it."""
