@@ -92,6 +92,7 @@ class FakeHands:
 
     def _plan(self, tool: str, arguments: Mapping[str, Any]) -> Obj:
         with self._db() as db:
+            db.execute("BEGIN IMMEDIATE")  # two processes count one after the other
             number = db.execute("SELECT count(*) FROM plans").fetchone()[0]
             plan_id = f"pln_{number:020d}"
             db.execute("INSERT INTO plans VALUES (?, ?, ?, '')", (plan_id, tool, json.dumps(dict(arguments))))
@@ -106,6 +107,7 @@ class FakeHands:
     def _execute(self, arguments: Mapping[str, Any], behalf: Behalf | None) -> Obj:
         plan_id, action_id = arguments["plan_id"], arguments["plan_id"].replace("pln_", "act_")
         with self._db() as db:
+            db.execute("BEGIN IMMEDIATE")
             row = db.execute("SELECT args FROM plans WHERE id = ?", (plan_id,)).fetchone()
             if row is None:
                 raise PlanNotFoundError(f"plan {plan_id}", "no plan of that id")
