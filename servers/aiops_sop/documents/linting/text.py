@@ -18,7 +18,7 @@ _REASON: Final = re.compile(r"\b(because|since|so that|as it|as that|or else|oth
 _NEGATIVE: Final = re.compile(r"\b(?:MUST|SHALL|SHOULD) NOT\b")
 _SNAKE: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _ACCOUNT: Final = re.compile(r"(?<![\d.])\d{12}(?!\d|\.\d)")
-_MACHINE: Final = re.compile(r"(?:^|[\s\"'`(=])((?:/home/|/root/|/Users/|/tmp/|/work/|[A-Z]:\\)[\w./\\-]*)")
+_MACHINE: Final = re.compile(r"(?:^|[\s\"'`(=])((?:/home/|/root/|/Users/|/tmp/|/mnt/|[A-Z]:\\)[\w./\\-]*)")
 _EXAMPLES: Final = frozenset({"111122223333", "444455556666", "123456789012", "555555555555", "000000000000"})
 
 
