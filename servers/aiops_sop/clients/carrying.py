@@ -30,6 +30,8 @@ LOOK_EVERY_S = 1.0
 IDLE_LOOK_S = 2.0  # while nothing is open
 STORE_AWAY_S = (0.5, 30.0)  # first and longest pause while the store does not answer
 HAND_OVER_S = 25.0
+BEGIN_WITHIN_S = 30.0  # from asking DBOS for a workflow until it begins
+Stint = tuple[str, int]  # a run and the generation under which it is carried on
 Obj = dict[str, Any]
 T = TypeVar("T")
 
@@ -100,8 +102,9 @@ class Runner:
         self._stretches: dict[str, Stretch] = {}
         self._held = False
         self._slots = anyio.Semaphore(20)
-        self._started: set[tuple[str, int]] = set()  # what it claimed and did start
-        self._left: set[tuple[str, int]] = set()  # … and did not, as of the last look
+        self._starting: dict[Stint, float] = {}  # asked of DBOS and not begun yet, since when
+        self._begun: set[Stint] = set()  # begun here and not ended
+        self._left: set[Stint] = set()  # its own by the store and neither of both, as of the last look
         self._ended: Callable[[str], Awaitable[None]] | None = None
         self._opening = anyio.Lock()
         self._idle = anyio.Event()
@@ -117,9 +120,14 @@ class Runner:
 
     async def start(self, run_id: str, generation: int) -> None:
         """Start the workflow of a run that this process claimed."""
-        await self._open()
-        await anyio.to_thread.run_sync(self.durable.start, run_id, generation)
-        self._started.add((run_id, generation))
+        stint = (run_id, generation)
+        self._starting[stint] = anyio.current_time()
+        try:
+            await self._open()
+            await anyio.to_thread.run_sync(self.durable.start, run_id, generation)
+        except BaseException:
+            self._starting.pop(stint, None)  # the next looks find it left, and set it free
+            raise
 
     @property
     def executor(self) -> str:
@@ -146,6 +154,17 @@ class Runner:
 
     async def begin(self, run_id: str, generation: int) -> Held | None:
         """Take the run."""
+        self._starting.pop((run_id, generation), None)
+        self._begun.add((run_id, generation))
+        held = None
+        try:
+            held = await self._taken(run_id, generation)
+        finally:
+            if held is None:
+                self._begun.discard((run_id, generation))
+        return held
+
+    async def _taken(self, run_id: str, generation: int) -> Held | None:
         record = await self._patiently(lambda: self.ledger.load(run_id))
         if record is None:
             return None
@@ -209,7 +228,7 @@ class Runner:
             _log.warning("run %s: %s", held.run_id, error.wire())
         finally:
             if stretch := self._stretches.pop(held.run_id, None):
-                self._started.discard((held.run_id, stretch.generation))
+                self._begun.discard((held.run_id, stretch.generation))
                 stretch.leave()
             if not self._stretches:
                 self._idle.set()
@@ -230,6 +249,8 @@ class Runner:
                 opened = await self.look()
             except AiopsError as error:
                 _log.warning("runs: %s", error.wire())
+            except Exception:  # noqa: BLE001  # whatever DBOS raises: who looks no more keeps its runs for ever
+                _log.exception("runs: this look failed")
             going = await self.lifetime.rest(LOOK_EVERY_S if opened or self._stretches else IDLE_LOOK_S)
 
     async def look(self) -> int:
@@ -240,15 +261,24 @@ class Runner:
         for run_id in await self.ledger.untold():
             if run_id not in self._stretches:
                 await self._tell_end(run_id)
-        left = set(seen.mine) - self._started
-        for run_id, generation in left & self._left:
-            await self.start(run_id, generation)
-        self._left = left
+        await self._free(set(seen.mine))
         for run_id in seen.awake:
             await self._claim(run_id)
         for executor, runs in seen.others.items():
             await self._take_over(executor, runs)
         return seen.opened
+
+    async def _free(self, mine: set[Stint]) -> None:
+        """Set free what the store says is carried on here and is not: a start that failed, a workflow that
+        DBOS ended because it could not record a step. It is claimed anew, under another generation.
+        """
+        now = anyio.current_time()
+        self._starting = {one: at for one, at in self._starting.items() if now - at < BEGIN_WITHIN_S}
+        left = mine - self._begun - self._starting.keys()
+        for run_id, generation in left & self._left:
+            _log.warning("run %s stood still here and is set free", run_id)
+            await self.ledger.set_free(run_id, generation, self.executor)
+        self._left = left
 
     async def _claim(self, run_id: str) -> None:
         """Carry on what waits no more, or what was handed over."""

@@ -282,6 +282,20 @@ class RunStore:
 
         await self.store.run(work)
 
+    async def set_free(self, run_id: str, generation: int, worker: str) -> None:
+        """Take a worker's name off a run that it does not carry on, if it is still its."""
+
+        def work(conn: "Connection") -> None:
+            from sqlalchemy import update
+
+            from aiops_shared.state.sop_schema import sop_runs
+
+            mine = (sop_runs.c.id == run_id) & (sop_runs.c.generation == generation)
+            mine &= (sop_runs.c.worker == worker) & sop_runs.c.state.in_(LIVE)
+            conn.execute(update(sop_runs).where(mine).values(worker=""))
+
+        await self.store.run(work)
+
     def _hold_in(self, conn: "Connection", held: Held, changes: Mapping[str, Any]) -> None:
         from sqlalchemy import update
 
