@@ -89,13 +89,17 @@ class EventDesk:
             return await self.queue.take()
         except AiopsError as error:
             _log.warning("events are not taken: %s", error)
-            return None
+        except Exception:  # noqa: BLE001  # one bad row must not end the taking of all others
+            _log.exception("events are not taken")
+        return None
 
     async def _carry(self, work: Work, token: object) -> None:
         try:
             await self.pipeline.work(work)
         except AiopsError as error:  # the store does not answer: the lease ends, and it is taken again
             _log.warning("event %s: %s", work.event_id, error)
+        except Exception:  # noqa: BLE001  # a bug with one event must not end the work on all; its lease ends
+            _log.exception("event %s", work.event_id)
         except anyio.get_cancelled_exc_class():
             with anyio.move_on_after(2, shield=True):
                 await self.queue.give_back(work.event_id)

@@ -373,4 +373,6 @@ class Executor:
                 await self.resume_orphans()
             except AiopsError as error:
                 _log.error("orphans: %s", error.wire())
+            except Exception:  # noqa: BLE001  # who looks no more leaves orphans for ever
+                _log.exception("orphans: this look failed")
             going_on = await self.lifetime.rest(self.parts.orphans_every_s)
