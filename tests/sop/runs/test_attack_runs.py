@@ -90,6 +90,7 @@ async def test_a_run_whose_row_was_edited_is_refused_before_its_next_step(house:
     held = await house.runner.begin(started.run_id, record.generation)
     assert held is not None
     said = await house.runner.advance(held)
+    await house.runner.end(held, said["state"])
     assert (said["over"], said["state"]) == (True, "refused")
     assert house.hands.effects() == []
 

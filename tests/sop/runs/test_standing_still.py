@@ -80,10 +80,12 @@ async def test_a_run_that_is_carried_on_is_left_alone(tmp_path: Path) -> None:
         house.library.add(ONE)
         run = await house.start("one")
         record = await house.desk.ledger.load(run.run_id)
-        assert await house.runner.begin(run.run_id, record.generation) is not None
+        held = await house.runner.begin(run.run_id, record.generation)
+        assert held is not None
         for _ in range(4):
             await house.runner.look()
         assert (await house.desk.ledger.load(run.run_id)).generation == record.generation
+        await house.runner.end(held, "handed_over")
 
 
 async def test_who_looks_goes_on_looking_whatever_a_look_raises(tmp_path: Path) -> None:
