@@ -1,7 +1,6 @@
 """F10 through the MCP client: what an application's logs know, by five seeds; what is too dear is refused."""
 
 import json
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -73,7 +72,8 @@ async def the_most_frequent_error(stage: Stage) -> None:
     assert text.count(INJECTED) == 1
     assert any(INJECTED in row["pattern"] for row in rows)
     assert INJECTED not in answer["summary"] + " ".join(answer.get("actions", []))
-    estimate = scanned(stage, time.time() - DAY_S, time.time() + 60)
+    now_s = stage.lab.clock.now().timestamp()  # the world's: it begins at the same hour whenever this runs
+    estimate = scanned(stage, now_s - DAY_S, now_s + 60)
     assert estimate / 2 <= answer["scanned_bytes"] <= estimate * 2.1  # the baseline window is empty
 
 
