@@ -8,7 +8,8 @@ in one thread with its own event loop, since runs, requests and pollers call fro
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -113,31 +114,34 @@ class McpPeers:
             return self._loop
 
     async def _call(self, server: str, tool: str, arguments: Obj, meta: Obj | None) -> Obj:
-        client = await self._client(server)
         try:
-            with anyio.fail_after(CALL_S):
-                result = await client.call_tool(tool, arguments, raise_on_error=False, meta=meta)
+            async with self._asking(server) as client:
+                with anyio.fail_after(CALL_S):
+                    result = await client.call_tool(tool, arguments, raise_on_error=False, meta=meta)
         except TimeoutError as error:
             reason = f"no answer within {CALL_S:.0f} s"
             raise UpstreamTimeoutError(f"{server}.{tool}", reason, "narrow the call") from error
-        except AiopsError:
-            raise
-        except Exception as error:  # whatever a dying connection raises: it is made anew next time
-            await self._drop(server)
-            raise UnreachableError(f"{server} server", _first_line(error), "call again") from error
         text = "".join(getattr(block, "text", "") for block in result.content)
         if result.is_error:
             raise from_wire(text)
         return dict(result.structured_content or {})
 
     async def _list(self, server: str) -> dict[str, Obj]:
+        async with self._asking(server) as client:
+            listed = await client.list_tools()
+        return {tool.name: tool.model_dump(mode="json", by_alias=True) for tool in listed}
+
+    @asynccontextmanager
+    async def _asking(self, server: str) -> "AsyncIterator[Client[Any]]":
+        """The connection to a server. One that breaks is dropped and made anew by the next call."""
         client = await self._client(server)
         try:
-            listed = await client.list_tools()
-        except Exception as error:  # as above
+            yield client
+        except TimeoutError:  # it is slow, not broken
+            raise
+        except Exception as error:
             await self._drop(server)
             raise UnreachableError(f"{server} server", _first_line(error), "call again") from error
-        return {tool.name: tool.model_dump(mode="json", by_alias=True) for tool in listed}
 
     async def _client(self, server: str) -> "Client[Any]":
         async with self._opening.setdefault(server, anyio.Lock()):

@@ -35,7 +35,8 @@ from aiops_sop.analysis.deciding import Scene, judged, mode_of, with_cause
 from aiops_sop.analysis.events import titled
 from aiops_sop.clients.incident_store import IncidentStore
 from aiops_sop.clients.intake import MOST_TRIES, EventQueue, Work
-from aiops_sop.documents.expressions import evaluate, holds
+from aiops_sop.documents.expressions import evaluate
+from aiops_sop.documents.matching import is_triggered
 from aiops_sop.models.documents import Sop
 from aiops_sop.models.events import Event
 from aiops_sop.models.incidents import Incident, Judged, Phase, PhaseDone
@@ -180,7 +181,7 @@ class Pipeline:
             root = one.handoff.get("root_cause") or {}
             meant = with_cause(event, root)
             sops = await anyio.to_thread.run_sync(self.parts.library.every)
-            triggered = {each.id for each in sops if _is_triggered(each, event)}
+            triggered = {each.id for each in sops if is_triggered(each, event)}
             lore = await anyio.to_thread.run_sync(self.parts.lore.about, meant, meant.cause)
             tried = await self.parts.experience.statistics([each.id for each in sops], meant.cause)
             scene = Scene(event, one.handoff, sops, triggered, lore, tried)
@@ -306,17 +307,6 @@ def notice_of(one: Incident, judgement: Judged) -> dict[str, Any]:
 def _started(run: RunStatus) -> str:
     again = "already running: " if run.already_running else ""
     return f"{again}{run.run_id} {run.sop} mode {run.mode}"
-
-
-def _is_triggered(sop: Sop, event: Event) -> bool:
-    """Any trigger that holds; one that fails on this event says no."""
-    for text in sop.triggers:
-        try:
-            if holds(text, {"event": event.seen()}):
-                return True
-        except InvalidInputError:
-            continue
-    return False
 
 
 def _with_params(judgement: Judged, sop: Sop, event: Event) -> Judged:

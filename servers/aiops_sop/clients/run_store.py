@@ -17,6 +17,7 @@ from aiops_shared.guardrails import Caller
 from aiops_shared.guardrails.canonical import canonical, mac_of
 from aiops_shared.guardrails.redacting import redact_tree
 from aiops_shared.state import Keys, StateStore
+from aiops_sop.clients.run_views import human_inputs_in
 from aiops_sop.engine.needs import LostError
 from aiops_sop.engine.records import Held, RunRecord, StepRow
 from aiops_sop.models.runs import ENDED, RunState
@@ -138,7 +139,7 @@ class RunStore:
             changes |= {"ended_at": now, "holds": None, "worker": "", "wish": TELL}
 
         def work(conn: "Connection") -> None:
-            from sqlalchemy import func, literal
+            from sqlalchemy import func, literal, update
 
             from aiops_shared.state.sop_schema import sop_runs
 
@@ -152,6 +153,9 @@ class RunStore:
             )
             if ended:
                 record = self.load_in(conn, held.run_id)
+                inputs = human_inputs_in(conn, record)  # reports sum the column
+                here = sop_runs.c.id == held.run_id
+                conn.execute(update(sop_runs).where(here).values(human_inputs=inputs))
                 told = {"state": state, "says": says[:1000], "sop": record.sop, "digest": record.digest}
                 self.audit().note_in(conn, record.caller, held.run_id, "run_ended", told)
 

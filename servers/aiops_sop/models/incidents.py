@@ -5,7 +5,7 @@ holds the pipeline's phases in order, the hand-off record (B30) and what became 
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
@@ -16,19 +16,6 @@ from aiops_sop.models.runs import Mode
 Json = Any
 IncidentState = Literal["open", "resolved", "escalated", "closed"]
 # The order of S25; a run or an escalation, never both before the verification.
-PHASES = (
-    "dedupe",
-    "incident",
-    "similar",
-    "evidence",
-    "decision",
-    "policy",
-    "run",
-    "escalation",
-    "verification",
-    "audit",
-    "record",
-)
 Phase = Literal[
     "dedupe",
     "incident",
@@ -42,6 +29,7 @@ Phase = Literal[
     "audit",
     "record",
 ]
+PHASES: tuple[Phase, ...] = get_args(Phase)
 
 
 class PhaseDone(Frozen):
