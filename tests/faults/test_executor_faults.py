@@ -22,7 +22,7 @@ from aiops_shared.errors import (
     UndoRefusedError,
     UnreachableError,
 )
-from aiops_shared.guardrails.journal import Journal, LeaseLostError
+from aiops_shared.guardrails.journal import Entry, Journal, LeaseLostError
 from aiops_shared.guardrails.models import (
     ActionRecord,
     GateCheck,
@@ -351,6 +351,26 @@ async def test_two_processes_executing_one_plan_at_once_start_one_action(house: 
                 tasks.start_soon(go, House(house.dir, worker=worker))
         assert len(ids) == 1
         assert len(house.world.effects()) == number + 1
+
+
+@pytest.mark.fault("R12")
+async def test_a_plan_that_another_process_began_meanwhile_is_its_action_and_not_stale(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, seen = await planned(house), Journal.by_plan
+    async with House(house.dir, worker="worker-a").executor.running() as executor:
+        first = await executor.start(plan.plan_id, plan.confirm, ANNA)
+    looks: list[str] = []
+
+    async def late(journal: Journal, plan_id: str) -> Entry | None:
+        looks.append(plan_id)
+        return None if len(looks) <= 2 else await seen(journal, plan_id)
+
+    monkeypatch.setattr(Journal, "by_plan", late)
+    async with House(house.dir, worker="worker-b").executor.running() as executor:
+        again = await executor.start(plan.plan_id, plan.confirm, ANNA)
+    assert again.action_id == first.action_id
+    assert len(house.world.effects()) == 1
 
 
 # R14: the gate fails after the change.

@@ -22,6 +22,7 @@ from aiops_shared.errors import (
     ApprovalPendingError,
     ConfirmMismatchError,
     InvalidInputError,
+    PlanStaleError,
     UndoRefusedError,
 )
 from aiops_shared.guardrails.approvals import Approvals
@@ -91,17 +92,29 @@ class Executor:
         """
         until = anyio.current_time() + wait_s
         plan = await self._known_plan(plan_id, confirm, caller, idempotency_key)
-        if (entry := await self.parts.hands.journal.by_plan(plan_id)) is None:
-            self.lifetime.check()
-            effects = await self.parts.effects_for(plan.cluster)
-            cleared = await self._check(plan, caller, effects)
-            approval_id = ""
-            if cleared.verdict.decision == "needs_approval":
-                approval_id = await self._approved(cleared, asker, until)
-                if asker is not None:  # a person took their time: look again at what they agreed to
-                    cleared = await self._check(plan, caller, effects)
-            entry = await self._begin(cleared, approval_id, idempotency_key)
+        journal = self.parts.hands.journal
+        if (entry := await journal.by_plan(plan_id)) is None:
+            try:
+                entry = await self._begun(plan, caller, idempotency_key, asker, until)
+            except PlanStaleError:
+                # What moved the target may be this very plan, begun by another process meanwhile.
+                if (entry := await journal.by_plan(plan_id)) is None:
+                    raise
         return await self._wait(entry.action_id, until)
+
+    async def _begun(
+        self, plan: Plan, caller: Caller, key: str | None, asker: Asker | None, until: float
+    ) -> Entry:
+        """A new action of the plan, checked, approved and launched."""
+        self.lifetime.check()
+        effects = await self.parts.effects_for(plan.cluster)
+        cleared = await self._check(plan, caller, effects)
+        approval_id = ""
+        if cleared.verdict.decision == "needs_approval":
+            approval_id = await self._approved(cleared, asker, until)
+            if asker is not None:  # a person took their time: look again at what they agreed to
+                cleared = await self._check(plan, caller, effects)
+        return await self._begin(cleared, approval_id, key)
 
     async def get(self, action_id: str, caller: Caller) -> ActionRecord:
         """One action. Raises ActionNotFoundError, also for another caller's."""
