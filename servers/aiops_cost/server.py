@@ -29,8 +29,8 @@ from aiops_shared.app.serving import serve_stdio
 from aiops_shared.auth.callers import caller_from
 from aiops_shared.aws.clients import AwsClients
 from aiops_shared.errors import ActionRefusedError
-from aiops_shared.guardrails import Caller
 from aiops_shared.guardrails.facade import Guardrails
+from aiops_shared.guardrails.speaking import speaking
 from aiops_shared.http.world_clock import make_clock
 from aiops_shared.kube.clusters import ClusterDirectory
 from aiops_shared.metrics.directory import MetricsDirectory
@@ -62,8 +62,7 @@ class Wiring:
         self.clusters = ClusterDirectory(self.settings, self.aws, self.clock, self.who)
         self.metrics = MetricsDirectory(self.settings, self.aws, self.clusters, self.clock)
         self.store = StateStore(self.settings.state)
-        caller = Caller(name=self.who.name, kind=self.who.kind)
-        self.guard = Guardrails.open(self.settings, self.clock, no_effects, caller)
+        self.guard = Guardrails.open(self.settings, self.clock, no_effects, speaking(self.who))
         self.recorder = Recorder(self.guard, self.settings.sensitive_reads)
         self._prices: PriceBook | None = None
         self._explorer: CostExplorer | None = None

@@ -32,9 +32,9 @@ from aiops_shared.app.resources import serve_plans
 from aiops_shared.app.serving import serve_stdio
 from aiops_shared.auth.callers import caller_from
 from aiops_shared.aws.clients import AwsClients
-from aiops_shared.guardrails import Caller
 from aiops_shared.guardrails.facade import Guardrails
 from aiops_shared.guardrails.redacting import redact
+from aiops_shared.guardrails.speaking import speaking
 from aiops_shared.http.world_clock import make_clock
 from aiops_shared.kube.changes.journal import WatchJournal
 from aiops_shared.kube.clusters import ClusterDirectory
@@ -73,8 +73,7 @@ class Wiring:
         self.clusters = ClusterDirectory(self.settings, AwsClients(self.settings.aws), self.clock, who)
         self.surroundings = lazily(self._surroundings)
         self.nodes = lazily(self._nodes)
-        caller = Caller(name=who.name, kind=who.kind)
-        self.guard = Guardrails.open(self.settings, self.clock, self._effects, caller)
+        self.guard = Guardrails.open(self.settings, self.clock, self._effects, speaking(who))
         self.recorder = Recorder(self.guard, self.settings.sensitive_reads)
         self.store = StateStore(self.settings.state)  # of the watch journal; opened by who reads it
         self.journal = WatchJournal(self.store)

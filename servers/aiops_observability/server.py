@@ -45,8 +45,8 @@ from aiops_shared.app.serving import serve_stdio
 from aiops_shared.auth.callers import caller_from
 from aiops_shared.aws.clients import AwsClients
 from aiops_shared.errors import ActionRefusedError, AiopsError
-from aiops_shared.guardrails import Caller
 from aiops_shared.guardrails.facade import Guardrails
+from aiops_shared.guardrails.speaking import speaking
 from aiops_shared.http.world_clock import make_clock
 from aiops_shared.kube.clusters import ClusterDirectory
 from aiops_shared.metrics.directory import MetricsDirectory
@@ -74,8 +74,7 @@ class Wiring:
         self.aws = AwsClients(self.settings.aws)
         self.clusters = ClusterDirectory(self.settings, self.aws, self.clock, who)
         self.metrics = MetricsDirectory(self.settings, self.aws, self.clusters, self.clock)
-        caller = Caller(name=who.name, kind=who.kind)
-        self.guard = Guardrails.open(self.settings, self.clock, no_effects, caller)
+        self.guard = Guardrails.open(self.settings, self.clock, no_effects, speaking(who))
         self._alarms: Alarms | None = None
         self._log_doors: LogDoors | None = None
         self._trace_stores: TraceStores | None = None

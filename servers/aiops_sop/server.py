@@ -20,9 +20,9 @@ from aiops_shared.app.recording import Recorder
 from aiops_shared.app.serving import serve_stdio
 from aiops_shared.auth.callers import caller_from
 from aiops_shared.errors import ActionRefusedError
-from aiops_shared.guardrails import Caller
 from aiops_shared.guardrails.facade import Guardrails
 from aiops_shared.guardrails.lifetimes import Lifetime
+from aiops_shared.guardrails.speaking import speaking
 from aiops_shared.http.world_clock import make_clock
 from aiops_shared.settings import Settings
 from aiops_shared.state import StateStore
@@ -75,8 +75,7 @@ class Wiring:
         self.lifetime = Lifetime(self.clock)
         self.library = SopLibrary(self.settings)
         self.peers = McpPeers(self.settings, self.given)
-        caller = Caller(name=self.who.name, kind=self.who.kind)
-        self.guard = Guardrails.open(self.settings, self.clock, no_effects, caller)
+        self.guard = Guardrails.open(self.settings, self.clock, no_effects, speaking(self.who))
         self.recorder = Recorder(self.guard, self.settings.sensitive_reads)
 
     @property

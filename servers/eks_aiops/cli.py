@@ -34,36 +34,49 @@ def _run(what: Callable[[], Coroutine[Any, Any, int]]) -> None:
     raise typer.Exit(code)
 
 
+Http = Annotated[bool, typer.Option("--http", help="Serve over streamable HTTP instead of stdio.")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on; empty: AIOPS_HTTP_HOST.")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on; empty: AIOPS_HTTP_PORT.")]
+
+
 @app.command()
-def eks() -> None:
-    """Serve the eks server over stdio, for an MCP client to start."""
+def eks(http: Http = False, host: Host = None, port: Port = None) -> None:
+    """Serve the eks server (over stdio, for an MCP client to start)."""
     from eks_aiops.serving import serve
 
-    raise typer.Exit(serve("eks"))
+    raise typer.Exit(serve("eks", http=http, host=host, port=port))
 
 
 @app.command()
-def observability() -> None:
+def observability(http: Http = False, host: Host = None, port: Port = None) -> None:
     """Serve the observability server over stdio: metrics, logs, traces, alarms; it only reads."""
     from eks_aiops.serving import serve
 
-    raise typer.Exit(serve("observability"))
+    raise typer.Exit(serve("observability", http=http, host=host, port=port))
 
 
 @app.command()
-def cost() -> None:
+def cost(http: Http = False, host: Host = None, port: Port = None) -> None:
     """Serve the cost server over stdio: the bill, what moved it, savings, prices; it only reads."""
     from eks_aiops.serving import serve
 
-    raise typer.Exit(serve("cost"))
+    raise typer.Exit(serve("cost", http=http, host=host, port=port))
 
 
 @app.command()
-def sop() -> None:
+def sop(http: Http = False, host: Host = None, port: Port = None) -> None:
     """Serve the sop server over stdio: procedures, runs, incidents, investigations, reports."""
     from eks_aiops.serving import serve
 
-    raise typer.Exit(serve("sop"))
+    raise typer.Exit(serve("sop", http=http, host=host, port=port))
+
+
+@app.command()
+def gateway(http: Http = False, host: Host = None, port: Port = None) -> None:
+    """Serve all four behind one endpoint; a tool is named by its server, as eks_diagnose."""
+    from eks_aiops.serving import serve
+
+    raise typer.Exit(serve("gateway", http=http, host=host, port=port))
 
 
 @app.command()

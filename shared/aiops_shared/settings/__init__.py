@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings
 from aiops_shared.settings.grouping import Autonomy, CommaList, group
 from aiops_shared.settings.guarding import CallerSettings, PolicySettings, ScanSettings, StateSettings
 from aiops_shared.settings.procedures import EventsSettings, NotifySettings, SopSettings
+from aiops_shared.settings.remote import AuthSettings, HttpSettings
 from aiops_shared.settings.sources import (
     AlertsSettings,
     AwsSettings,
@@ -28,12 +29,14 @@ from aiops_shared.settings.sources import (
 __all__ = [
     "AGENT_MARKS",
     "AlertsSettings",
+    "AuthSettings",
     "Autonomy",
     "AwsSettings",
     "CallerSettings",
     "CommaList",
     "CostSettings",
     "EventsSettings",
+    "HttpSettings",
     "KubeSettings",
     "LogsSettings",
     "MetricsSettings",
@@ -90,6 +93,8 @@ class Settings(BaseSettings):
     notify: NotifySettings = Field(default_factory=NotifySettings)
     caller: CallerSettings = Field(default_factory=CallerSettings)
     otel: OtelSettings = Field(default_factory=OtelSettings)
+    http: HttpSettings = Field(default_factory=HttpSettings)
+    auth: AuthSettings = Field(default_factory=AuthSettings)
 
 
 # Variables that coding agents set in the shells they open (their own documentation). A shell that has one is

@@ -1,0 +1,69 @@
+"""Puts the layers around a server: what `--http` serves, and what tests mount."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastmcp import FastMCP
+
+from aiops_shared.remote.asgi import App, Receive, Scope, Send
+from aiops_shared.remote.bearers import Bearers
+from aiops_shared.remote.bodies import Bodies
+from aiops_shared.remote.places import Places
+from aiops_shared.remote.probes import METADATA, Probes, Readiness
+from aiops_shared.remote.shedding import Shedding
+from aiops_shared.remote.tokens import SCOPES, Tokens
+from aiops_shared.settings import Settings
+
+
+@dataclass(frozen=True)
+class Application:
+    """An ASGI application; its lifespan is the server's."""
+
+    outermost: App
+    readiness: Readiness
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the lifespan."""
+        await self.outermost(scope, receive, send)
+
+
+def around(server: FastMCP, settings: Settings, scopes: Mapping[str, str]) -> Application:
+    """The server behind every layer. `scopes`: tool -> the scope that a call of it needs.
+
+    Raises NotConfiguredError for an issuer without an audience.
+    """
+    http, auth = settings.http, settings.auth
+    tokens = Tokens.of(auth, http.public_url) if auth.issuer else None
+    where = metadata_url(settings)
+    readiness = Readiness()
+    app: Any = server.http_app(path=http.path, stateless_http=True, json_response=False)
+    app = Bodies(app, http.path, http.max_request_bytes, lambda name: scopes.get(name, ""), where)
+    app = Bearers(app, tokens, where)
+    app = Places.of(http, app)
+    app = Shedding(app, http)
+    return Application(Probes(app, readiness, _metadata(settings) if tokens else None), readiness)
+
+
+def metadata_url(settings: Settings) -> str:
+    """Where the metadata is: the well-known path before the endpoint's own (RFC 9728, section 3.1)."""
+    url = urlsplit(resource_url(settings))
+    return f"{url.scheme}://{url.netloc}{METADATA}{url.path.rstrip('/')}"
+
+
+def resource_url(settings: Settings) -> str:
+    """The endpoint as clients know it."""
+    http = settings.http
+    return http.public_url or f"http://{http.host}:{http.port}{http.path}"
+
+
+def _metadata(settings: Settings) -> dict[str, Any]:
+    """RFC 9728, section 2."""
+    return {
+        "resource": resource_url(settings),
+        "authorization_servers": [settings.auth.issuer],
+        "scopes_supported": [settings.auth.scope_prefix + scope for scope in SCOPES],
+        "bearer_methods_supported": ["header"],
+        "resource_name": "EKS AIOps",
+    }

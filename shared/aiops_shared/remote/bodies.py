@@ -1,0 +1,100 @@
+"""How long a request may be, and whether its caller holds the scope that it needs (403, D17).
+
+The body of an MCP request is read here, bounded in bytes and seconds, and handed on whole: the tool that a
+call names is looked up in it, never in a header alone (a proxy may have written that; T12).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import anyio
+import orjson
+
+from aiops_shared.auth.callers import inbound
+from aiops_shared.remote.asgi import App, Message, Receive, Scope, Send, StoppedError, header, stop
+
+BODY_S: Final = 15.0
+READ: Final = "aiops:read"
+
+
+@dataclass(frozen=True)
+class Bodies:
+    """The layer. `scope_of`: the scope that a tool needs, "" for one that does not exist."""
+
+    inner: App
+    path: str
+    most_bytes: int
+    scope_of: Callable[[str], str]
+    metadata_url: str
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http" or scope["path"] != self.path or scope["method"] != "POST":
+            await self.inner(scope, receive, send)
+            return
+        try:
+            body = await self._read(scope, receive)
+            self._check(body)
+        except StoppedError as stopped:
+            await stop(send, stopped)
+            return
+        await self.inner(scope, _again(body, receive), send)
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes:
+        told = header(scope, b"content-length")
+        if told.isdigit() and int(told) > self.most_bytes:
+            raise StoppedError(413, "too_large", f"at most {self.most_bytes} bytes")
+        if header(scope, b"content-encoding").lower() not in {"", "identity"}:
+            raise StoppedError(415, "unsupported_encoding", "send it uncompressed")
+        body = bytearray()
+        try:
+            with anyio.fail_after(BODY_S):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise StoppedError(400, "invalid_request", "the body ends too early")
+                    body += message.get("body", b"")
+                    if len(body) > self.most_bytes:
+                        raise StoppedError(413, "too_large", f"at most {self.most_bytes} bytes")
+                    if not message.get("more_body"):
+                        return bytes(body)
+        except TimeoutError:
+            raise StoppedError(408, "timeout", f"no whole body within {BODY_S:.0f} s") from None
+
+    def _check(self, body: bytes) -> None:
+        """Every message of the body, as the framework would read it."""
+        caller = inbound()
+        if caller is None or caller.scopes is None:
+            return
+        try:
+            sent = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            sent = None  # the framework says what is wrong with it
+        for message in sent if isinstance(sent, list) else [sent]:
+            needs = _needs(message, self.scope_of)
+            if needs and needs not in caller.scopes:
+                raise self._missing(needs)
+
+    def _missing(self, needs: str) -> StoppedError:
+        says = f'Bearer error="insufficient_scope", scope="{needs}", resource_metadata="{self.metadata_url}"'
+        return StoppedError(403, "insufficient_scope", f"the token lacks {needs}", {"www-authenticate": says})
+
+
+def _needs(message: Any, scope_of: Callable[[str], str]) -> str:
+    """The scope of one JSON-RPC message: that of its tool; reading for everything else."""
+    if not isinstance(message, Mapping) or message.get("method") != "tools/call":
+        return READ
+    params = message.get("params")
+    name = params.get("name") if isinstance(params, Mapping) else None
+    return (scope_of(name) if isinstance(name, str) else "") or READ
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """`receive` that gives the body that was read, then goes on as before."""
+    left: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def go() -> Message:
+        return left.pop() if left else await receive()
+
+    return go
