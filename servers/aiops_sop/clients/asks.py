@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from aiops_shared.clock import Clock
 from aiops_shared.errors import ApprovalInvalidError
 from aiops_shared.guardrails import Caller
-from aiops_shared.guardrails.canonical import mac_of
+from aiops_shared.guardrails.asking_people import approve_command
+from aiops_shared.guardrails.canonical import mac_of, sha256_of
 from aiops_shared.guardrails.ids import new_id
 from aiops_shared.guardrails.safety_time import safe_now
 from aiops_shared.results import Frozen
@@ -42,6 +43,13 @@ class Question(Frozen):
     question: str
     requester: str
     expires_at: datetime
+    state: str = "pending"
+    approver: str = ""
+
+    @property
+    def digest(self) -> str:
+        """sha256 over what is answered, for who answers it elsewhere than it was shown."""
+        return sha256_of([self.ask_id, self.run_id, self.path, self.sop, self.target, self.question])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,7 @@ class RunAsks:
     clock: Clock
     audit: "Callable[[], Audit]"
     ttl_s: int
+    answer_by: Callable[[str], str] = approve_command
 
     async def ask(self, held: Held, path: str, question: str) -> Waiting:
         """The open question of a step, recorded if there is none yet."""
@@ -80,27 +89,23 @@ class RunAsks:
         """Questions that wait for a person, oldest first."""
 
         def work(conn: "Connection") -> tuple[Question, ...]:
-            from sqlalchemy import select
-
-            from aiops_shared.state.sop_schema import sop_asks, sop_runs
+            from aiops_shared.state.sop_schema import sop_asks
 
             now = safe_now(conn, self.clock)
             waiting = (sop_asks.c.state == "pending") & (sop_asks.c.expires_at > now)
-            joined = sop_asks.join(sop_runs, sop_runs.c.id == sop_asks.c.run_id)
-            query = select(sop_asks, sop_runs.c.sop, sop_runs.c.target).select_from(joined).where(waiting)
-            return tuple(
-                Question(
-                    ask_id=row.id,
-                    run_id=row.run_id,
-                    path=row.path,
-                    sop=row.sop,
-                    target=row.target,
-                    question=row.question,
-                    requester=row.requester,
-                    expires_at=row.expires_at,
-                )
-                for row in conn.execute(query.order_by(sop_asks.c.asked_at, sop_asks.c.id))
-            )
+            query = _questions().where(waiting).order_by(sop_asks.c.asked_at, sop_asks.c.id)
+            return tuple(_question(row, now) for row in conn.execute(query))
+
+        return await self.store.read(work)
+
+    async def seen(self, ask_id: str) -> Question | None:
+        """One, whatever became of it; one whose time is over is `expired`. None for an unknown id."""
+
+        def work(conn: "Connection") -> Question | None:
+            from aiops_shared.state.sop_schema import sop_asks
+
+            row = conn.execute(_questions().where(sop_asks.c.id == ask_id)).one_or_none()
+            return None if row is None else _question(row, safe_now(conn, self.clock))
 
         return await self.store.read(work)
 
@@ -144,7 +149,7 @@ class RunAsks:
         now = safe_now(conn, self.clock)
         found = self._newest(conn, held.run_id, path)
         if found is not None and found.state == "pending" and now < found.expires_at:
-            return _waiting(found)
+            return self._waiting(found)
         mine = (sop_asks.c.run_id == held.run_id) & (sop_asks.c.path == path)
         conn.execute(update(sop_asks).where(mine, sop_asks.c.state == "pending").values(state="expired"))
         run = self._run(conn, held.run_id)
@@ -163,7 +168,11 @@ class RunAsks:
         conn.execute(sop_asks.insert().values(**row, digest=self._seal({**row, "sop": run.digest})))
         caller = Caller(name=run.caller, kind=run.caller_kind)
         self.audit().note_in(conn, caller, held.run_id, "question_asked", {"ask": ask_id, "step": path})
-        return _waiting(self._row(conn, ask_id))
+        return self._waiting(self._row(conn, ask_id))
+
+    def _waiting(self, row: Any) -> Waiting:
+        how = self.answer_by(row.id)
+        return Waiting(kind="answer", id=row.id, says=row.question[:400], how=how, until=row.expires_at)
 
     def _newest(self, conn: "Connection", run_id: str, path: str) -> Any:
         from sqlalchemy import select
@@ -216,13 +225,28 @@ class RunAsks:
         return mac_of(self.keys.derive("asks"), [*said, until])
 
 
-def _waiting(row: Any) -> Waiting:
-    return Waiting(
-        kind="answer",
-        id=row.id,
-        says=row.question[:400],
-        how=f"eks-aiops approve {row.id}",
-        until=row.expires_at,
+def _questions() -> Any:
+    from sqlalchemy import select
+
+    from aiops_shared.state.sop_schema import sop_asks, sop_runs
+
+    joined = sop_asks.join(sop_runs, sop_runs.c.id == sop_asks.c.run_id)
+    return select(sop_asks, sop_runs.c.sop, sop_runs.c.target).select_from(joined)
+
+
+def _question(row: Any, now: datetime) -> Question:
+    late = row.state == "pending" and now >= row.expires_at
+    return Question(
+        ask_id=row.id,
+        run_id=row.run_id,
+        path=row.path,
+        sop=row.sop,
+        target=row.target,
+        question=row.question,
+        requester=row.requester,
+        expires_at=row.expires_at,
+        state="expired" if late else row.state,
+        approver=row.approver,
     )
 
 

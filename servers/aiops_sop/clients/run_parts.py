@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiops_shared.clock import Clock
 from aiops_shared.errors import SopChangedError
+from aiops_shared.guardrails.asking_people import ways_to_approve
 from aiops_shared.guardrails.facade import Guardrails
 from aiops_shared.guardrails.lifetimes import Lifetime
 from aiops_shared.settings import Settings
@@ -68,7 +69,8 @@ class Outside:
 def asks_of(settings: Settings, store: StateStore, clock: Clock, guard: Guardrails) -> RunAsks:
     """Questions to people, also for the command line."""
     ttl_s = settings.policy.approval_ttl_s
-    return RunAsks(store, Keys(settings.state), clock, partial(_audit, guard), ttl_s)
+    ways = partial(ways_to_approve, http=settings.http)
+    return RunAsks(store, Keys(settings.state), clock, partial(_audit, guard), ttl_s, ways)
 
 
 def runs_of(outside: Outside) -> RunDesk:

@@ -13,6 +13,7 @@ from aiops_shared.errors import (
     RepeatLimitError,
     UpstreamError,
 )
+from aiops_shared.guardrails.asking_people import approval_named_in
 
 Json = Any
 Wants = Literal["approval", "answer", "freeze", "evidence"]
@@ -59,7 +60,7 @@ def failed(error: AiopsError) -> StepFailedError:
 def pause_of(error: AiopsError) -> Pause | None:
     """What to wait for, where waiting helps; None where it does not."""
     if isinstance(error, ApprovalPendingError):
-        approval = error.hint.rpartition(" ")[2]
+        approval = approval_named_in(error.hint)
         return Pause("approval", f"{error.thing}: {error.reason}", approval, error.hint)
     if isinstance(error, FrozenError):
         return Pause("freeze", str(error)[:400], how="eks-aiops freeze status")

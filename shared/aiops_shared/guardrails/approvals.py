@@ -150,6 +150,18 @@ class Approvals:
 
         return await self.store.read(work)
 
+    async def seen(self, approval_id: str) -> Approval | None:
+        """One, whatever became of it; one whose time is over is `expired`. None for an unknown id."""
+
+        def work(conn: Connection) -> Approval | None:
+            row = conn.execute(select(table).where(table.c.id == approval_id)).one_or_none()
+            if row is None:
+                return None
+            late = row.state in {"pending", "approved"} and safe_now(conn, self.clock) >= row.expires_at
+            return _shown(row).model_copy(update={"state": "expired"}) if late else _shown(row)
+
+        return await self.store.read(work)
+
     async def given(self, plan: Plan) -> Approval | None:
         """The plan's newest approval that was given and not yet used."""
         query = (

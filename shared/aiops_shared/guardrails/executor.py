@@ -26,6 +26,7 @@ from aiops_shared.errors import (
     UndoRefusedError,
 )
 from aiops_shared.guardrails.approvals import Approvals
+from aiops_shared.guardrails.asking_people import approve_command
 from aiops_shared.guardrails.bindings import stale
 from aiops_shared.guardrails.gate import Cleared, Gate
 from aiops_shared.guardrails.ids import new_id
@@ -59,6 +60,7 @@ class Parts:
     effects_for: EffectsFor
     shadow: bool = False
     orphans_every_s: float = 2.0
+    approve_by: Callable[[str], str] = approve_command
 
 
 class Executor:
@@ -198,7 +200,7 @@ class Executor:
         raise ApprovalPendingError(
             f"plan {plan.plan_id}",
             f"{who} must approve it first (rule {cleared.verdict.rule})",
-            f"eks-aiops approve {approval.approval_id}",
+            self.parts.approve_by(approval.approval_id),
         )
 
     async def _ask(self, asker: Asker, approval: Approval, cleared: Cleared, until: float) -> bool:

@@ -29,6 +29,7 @@ from aiops_shared.guardrails.models import (
     Verdict,
 )
 from aiops_shared.guardrails.ports import Asker, Effects
+from aiops_shared.guardrails.speaking import caller_of
 from aiops_shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Guardrails:
     def caller(self) -> Caller:
         """Who calls: whom a verified statement names, else who started the process or whose token it is."""
         behalf = current()
-        return self.who() if behalf is None else Caller(name=behalf.caller, kind=behalf.kind)
+        return self.who() if behalf is None else caller_of(behalf.identity)
 
     @property
     def policy_digest(self) -> str:
@@ -167,6 +168,14 @@ class Guardrails:
     async def pending_for(self, plan_id: str) -> PendingApproval | None:
         """The open approval of one plan."""
         return next((one for one in await self.pending_approvals() if one.plan_id == plan_id), None)
+
+    async def approval(self, approval_id: str) -> Approval | None:
+        """One approval, whatever became of it; None for an unknown id."""
+        return await self._wired.approvals.seen(approval_id)
+
+    async def approval_shown(self, approval: Approval) -> PendingApproval | None:
+        """With all that a person should see; None when its plan can no longer be executed."""
+        return await self._wired.keeper.shown(approval)
 
     async def nonce_for(self, approval_id: str) -> str:
         """A nonce for one question to the client; only an accept that carries it counts."""

@@ -55,7 +55,13 @@ class Keeper:
             reversible=plan.reversible,
             lost=plan.lost,
             rule=plan.verdict.rule,
+            why=plan.verdict.advice,
             reason=plan.reason,
+            cluster=plan.cluster,
+            action=plan.action,
+            targets=tuple(str(target.ref) for target in plan.targets),
+            waves=plan.waves,
+            warnings=plan.warnings,
             created_at=approval.created_at,
             expires_at=approval.expires_at,
         )

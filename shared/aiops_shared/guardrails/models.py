@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from aiops_shared.auth.callers import LOCAL_SCOPES
 from aiops_shared.results import Frozen
 
 Json = Any
@@ -45,7 +46,8 @@ class Caller(Frozen):
 
     name: str
     kind: Literal["human", "agent"] = "human"
-    scopes: frozenset[str] = frozenset({"aiops:read", "aiops:sensitive", "aiops:plan", "aiops:execute"})
+    scopes: frozenset[str] = LOCAL_SCOPES
+    groups: tuple[str, ...] = ()  # for Kubernetes alone; policy does not read them
 
 
 class ObjectRef(Frozen):
@@ -325,6 +327,12 @@ class PendingApproval(Frozen):
     reversible: Reversible
     lost: tuple[str, ...] = ()
     rule: str
+    why: str = ""  # what the rule says
     reason: str = ""
+    cluster: str = ""
+    action: str = ""
+    targets: tuple[str, ...] = ()
+    waves: tuple[int, ...] = ()
+    warnings: tuple[str, ...] = ()
     created_at: datetime
     expires_at: datetime

@@ -1,4 +1,4 @@
-"""Makes the guardrails' caller of whoever calls right now; the servers hand it to `Guardrails.open`."""
+"""Makes the guardrails' caller of whoever calls right now, and back; servers hand it to `Guardrails.open`."""
 
 from collections.abc import Callable
 
@@ -13,6 +13,9 @@ def speaking(own: CallerIdentity) -> Callable[[], Caller]:
 
 def caller_of(identity: CallerIdentity) -> Caller:
     """The identity as policy and audit know it; without a token it has the scopes of a local caller."""
-    if identity.scopes is None:
-        return Caller(name=identity.name, kind=identity.kind)
-    return Caller(name=identity.name, kind=identity.kind, scopes=identity.scopes)
+    return Caller(name=identity.name, kind=identity.kind, scopes=identity.held, groups=identity.groups)
+
+
+def identity_of(caller: Caller) -> CallerIdentity:
+    """The caller as AWS sessions and Kubernetes impersonation know it."""
+    return CallerIdentity(caller.name, caller.kind, caller.scopes, caller.groups)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from aiops_shared.clock import Clock
 from aiops_shared.guardrails.approvals import Approvals
+from aiops_shared.guardrails.asking_people import ways_to_approve
 from aiops_shared.guardrails.audit import Audit
 from aiops_shared.guardrails.brakes import Brakes
 from aiops_shared.guardrails.executor import Executor, Parts
@@ -56,7 +57,16 @@ def wire(
     gate = Gate(modes, policy, brake, audit, store, clock)
     hands = Hands(Journal(store, clock, new_id("wrk_")), audit, brake, snapshots, clock)
     shadow = modes.effect() == "shadow"
-    parts = Parts(store, plans, approvals, gate, hands, effects_for, shadow=shadow)
+    parts = Parts(
+        store,
+        plans,
+        approvals,
+        gate,
+        hands,
+        effects_for,
+        shadow=shadow,
+        approve_by=lambda about: ways_to_approve(about, settings.http),
+    )
     return Wired(
         store=store,
         policy=policy,

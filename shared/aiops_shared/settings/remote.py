@@ -1,5 +1,7 @@
 """Where a server is reached over HTTP, and whose tokens it takes."""
 
+from urllib.parse import urlsplit
+
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
@@ -45,6 +47,18 @@ class HttpSettings(BaseSettings):
     drain_s: float = Field(
         default=25.0, ge=0, le=600, description="Seconds that requests under way have after SIGTERM."
     )
+
+    def approvals_url(self, about: str = "", *, listening: bool = False) -> str:
+        """Where people approve, "" where no address is known; `listening`: this process serves it itself."""
+        known = self.public_url
+        if not known and listening and self.port:
+            known = f"http://{self.host}:{self.port}{self.path}"
+        if not known:
+            return ""
+        url = urlsplit(known)
+        before = url.path.rstrip("/").removesuffix(self.path.rstrip("/"))
+        where = f"{url.scheme}://{url.netloc}{before if before != url.path.rstrip('/') else ''}/approvals"
+        return f"{where}/{about}" if about else where
 
 
 class AuthSettings(BaseSettings):
