@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import anyio
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -74,6 +75,8 @@ class _Api:
     async def handle(self, request: Request) -> Response:
         """Answer one request and log it, whatever came of it."""
         noted = _Noted()
+        if self.faults.latency_s:
+            await anyio.sleep(self.faults.latency_s)
         try:
             response = await self._answer(request, noted)
         except ApiError as error:

@@ -55,6 +55,7 @@ class Faults:
 
     seed: int = 0
     played: int = 0
+    latency_s: float = 0.0  # before every answer: a network between, not a fault
     _set: list[Fault] = field(default_factory=list)
     _times: dict[int, int] = field(default_factory=dict)
 

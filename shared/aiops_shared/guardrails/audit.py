@@ -11,18 +11,17 @@ async methods, and by `eks-aiops audit`.
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-
-import anyio.to_thread
 
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, AuditDownError, NotConfiguredError, UpstreamError
 from aiops_shared.guardrails.audit_chain import GENESIS, Anchor, Report, Verifier, seal, signed
+from aiops_shared.guardrails.call_journal import Called, CallJournal
 from aiops_shared.guardrails.canonical import canonical, mac_of
 from aiops_shared.guardrails.models import Caller
-from aiops_shared.guardrails.redacting import redact_tree, shortened
+from aiops_shared.guardrails.redacting import redact_tree
 from aiops_shared.results import Frozen
 from aiops_shared.state import Keys, StateStore
 from aiops_shared.state.store import after_commit, fails_as
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LOG: Final = logging.getLogger("aiops.audit")
 EXPORT_EVERY: Final = 100
-JOURNAL_KEPT: Final = timedelta(days=7)
 _CHUNK: Final = 500
 _MOST_SAID: Final = 32_768  # characters of one record's `says`; longer ones keep their hash only
 
@@ -59,6 +57,7 @@ class Audit:
         self._store = store
         self._keys = keys
         self._clock = clock
+        self._calls = CallJournal(store)
 
     # Inside the caller's transaction: the record and what it is about are committed together or not at all.
 
@@ -114,17 +113,9 @@ class Audit:
         says: str = "",
     ) -> None:
         """Note an ordinary read (kept 7 days, outside the chain). Reads go on when it cannot be written."""
-        row = {
-            "at": self._clock.safe_now(),
-            "caller": caller.name,
-            "trace": trace,
-            "tool": tool,
-            "arguments": await anyio.to_thread.run_sync(lambda: canonical(redact_tree(dict(arguments)))),
-            "result_digest": result_digest,
-            "says": shortened(says, 400),
-        }
+        at = self._clock.safe_now()
         try:
-            await self._store.run(lambda conn: _journal(conn, row), durable=False)
+            await self._calls.add(Called(at, caller.name, tool, arguments, trace, result_digest, says))
         except AiopsError as error:
             LOG.warning("call journal: %s", error)
 
@@ -296,10 +287,3 @@ def _record_of(row: Any) -> AuditRecord:
             says=says,
             args_mac="",
         )
-
-
-def _journal(conn: "Connection", row: Mapping[str, Any]) -> None:
-    from aiops_shared.state.schema import call_journal
-
-    conn.execute(call_journal.delete().where(call_journal.c.at < row["at"] - JOURNAL_KEPT))
-    conn.execute(call_journal.insert().values(**row))
