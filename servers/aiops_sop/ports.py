@@ -174,7 +174,7 @@ class Intake(Protocol):
 class EventDoor(Protocol):
     """Events as the tool sees them."""
 
-    async def handle(self, sent: Json, sender: str) -> EventAnswer:
+    async def handle(self, sent: Json, sender: Caller) -> EventAnswer:
         """Take it in, wait a while for what becomes of it. Raises InvalidInputError, QueueFullError."""
         ...
 

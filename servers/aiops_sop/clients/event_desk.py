@@ -12,8 +12,11 @@ from typing import Any, Final
 
 import anyio
 
+from aiops_shared.auth.acting import Acting, carried
 from aiops_shared.errors import AiopsError
+from aiops_shared.guardrails import Caller
 from aiops_shared.guardrails.lifetimes import Lifetime
+from aiops_shared.guardrails.speaking import identity_of
 from aiops_shared.results.wording import counted, cut
 from aiops_sop.analysis.events import normalised
 from aiops_sop.clients.incident_store import IncidentStore
@@ -41,17 +44,17 @@ class EventDesk:
     _came: anyio.Event = field(default_factory=anyio.Event, init=False)
     _places: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(AT_ONCE), init=False)
 
-    async def submit(self, sent: Any, sender: str) -> Sequence[Taken]:
+    async def submit(self, sent: Any, sender: str, held: Caller | None = None) -> Sequence[Taken]:
         """Take what was sent, and see to it that this process works it off."""
-        taken = await self.queue.submit(sent, sender)
+        taken = await self.queue.submit(sent, sender, held)
         self.begin()
         self._came.set()
         return taken
 
-    async def handle(self, sent: Any, sender: str) -> EventAnswer:
+    async def handle(self, sent: Any, sender: Caller) -> EventAnswer:
         """Take it, wait a while for what becomes of it. Of several events the first one is answered."""
         event, *_ = await anyio.to_thread.run_sync(normalised, sent)
-        first, *rest = await self.submit(sent, sender)
+        first, *rest = await self.submit(sent, sender.name, sender)
         one = await self._settled(first) if first.incident_id else None
         return _answer(event, first, one, len(rest))
 
@@ -95,7 +98,8 @@ class EventDesk:
 
     async def _carry(self, work: Work, token: object) -> None:
         try:
-            await self.pipeline.work(work)
+            with carried(Acting(identity_of(work.caller))):  # what it asks and starts is its sender's
+                await self.pipeline.work(work)
         except AiopsError as error:  # the store does not answer: the lease ends, and it is taken again
             _log.warning("event %s: %s", work.event_id, error)
         except Exception:  # noqa: BLE001  # a bug with one event must not end the work on all; its lease ends

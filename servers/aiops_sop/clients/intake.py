@@ -7,8 +7,8 @@ took is taken again when its lease is over, and everything after that is safe to
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from sqlalchemy import Connection, func, or_, select, update
 
 from aiops_shared.clock import Clock
 from aiops_shared.errors import QueueFullError
+from aiops_shared.guardrails import Caller
 from aiops_shared.guardrails.canonical import canonical
 from aiops_shared.guardrails.ids import new_id
 from aiops_shared.guardrails.redacting import redact_tree
@@ -26,6 +27,7 @@ from aiops_shared.state import StateStore
 from aiops_shared.state.sop_schema import events, incidents
 from aiops_shared.state.times import exclusive
 from aiops_sop.analysis.events import fingerprint, normalised
+from aiops_sop.clients.held_rights import caller_in, rights_in
 from aiops_sop.clients.incident_store import heard_in, live_in, load, open_in, store_in
 from aiops_sop.models.events import Event, Taken
 from aiops_sop.models.incidents import Incident
@@ -46,12 +48,14 @@ class Work:
     event: Event
     tries: int
     received_at: datetime
+    caller: Caller  # the sender, as an agent with what it held
 
 
 @dataclass(frozen=True, slots=True)
 class _Arriving:
     event: Event
     sender: str
+    rights: Mapping[str, str]
     now: datetime
     quiet: timedelta
     storm: int
@@ -75,14 +79,18 @@ class EventQueue:
     settings: EventsSettings
     worker: str  # of this process, unique
 
-    async def submit(self, sent: Any, sender: str) -> Sequence[Taken]:
-        """Take what was sent, in one transaction. Raises InvalidInputError, QueueFullError."""
+    async def submit(self, sent: Any, sender: str, held: Caller | None = None) -> Sequence[Taken]:
+        """Take what was sent, in one transaction. `held`: with which rights; None for a sender of the token
+        file, who has a local caller's. Raises InvalidInputError, QueueFullError.
+        """
         found = await anyio.to_thread.run_sync(normalised, sent)
         now = await self.clock.now()
         settings = self.settings
         quiet = timedelta(minutes=settings.quiet_min)
 
-        arriving = [_Arriving(one, sender[:256], now, quiet, settings.storm, settings.queue) for one in found]
+        rights = rights_in("sender", held) if held else {}
+        more = (now, quiet, settings.storm, settings.queue)
+        arriving = [_Arriving(one, sender[:256], rights, *more) for one in found]
 
         def folded(conn: Connection) -> list[Taken] | None:
             exclusive(conn, "events")
@@ -114,7 +122,8 @@ class EventQueue:
             conn.execute(update(events).where(_OF.id == row.id).values(state="taken", tries=tries, **lease))
             body = json.loads(row.body)
             event = Event.model_validate(body["event"])
-            return Work(row.id, row.incident_id, row.sender, event, tries, row.received_at)
+            caller = caller_in("sender", row, row.sender, "agent")
+            return Work(row.id, row.incident_id, row.sender, event, tries, row.received_at, caller)
 
         return await self.store.run(work)
 
@@ -214,7 +223,7 @@ def _storm(conn: Connection, one: _Arriving) -> Taken | None:
     storm = open_in(conn, told, one.storm_fingerprint, one.now, title)
     _insert(
         conn,
-        _Arriving(told, one.sender, one.now, one.quiet, one.storm, one.queue),
+        replace(one, event=told),
         storm.id,
         "queued",
         "storm",
@@ -262,6 +271,7 @@ def _insert(conn: Connection, one: _Arriving, incident_id: str, state: str, beca
             at=one.event.at or one.now,
             received_at=one.now,
             sender=one.sender,
+            **one.rights,
             source=one.event.source[:64],
             kind=one.event.kind,
             cluster=one.event.cluster[:256],

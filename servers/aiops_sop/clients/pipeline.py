@@ -26,7 +26,6 @@ from aiops_shared.errors import (
     SopInvalidError,
     UpstreamError,
 )
-from aiops_shared.guardrails import Caller
 from aiops_shared.guardrails.environments import environment_of_labels
 from aiops_shared.kube.manifests import load_some
 from aiops_shared.results.wording import cut
@@ -156,7 +155,7 @@ class Pipeline:
         async def gather() -> tuple[str, dict[str, Any]]:
             try:
                 with anyio.fail_after(EVIDENCE_S):
-                    found = await self.parts.evidence.gather(event, Caller(name=work.sender, kind="agent"))
+                    found = await self.parts.evidence.gather(event, work.caller)
             except TimeoutError:
                 found = {"partial": [f"no evidence within {EVIDENCE_S:.0f} s"]}
             except AiopsError as error:
@@ -217,7 +216,7 @@ class Pipeline:
             sop=judgement.sop,
             params=judgement.params,
             mode=judgement.mode,
-            caller=Caller(name=work.sender, kind="agent"),
+            caller=work.caller,
             pattern="event",
             incident_id=one.id,
             confidence_pct=judgement.confidence_pct,

@@ -24,6 +24,7 @@ from aiops_shared.guardrails.canonical import canonical
 from aiops_shared.guardrails.ids import new_id
 from aiops_shared.guardrails.plans import may_see
 from aiops_sop.clients.carrying import Runner
+from aiops_sop.clients.held_rights import rights_in
 from aiops_sop.clients.run_limits import check_limits_in
 from aiops_sop.clients.run_store import OPEN, RunStore
 from aiops_sop.clients.run_views import RunViews
@@ -241,6 +242,7 @@ class _Claim:
             "pattern": wish.pattern,
             "caller": wish.caller.name,
             "caller_kind": wish.caller.kind,
+            **rights_in("caller", wish.caller),
             "target": self.target,
             "holds": holds,
             "state": "queued",

@@ -17,6 +17,7 @@ from aiops_shared.guardrails import Caller
 from aiops_shared.guardrails.canonical import canonical, mac_of
 from aiops_shared.guardrails.redacting import redact_tree
 from aiops_shared.state import Keys, StateStore
+from aiops_sop.clients.held_rights import caller_in
 from aiops_sop.clients.run_views import human_inputs_in
 from aiops_sop.engine.needs import LostError
 from aiops_sop.engine.records import Held, RunRecord, StepRow
@@ -34,6 +35,7 @@ SEALED: Final = (
     *("id", "sop", "version", "digest", "document", "params", "mode", "pattern", "caller", "caller_kind"),
     *("target", "confidence_pct", "incident_id", "parent_id"),
 )
+RIGHTS: Final = ("caller_scopes", "caller_groups")  # sealed too, but in the rows of schema 4, which lack them
 TELL: Final = "tell"  # the wish of a run that ended: incidents and outcomes are still to be told
 
 
@@ -48,7 +50,8 @@ class RunStore:
 
     def seal(self, row: Mapping[str, Any]) -> str:
         """The MAC over what a run is: by it a row that the suite did not write is told (T9)."""
-        return mac_of(self.keys.derive("runs"), [str(row[name]) for name in SEALED])
+        names = (*SEALED, *RIGHTS) if any(row[name] for name in RIGHTS) else SEALED
+        return mac_of(self.keys.derive("runs"), [str(row[name]) for name in names])
 
     async def load(self, run_id: str) -> RunRecord:
         """One run with its steps. Raises RunNotFoundError."""
@@ -360,7 +363,7 @@ def _record(row: Any, steps: dict[str, StepRow]) -> RunRecord:
         params=json.loads(row.params),
         mode=row.mode,
         pattern=row.pattern,
-        caller=Caller(name=row.caller, kind=row.caller_kind),
+        caller=caller_in("caller", row, row.caller, row.caller_kind),
         target=row.target,
         state=row.state,
         says=row.says,

@@ -89,6 +89,8 @@ class Work:
         return Behalf(
             caller=record.caller.name,
             kind=record.caller.kind,
+            scopes=record.caller.scopes,
+            groups=record.caller.groups,
             run_id=record.run_id,
             step=path[:200],
             sop=record.sop,

@@ -46,7 +46,7 @@ class EventTools:
         """Hand over an event or alarm (EventBridge, CloudWatch, GuardDuty, Alertmanager, Kubernetes, raw):
         incident, cause, SOP, then a run or an escalation, as policy allows. To only look use investigate.
         """
-        return await self.door.handle(event, self.who().name)
+        return await self.door.handle(event, self.who())
 
     def tools(self) -> list[Tool]:
         """The tools of this module."""

@@ -1,9 +1,10 @@
 """Whom a call of one server to another is made for: a signed statement beside its arguments (D16).
 
-The sop server makes one for each call of a run; the server that is called verifies it, and from there on
-policy, limits and audit go by the caller it names, not by who carries the call. Signed with a key of the
-state store, which both servers read; it names the one call that it is for (server, tool, arguments), lives
-five minutes at most and can only make a verdict stricter than the named caller's own.
+The sop server makes one for each call of a run, and for each call that it makes while it answers a request;
+the server that is called verifies it, and from there on policy, limits, scopes and audit go by the caller it
+names, not by who carries the call. Signed with a key of the state store, which both servers read; it names
+the one call that it is for (server, tool, arguments), lives five minutes at most and can only make a verdict
+stricter than the named caller's own.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
+from aiops_shared.auth.callers import LOCAL_SCOPES, CallerIdentity
 from aiops_shared.errors import BehalfInvalidError
 from aiops_shared.results import Frozen
 
@@ -27,11 +29,13 @@ RunMode = Literal["", "plan", "supervised", "auto"]
 
 
 class Behalf(Frozen):
-    """Who asked for the run that makes this call, and under which procedure."""
+    """Who asked for the run that makes this call, and under which procedure. No `run_id`: no run."""
 
     caller: Annotated[str, Field(min_length=1, max_length=256)]
     kind: Literal["human", "agent"]
-    run_id: Annotated[str, Field(min_length=1, max_length=64)]
+    scopes: frozenset[str] = LOCAL_SCOPES  # what the caller held when the run, or the request, began
+    groups: tuple[str, ...] = ()
+    run_id: Annotated[str, Field(max_length=64)] = ""
     step: Annotated[str, Field(max_length=200)] = ""
     sop: Annotated[str, Field(max_length=128)] = ""
     sop_digest: Annotated[str, Field(max_length=64)] = ""
@@ -42,6 +46,11 @@ class Behalf(Frozen):
     audience: Annotated[str, Field(min_length=1, max_length=64)]  # the server it is meant for
     call: Annotated[str, Field(max_length=64)] = ""  # `call_of` the tool and its arguments
     until: datetime
+
+    @property
+    def identity(self) -> CallerIdentity:
+        """The caller that it names."""
+        return CallerIdentity(self.caller, self.kind, self.scopes, self.groups)
 
 
 def call_of(tool: str, arguments: Mapping[str, Any]) -> str:

@@ -1,8 +1,8 @@
 """Who calls: over stdio whoever started the process, over HTTP whom the request's token names.
 
-`aiops_shared.remote` sets the latter for the time of one request; everything that asks "on whose behalf?"
-(guardrails, AWS sessions, Kubernetes impersonation, limits, audit) asks `calling` here. The servers make a
-`guardrails.models.Caller` of it; here it is plain data, since guardrails stand above.
+`aiops_shared.remote` sets the latter for the time of one request. Work that outlives its request does not
+keep it by accident: background tasks are begun `as_nobody`, and name whom they go on for (`acting.carried`).
+The servers make a `guardrails.models.Caller` of it; here it is plain data, since guardrails stand above.
 """
 
 import getpass
@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from aiops_shared.settings import Settings
+
+LOCAL_SCOPES: Final = frozenset({"aiops:read", "aiops:sensitive", "aiops:plan", "aiops:execute"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +30,25 @@ class CallerIdentity:
     scopes: frozenset[str] | None = None
     groups: tuple[str, ...] = ()
 
+    @property
+    def held(self) -> frozenset[str]:
+        """The scopes, where a token names them; else those of a local caller."""
+        return LOCAL_SCOPES if self.scopes is None else self.scopes
 
+
+_ITSELF: Final = CallerIdentity("")  # the process, for work of its own that no caller asked for
 _inbound: ContextVar[CallerIdentity | None] = ContextVar("aiops_inbound", default=None)
 
 
 def inbound() -> CallerIdentity | None:
     """Whom the request's token names; None outside of an HTTP request."""
-    return _inbound.get()
+    found = _inbound.get()
+    return None if found is _ITSELF else found
+
+
+def alone() -> bool:
+    """Whether this is the process's own work, which nobody is impersonated for."""
+    return _inbound.get() is _ITSELF
 
 
 @contextmanager
@@ -47,9 +61,16 @@ def called_by(identity: CallerIdentity | None) -> Iterator[None]:
         _inbound.reset(token)
 
 
+@contextmanager
+def of_its_own() -> Iterator[None]:
+    """While the block runs, the process works for itself: discovery, the forwarder, readiness."""
+    with called_by(_ITSELF):
+        yield
+
+
 def calling(own: CallerIdentity) -> CallerIdentity:
     """Who calls now: the token's subject, else the process's `own` identity."""
-    return _inbound.get() or own
+    return inbound() or own
 
 
 def caller_from(settings: Settings) -> CallerIdentity:

@@ -15,7 +15,7 @@ from aiops_shared.errors import NotConfiguredError
 from aiops_shared.settings import StateSettings
 from aiops_shared.state.places import private_directory
 
-Purpose = Literal["audit", "snapshots", "approvals", "journal", "behalf", "asks", "runs"]
+Purpose = Literal["audit", "snapshots", "approvals", "journal", "behalf", "asks", "runs", "questions"]
 KEY_BYTES = 32
 
 

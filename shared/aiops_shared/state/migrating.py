@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, MetaData, func, inspect, select, text
 
 from aiops_shared.errors import NotConfiguredError
-from aiops_shared.state import migration_sops, sop_schema  # its tables join the one MetaData
+from aiops_shared.state import migration_rights, migration_sops
+from aiops_shared.state import sop_schema as sop_schema  # its tables join the one MetaData
 from aiops_shared.state.schema import metadata as shipped
 from aiops_shared.state.schema import schema_version
 from aiops_shared.state.times import database_now, exclusive
@@ -79,6 +80,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         migration_sops.STATEMENTS,
         sop_schema.INCIDENT_SEARCH,
     ),
+    Migration(5, "the rights of who started a run or sent an event", migration_rights.STATEMENTS),
 )
 
 

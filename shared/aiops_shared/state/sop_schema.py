@@ -1,4 +1,4 @@
-"""Tables of procedures, schema 4: runs and their steps, questions, events, incidents, outcomes, drills.
+"""Tables of procedures, since schema 4: runs and their steps, questions, events, incidents, outcomes, drills.
 
 Owned by the sop server; here because one MetaData and one migration path hold for the whole store. Bodies are
 canonical JSON text, redacted before they are written. `*_at` are world time but where a comment says safety.
@@ -44,6 +44,9 @@ sop_runs = Table(
     Column("began_at", UtcTime),
     Column("ended_at", UtcTime),
     Column("body", Text, nullable=False, default="{}"),  # phases, duties, what is waited for
+    # JSON lists, sealed: what the starter held, so that a run never has more. "": a row of schema 4.
+    Column("caller_scopes", Text, nullable=False, default=""),
+    Column("caller_groups", Text, nullable=False, default=""),
     Index("sop_runs_state", "state"),
     Index("sop_runs_sop", "sop", "created_at"),
 )
@@ -100,6 +103,8 @@ events = Table(
     Column("taken_until", UtcTime),  # safety: after it another process takes it again
     Column("tries", Integer, nullable=False, default=0),
     Column("body", Text, nullable=False),
+    Column("sender_scopes", Text, nullable=False, default=""),  # JSON lists; "": a sender of the token file
+    Column("sender_groups", Text, nullable=False, default=""),
     Index("events_state", "state", "received_at"),
     Index("events_fingerprint", "fingerprint", "received_at"),
     Index("events_incident", "incident_id"),
