@@ -34,10 +34,12 @@ def _serve_http(server: str, listen: dict[str, Any]) -> None:
     from aiops_shared.remote.running import require_safe, serve_http
     from aiops_shared.remote.scopes import scopes_of
     from aiops_shared.settings import Settings
+    from eks_aiops.approving_http import add_approvals
 
     settings = Settings()
     settings = settings.model_copy(update={"http": settings.http.model_copy(update=listen)})
     require_safe(settings)
     module = "eks_aiops.gateway" if server == "gateway" else f"aiops_{server}.server"
     made = import_module(module).make(settings)
+    add_approvals(server, made, settings)
     serve_http(server, made, settings, anyio.run(scopes_of, made))

@@ -5,6 +5,7 @@
     probes     /healthz, /readyz, the OAuth metadata: the only answers without a token
     shedding   so many requests at once; more wait a little, then get 503 and Retry-After
     places     Host and Origin (T11)
+    browsers   /approvals alone: a signed-in browser's cookie becomes its token (`approvals_sessions`)
     bearers    the token: who calls, with which scopes (T3); sets `auth.callers.inbound`
     bodies     how long a request may be; the scope that a tools/call needs (403)
     FastMCP    the MCP endpoint, stateless, and the further routes

@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 
 from fastmcp import FastMCP
 
+from aiops_shared.guardrails.sealing import Sealer
+from aiops_shared.remote.approvals import base_of
+from aiops_shared.remote.approvals_sessions import PATH, Browsers
 from aiops_shared.remote.asgi import App, Receive, Scope, Send
 from aiops_shared.remote.bearers import Bearers
 from aiops_shared.remote.bodies import Bodies
@@ -15,6 +18,7 @@ from aiops_shared.remote.probes import METADATA, Probes, Readiness
 from aiops_shared.remote.shedding import Shedding
 from aiops_shared.remote.tokens import SCOPES, Tokens
 from aiops_shared.settings import Settings
+from aiops_shared.state.keys import Keys
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,11 @@ def around(server: FastMCP, settings: Settings, scopes: Mapping[str, str]) -> Ap
     where = metadata_url(settings)
     readiness = Readiness()
     app: Any = server.http_app(path=http.path, stateless_http=True, json_response=False)
+    approves = any(getattr(route, "path", "") == PATH for route in app.routes)
     app = Bodies(app, http.path, http.max_request_bytes, lambda name: scopes.get(name, ""), where)
     app = Bearers(app, tokens, where)
+    if tokens is not None and approves:
+        app = Browsers(app, tokens, Sealer(Keys(settings.state)), base_of(settings))
     app = Places.of(http, app)
     app = Shedding(app, http)
     return Application(Probes(app, readiness, _metadata(settings) if tokens else None), readiness)
