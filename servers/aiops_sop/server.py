@@ -203,6 +203,7 @@ class Wiring:
     @asynccontextmanager
     async def running(self, _: FastMCP) -> AsyncIterator[dict[str, Any]]:
         """The server's lifespan: carries runs on, closes what was opened."""
+        self.peers.live_here()
         try:
             async with self.lifetime.open():
                 self.lifetime.launch(self._look_after_runs)

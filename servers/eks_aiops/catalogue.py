@@ -20,7 +20,7 @@ async def all_tools(*, write: bool) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     # A state of its own: a server that is only asked for its tools must not carry an operator's runs on.
     with TemporaryDirectory(prefix="eks-aiops-tools-") as folder:
-        settings = Settings(write=write, tools=[], state=StateSettings(dir=Path(folder), url=""))
+        settings = Settings(write=write, tools=[], toolsets=[], state=StateSettings(dir=Path(folder), url=""))
         for name, make in SERVERS.items():
             async with Client(make(settings)) as client:
                 listed = await client.list_tools()

@@ -22,6 +22,8 @@ from mcp_types import CallToolRequestParams, ListToolsRequest
 from mcp_types.jsonrpc import INVALID_PARAMS
 
 from aiops_shared.app.boundary import BoundTool, internal, refusal
+from aiops_shared.app.request_states import shared_states
+from aiops_shared.app.toolsets import sets_with, suite_tools, tools_in
 from aiops_shared.app.views import client_draws
 from aiops_shared.auth.behalf import META_KEY, acting_for, call_of, verified
 from aiops_shared.errors import ActionRefusedError, AiopsError, NotConfiguredError, ReadOnlyError
@@ -144,7 +146,7 @@ class Door(Middleware):
     def __init__(
         self, known: frozenset[str], forbidden: dict[str, AiopsError], calls: CallLog | None
     ) -> None:
-        self._known = known
+        self.known = known
         self._forbidden = forbidden
         self._calls = calls
 
@@ -155,7 +157,7 @@ class Door(Middleware):
     ) -> ToolResult:
         """Check the name, run, record."""
         name, arguments = context.message.name, dict(context.message.arguments or {})
-        if name not in self._known:
+        if name not in self.known:
             raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {name[:64]!r}")
         try:
             if name in self._forbidden:
@@ -179,13 +181,18 @@ class Door(Middleware):
         return refusal(self._forbidden[name])
 
 
-def _why_forbidden(tool: Tool, settings: Settings) -> AiopsError | None:
+def _why_forbidden(tool: Tool, settings: Settings, chosen: frozenset[str]) -> AiopsError | None:
     if "write" in tool.tags and "plans" not in tool.tags and not settings.write:
         return ReadOnlyError(
             tool.name, "this server runs read-only", "the operator allows writes with AIOPS_WRITE=true"
         )
     if settings.tools and tool.name not in settings.tools:
         return ActionRefusedError(tool.name, "the operator's AIOPS_TOOLS leaves it out", "use another tool")
+    if settings.toolsets and tool.name not in chosen:
+        where = ", ".join(sets_with(tool.name)) or "none"
+        return ActionRefusedError(
+            tool.name, "the operator's AIOPS_TOOLSETS leaves it out", f"sets with it: {where}"
+        )
     return None
 
 
@@ -201,15 +208,17 @@ def build(
     """A server of these tools.
 
     Tools that the configuration forbids are neither listed nor callable. NotConfiguredError when AIOPS_TOOLS
-    names a tool that does not exist.
+    names a tool that no server of the suite has, or AIOPS_TOOLSETS a set that does not exist.
     """
     bound = [BoundTool.bind(tool) for tool in tools if isinstance(tool, FunctionTool)]
     names = frozenset(tool.name for tool in bound)
-    if wrong := sorted(set(settings.tools) - names):
+    others = {tool for tools in suite_tools().values() for tool in tools}
+    if wrong := sorted(set(settings.tools) - names - others):
         raise NotConfiguredError(
             "AIOPS_TOOLS", f"no such tool: {', '.join(wrong)}", f"known: {', '.join(sorted(names))}"
         )
-    reasons = {tool.name: _why_forbidden(tool, settings) for tool in bound}
+    chosen = tools_in(settings.toolsets)
+    reasons = {tool.name: _why_forbidden(tool, settings, chosen) for tool in bound}
     forbidden = {tool: reason for tool, reason in reasons.items() if reason}
     fastmcp.settings.enable_rich_tracebacks = False
     server = FastMCP(
@@ -221,6 +230,7 @@ def build(
         cache_ttl=60,
         cache_scope="private",
         lifespan=lifespan,
+        request_state_security=shared_states(settings, f"aiops-{name}"),
         middleware=[
             Counting(name, names),
             Pages(),

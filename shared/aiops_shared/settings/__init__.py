@@ -69,6 +69,11 @@ class Settings(BaseSettings):
     tools: CommaList = Field(
         default_factory=list, description="Only these tools, comma-separated; empty: all. A wrong name stops."
     )
+    toolsets: CommaList = Field(
+        default_factory=list,
+        description="Only tools of these sets, comma-separated; empty: all. `eks-aiops tools --toolsets` lists"
+        " them.",
+    )
     clusters_file: Path | None = Field(
         default=None, description="The operator's table of accounts and clusters (YAML)."
     )
