@@ -23,9 +23,11 @@ from mcp_types.jsonrpc import INVALID_PARAMS
 
 from aiops_shared.app.boundary import BoundTool, internal, refusal
 from aiops_shared.app.request_states import shared_states
+from aiops_shared.app.scoping import Scoping
 from aiops_shared.app.toolsets import sets_with, suite_tools, tools_in
 from aiops_shared.app.views import client_draws
 from aiops_shared.auth.behalf import META_KEY, acting_for, call_of, verified
+from aiops_shared.auth.scopes import scope_of
 from aiops_shared.errors import ActionRefusedError, AiopsError, NotConfiguredError, ReadOnlyError
 from aiops_shared.results.counting import OK, count_call
 from aiops_shared.settings import Settings
@@ -235,6 +237,7 @@ def build(
             Counting(name, names),
             Pages(),
             ForWhom(name, settings, calls),
+            Scoping({tool.name: scope_of(tool.tags) for tool in bound}, calls),
             Door(names, forbidden, calls),
         ],
     )

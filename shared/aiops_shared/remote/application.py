@@ -7,17 +7,21 @@ from urllib.parse import urlsplit
 
 from fastmcp import FastMCP
 
+from aiops_shared.auth.scopes import SCOPES
 from aiops_shared.guardrails.sealing import Sealer
 from aiops_shared.remote.approvals import base_of
 from aiops_shared.remote.approvals_sessions import PATH, Browsers
 from aiops_shared.remote.asgi import App, Receive, Scope, Send
 from aiops_shared.remote.bearers import Bearers
 from aiops_shared.remote.bodies import Bodies
+from aiops_shared.remote.challenges import Challenges
+from aiops_shared.remote.checks import KeysCheck, StoreCheck
 from aiops_shared.remote.places import Places
 from aiops_shared.remote.probes import METADATA, Probes, Readiness
 from aiops_shared.remote.shedding import Shedding
-from aiops_shared.remote.tokens import SCOPES, Tokens
+from aiops_shared.remote.tokens import Tokens
 from aiops_shared.settings import Settings
+from aiops_shared.state import StateStore
 from aiops_shared.state.keys import Keys
 
 
@@ -27,30 +31,38 @@ class Application:
 
     outermost: App
     readiness: Readiness
+    store: StateStore
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the lifespan."""
-        await self.outermost(scope, receive, send)
+        try:
+            await self.outermost(scope, receive, send)
+        finally:
+            if scope["type"] == "lifespan":
+                self.store.close()
 
 
 def around(server: FastMCP, settings: Settings, scopes: Mapping[str, str]) -> Application:
     """The server behind every layer. `scopes`: tool -> the scope that a call of it needs.
 
-    Raises NotConfiguredError for an issuer without an audience.
+    Raises NotConfiguredError for an issuer whose tokens would prove nothing.
     """
     http, auth = settings.http, settings.auth
     tokens = Tokens.of(auth, http.public_url) if auth.issuer else None
-    where = metadata_url(settings)
-    readiness = Readiness()
+    challenges = Challenges(metadata_url(settings), auth.scope_prefix)
+    store = StateStore(settings.state)  # of `/readyz` alone; opened by the first who asks
+    readiness = Readiness({"state": StoreCheck(store)})
+    if tokens is not None:
+        readiness.checks["issuer"] = KeysCheck(tokens.keys)
     app: Any = server.http_app(path=http.path, stateless_http=True, json_response=False)
     approves = any(getattr(route, "path", "") == PATH for route in app.routes)
-    app = Bodies(app, http.path, http.max_request_bytes, lambda name: scopes.get(name, ""), where)
-    app = Bearers(app, tokens, where)
+    app = Bodies(app, http.path, http.max_request_bytes, lambda name: scopes.get(name, ""), challenges)
+    app = Bearers(app, tokens, challenges)
     if tokens is not None and approves:
         app = Browsers(app, tokens, Sealer(Keys(settings.state)), base_of(settings))
     app = Places.of(http, app)
     app = Shedding(app, http)
-    return Application(Probes(app, readiness, _metadata(settings) if tokens else None), readiness)
+    return Application(Probes(app, readiness, _metadata(settings) if tokens else None), readiness, store)
 
 
 def metadata_url(settings: Settings) -> str:

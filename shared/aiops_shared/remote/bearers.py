@@ -1,60 +1,66 @@
 """Who calls: every request but the probes shows a token, and what follows knows its caller (D17, T3, T4).
 
-Without an issuer there are no tokens: then the server listens on loopback only (`running` refuses to start
-otherwise) and calls are those of the process's own identity, as over stdio.
+What follows never sees the token itself: it could only pass it on (MCP 2026-07-28 forbids that). Without an
+issuer there are no tokens: then the server listens on loopback only (`running` refuses to start otherwise)
+and calls are those of the process's own identity, as over stdio.
 """
 
 import logging
 from dataclasses import dataclass
+from typing import Final
 
 from aiops_shared.auth.callers import called_by
 from aiops_shared.errors import UnreachableError
-from aiops_shared.remote.asgi import App, Receive, Scope, Send, StoppedError, header, stop
+from aiops_shared.remote.asgi import App, Receive, Scope, Send, StoppedError, stop
+from aiops_shared.remote.challenges import Challenges
 from aiops_shared.remote.tokens import BadTokenError, Tokens
 
 _log = logging.getLogger("aiops.remote")
+_HEADER: Final = b"authorization"
 
 
 @dataclass(frozen=True)
 class Bearers:
-    """The layer. `tokens` None: no issuer. `challenge`: where the OAuth metadata is."""
+    """The layer. `tokens` None: no issuer."""
 
     inner: App
     tokens: Tokens | None
-    metadata_url: str
+    challenges: Challenges
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        if scope["type"] != "http" or self.tokens is None:
+        if scope["type"] != "http":
             await self.inner(scope, receive, send)
             return
+        shown = [value for name, value in scope["headers"] if name == _HEADER]
+        inner = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != _HEADER]}
+        if self.tokens is None:
+            await self.inner(inner, receive, send)
+            return
         try:
-            identity = await self.tokens.caller(_token(scope))
+            identity = await self.tokens.caller(_token(shown))
         except BadTokenError as error:
-            _log.info("a token was not taken: %s", error)
-            await stop(send, self.challenge(str(error) != "none"))
+            _log.log(logging.WARNING if shown else logging.INFO, "401 for %s: %s", _peer(scope), error)
+            await stop(send, self.challenges.unauthenticated(shown=bool(shown)))
             return
-        except StoppedError as stopped:
-            await stop(send, stopped)
-            return
-        except UnreachableError as error:
-            _log.warning("%s", error.wire())
-            says = StoppedError(503, "issuer_unreachable", "tokens cannot be checked", {"retry-after": "5"})
+        except UnreachableError:
+            says = StoppedError(503, "issuer_unreachable", "tokens cannot be checked", {"retry-after": "10"})
             await stop(send, says)
             return
         with called_by(identity):
-            await self.inner(scope, receive, send)
-
-    def challenge(self, shown: bool) -> StoppedError:
-        """401 as RFC 6750 and RFC 9728 have it."""
-        error = 'error="invalid_token", ' if shown else ""
-        says = f'Bearer {error}resource_metadata="{self.metadata_url}", scope="aiops:read"'
-        return StoppedError(401, "invalid_token", "show a valid access token", {"www-authenticate": says})
+            await self.inner(inner, receive, send)
 
 
-def _token(scope: Scope) -> str:
-    """Of the Authorization header alone: never of the query (RFC 6750, section 2.3)."""
-    kind, _, token = header(scope, b"authorization").partition(" ")
-    if kind.lower() != "bearer" or not token.strip():
-        raise BadTokenError("none")
-    return token.strip()
+def _token(shown: list[bytes]) -> str:
+    """Of one Authorization header alone: never of the query (RFC 6750, section 2.3)."""
+    if len(shown) != 1:
+        raise BadTokenError("two Authorization headers" if shown else "no token")
+    kind, _, token = shown[0].decode("latin-1").partition(" ")
+    if kind.lower() != "bearer":
+        raise BadTokenError("no bearer token")
+    return token.strip(" ")
+
+
+def _peer(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else "somebody"

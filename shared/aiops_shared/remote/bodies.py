@@ -1,9 +1,11 @@
 """How long a request may be, and whether its caller holds the scope that it needs (403, D17).
 
 The body of an MCP request is read here, bounded in bytes and seconds, and handed on whole: the tool that a
-call names is looked up in it, never in a header alone (a proxy may have written that; T12).
+call names is looked up in it, never in a header alone (a proxy may have written that; T12). The server asks
+for the scope once more (`app.scoping`), by the tool that it is about to run.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,10 +14,13 @@ import anyio
 import orjson
 
 from aiops_shared.auth.callers import inbound
-from aiops_shared.remote.asgi import App, Message, Receive, Scope, Send, StoppedError, header, stop
+from aiops_shared.auth.scopes import READ
+from aiops_shared.remote.asgi import App, Message, Receive, Scope, Send, StoppedError, answer, header, stop
+from aiops_shared.remote.challenges import Challenges
 
 BODY_S: Final = 15.0
-READ: Final = "aiops:read"
+_PARSE_ERROR: Final = {"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": "Parse error"}}
+_log = logging.getLogger("aiops.remote")
 
 
 @dataclass(frozen=True)
@@ -26,16 +31,19 @@ class Bodies:
     path: str
     most_bytes: int
     scope_of: Callable[[str], str]
-    metadata_url: str
+    challenges: Challenges
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        if scope["type"] != "http" or scope["path"] != self.path or scope["method"] != "POST":
+        if scope["type"] != "http" or scope["path"].rstrip("/") != self.path or scope["method"] != "POST":
             await self.inner(scope, receive, send)
             return
         try:
             body = await self._read(scope, receive)
-            self._check(body)
+            self._check(orjson.loads(body))
+        except orjson.JSONDecodeError:  # also what other readers take for JSON: NaN, UTF-16, 2,000 brackets
+            await answer(send, 400, _PARSE_ERROR)
+            return
         except StoppedError as stopped:
             await stop(send, stopped)
             return
@@ -43,7 +51,7 @@ class Bodies:
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
         told = header(scope, b"content-length")
-        if told.isdigit() and int(told) > self.most_bytes:
+        if len(told) > len(str(self.most_bytes)) or (told.isdecimal() and int(told) > self.most_bytes):
             raise StoppedError(413, "too_large", f"at most {self.most_bytes} bytes")
         if header(scope, b"content-encoding").lower() not in {"", "identity"}:
             raise StoppedError(415, "unsupported_encoding", "send it uncompressed")
@@ -62,23 +70,16 @@ class Bodies:
         except TimeoutError:
             raise StoppedError(408, "timeout", f"no whole body within {BODY_S:.0f} s") from None
 
-    def _check(self, body: bytes) -> None:
+    def _check(self, sent: Any) -> None:
         """Every message of the body, as the framework would read it."""
         caller = inbound()
         if caller is None or caller.scopes is None:
             return
-        try:
-            sent = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            sent = None  # the framework says what is wrong with it
         for message in sent if isinstance(sent, list) else [sent]:
             needs = _needs(message, self.scope_of)
-            if needs and needs not in caller.scopes:
-                raise self._missing(needs)
-
-    def _missing(self, needs: str) -> StoppedError:
-        says = f'Bearer error="insufficient_scope", scope="{needs}", resource_metadata="{self.metadata_url}"'
-        return StoppedError(403, "insufficient_scope", f"the token lacks {needs}", {"www-authenticate": says})
+            if needs not in caller.scopes:
+                _log.warning("403 for %s: the token lacks %s", caller.name, needs)
+                raise self.challenges.insufficient(caller.scopes, needs)
 
 
 def _needs(message: Any, scope_of: Callable[[str], str]) -> str:

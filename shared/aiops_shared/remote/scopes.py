@@ -1,32 +1,14 @@
-"""Which scope a call of a tool needs: by its effect, as its tags say it (D6).
-
-`start_run` plans in mode plan and executes in the others: the door asks for planning, the tool itself for the
-rest.
-"""
+"""Which scope a call of each tool needs: what the door asks for before a server sees the call."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 from fastmcp import FastMCP
 from fastmcp.tools import Tool
 
-_BY_TAG: Final = (
-    ("plans", "aiops:plan"),
-    ("write", "aiops:execute"),
-    ("local_write", "aiops:plan"),
-    ("plan", "aiops:plan"),
-    ("sensitive", "aiops:sensitive"),
-)
-READ: Final = "aiops:read"
-
-
-def scope_of(tags: Iterable[str]) -> str:
-    """Of a tool with these tags."""
-    found = set(tags)
-    return next((scope for tag, scope in _BY_TAG if tag in found), READ)
+from aiops_shared.auth.scopes import scope_of
 
 
 async def scopes_of(server: FastMCP) -> Mapping[str, str]:
-    """Of every tool that a server lists."""
+    """Of every tool that a server lists, by the name that it lists."""
     tools: Iterable[Tool] = await server.list_tools()
     return {tool.name: scope_of(tool.tags) for tool in tools}
