@@ -25,6 +25,7 @@ from aiops_eks.ports import ChangeJournal, Clusters, Kube, Obj, SensitiveReads
 from aiops_shared.clock import Clock
 from aiops_shared.errors import InvalidInputError, NotFoundError
 from aiops_shared.kube.nearest import nearest
+from aiops_shared.results.progress import counting
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,19 @@ class FactsReader:
         namespace = target.namespace if target else ask.namespace
         now, logs = await self.clock.now(), self.sensitive.allowed
         lists = ScopeReader(kube, now, self.redact, logs, self.whole_pods)
-        facts = await lists.of(namespace)
-        further = Further(kube, self.redact)
-        cloud = FurtherAws(self.clusters, ask.cluster, self.redact, kube)
-        facts = await self._beside(kube, cloud, await further.of(facts), target)
-        facts = await further.of(facts)
-        records = ChangeRecords(self.clusters, ask.cluster, self.redact, self.journal)
-        return Gathered(await self._behind(cloud, records, facts), target)
+        with counting(4) as told:
+            facts = await lists.of(namespace)
+            told.done("the scope is listed")
+            further = Further(kube, self.redact)
+            cloud = FurtherAws(self.clusters, ask.cluster, self.redact, kube)
+            facts = await further.of(facts)
+            told.done("what explains it is read")
+            facts = await further.of(await self._beside(kube, cloud, facts, target))
+            told.done("the suspects are read")
+            records = ChangeRecords(self.clusters, ask.cluster, self.redact, self.journal)
+            facts = await self._behind(cloud, records, facts)
+            told.done("AWS and what changed are read")
+        return Gathered(facts, target)
 
     async def _behind(self, cloud: FurtherAws, records: ChangeRecords, facts: Facts) -> Facts:
         """What only the details made worth asking: AWS once more, and who changed what seems at fault."""

@@ -15,6 +15,7 @@ from aiops_eks.ports import Clusters
 from aiops_shared.errors import AiopsError, UpstreamError, UpstreamTimeoutError
 from aiops_shared.kube.choosing import Choice, Chosen
 from aiops_shared.results import Answer
+from aiops_shared.results.progress import counting
 
 T = TypeVar("T")
 AT_ONCE = 8  # clusters asked at the same time
@@ -66,8 +67,9 @@ class Fanout:
                         outcomes[chosen.word] = await act(chosen.word)
                     except AiopsError as error:
                         outcomes[chosen.word] = error
+            told.done(f"cluster {chosen.label}")
 
-        with anyio.move_on_after(self.within_s):
+        with anyio.move_on_after(self.within_s), counting(len(choice.clusters)) as told:
             async with anyio.create_task_group() as group:
                 for chosen in choice.clusters:
                     group.start_soon(one, chosen)

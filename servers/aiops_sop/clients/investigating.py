@@ -15,6 +15,7 @@ from aiops_shared.app.pictures import attach
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, InvalidInputError, UnreachableError, UpstreamTimeoutError
 from aiops_shared.guardrails import Caller
+from aiops_shared.results.progress import Counted, counting
 from aiops_shared.results.wording import cut
 from aiops_sop.analysis.causes.answering import answer
 from aiops_sop.analysis.causes.asking import Call, first_round, second_round, window
@@ -54,16 +55,18 @@ class Investigator:
         ends = anyio.current_time() + ALL_S
         facts = Facts(asked, now, since)
         calls = first_round(asked, since, now)
-        facts = await self._asked(facts, calls, ROUND_S)
-        more = second_round(facts)
-        if more:
-            facts = await self._asked(facts, more, max(1.0, ends - anyio.current_time()))
+        with counting(len(calls)) as told:
+            facts = await self._asked(facts, calls, ROUND_S, told)
+            more = second_round(facts)
+            if more:
+                told.more(len(more))
+                facts = await self._asked(facts, more, max(1.0, ends - anyio.current_time()), told)
         found = answer(facts, _states(facts, (*calls, *more)))
         if asked.chart:
             await anyio.to_thread.run_sync(_picture, found)
         return found.model_copy(update={"similar": await self._similar(found, asked)})
 
-    async def _asked(self, facts: Facts, calls: Sequence[Call], within_s: float) -> Facts:
+    async def _asked(self, facts: Facts, calls: Sequence[Call], within_s: float, told: Counted) -> Facts:
         answers: dict[str, Mapping[str, Any]] = dict(facts.answers)
         gaps: dict[str, str] = dict(facts.gaps)
 
@@ -78,6 +81,7 @@ class Investigator:
                 gaps[call.key] = f"[{late.code}] {late}"
             except AiopsError as error:
                 gaps[call.key] = f"[{error.code}] {error}"
+            told.done(f"{call.server}.{call.tool}: {'no answer' if call.key in gaps else 'answered'}")
 
         async with anyio.create_task_group() as tasks:
             for call in calls:

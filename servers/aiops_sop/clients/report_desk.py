@@ -13,6 +13,7 @@ from typing import Any
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, ClusterNotFoundError
 from aiops_shared.guardrails.facade import Guardrails
+from aiops_shared.results.progress import progress
 from aiops_shared.results.wording import brief, cut
 from aiops_shared.settings import Settings
 from aiops_sop.analysis.reports.facts import Paid
@@ -44,6 +45,12 @@ class _Page:
     ledger: Ledger = field(default_factory=Ledger)
     warnings: list[str] = field(default_factory=list)
     untrusted: tuple[str, ...] = ()
+    asked: int = 0
+
+    def told(self) -> int:
+        """One more question; how many it were."""
+        self.asked += 1
+        return self.asked
 
     @property
     def cluster(self) -> str:
@@ -105,6 +112,7 @@ class ReportDesk:
 
     async def _asked(self, page: _Page, server: str, tool: str, **arguments: Any) -> dict[str, Any] | None:
         """A tool's answer; None and a warning where there is none."""
+        progress(page.told(), None, f"asks {server}.{tool}")
         try:
             return await self.peers.call(
                 server, tool, {k: v for k, v in arguments.items() if v not in ("", None)}

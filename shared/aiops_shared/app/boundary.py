@@ -10,6 +10,7 @@ import logging
 import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import anyio
@@ -27,6 +28,7 @@ from pydantic import ValidationError
 
 from aiops_shared.app.fitting import BYTES_PER_TOKEN, HARD_CAP_BYTES, fit, size_bytes, without_empties
 from aiops_shared.app.pictures import collecting
+from aiops_shared.app.progressing import telling
 from aiops_shared.app.schemas import lean, shallow
 from aiops_shared.app.views import DATA_KEY, client_draws, viewing
 from aiops_shared.errors import AiopsError, InvalidInputError, UpstreamTimeoutError
@@ -141,7 +143,7 @@ class BoundTool(FunctionTool):
                 return refusal(InvalidInputError(self.name, *said))
             draws = self.page is not None and client_draws()
             with anyio.fail_after(CALL_DEADLINE_S), collecting() as pictures, viewing(draws) as drawn:
-                result = await super().run(arguments)
+                result = await telling(partial(super().run, arguments))
         except AiopsError as error:
             return refusal(error)
         except ArgumentsError as error:
