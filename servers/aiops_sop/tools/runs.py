@@ -10,6 +10,8 @@ from fastmcp.tools import Tool
 from pydantic import BeforeValidator, Field
 
 from aiops_shared.app.boundary import clean, escape_tree
+from aiops_shared.app.scoping import missing
+from aiops_shared.auth.scopes import EXECUTE
 from aiops_shared.errors import AiopsError, InvalidInputError
 from aiops_shared.guardrails import Caller
 from aiops_shared.guardrails.redacting import redact_tree
@@ -68,11 +70,14 @@ class RunTools:
         """Start a SOP: plan = plan everything, execute nothing; supervised = a person approves each change;
         auto = policy decides. Poll get_run; it advances while a sop server or `eks-aiops worker` lives.
         """
+        caller = self.who()
+        if mode != "plan" and EXECUTE not in caller.scopes:
+            raise missing(f"start_run in mode {mode}", EXECUTE)
         wish = RunWish(
             sop=sop,
             params=params or {},
             mode=mode,
-            caller=self.who(),
+            caller=caller,
             # Who lets policy decide has agreed to the procedure; who is asked at each change, to each change.
             pattern="spec" if mode == "auto" else "prompt",
             idempotency_key=idempotency_key or "",
