@@ -33,7 +33,7 @@ class Peers(Protocol):
         ...
 
     async def missing(self, servers: Sequence[str]) -> Mapping[str, str]:
-        """Which of these do not answer, each with why."""
+        """Which of these do not answer, each with why; of tools (`eks.diagnose`) those that are left out."""
         ...
 
 

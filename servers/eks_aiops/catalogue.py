@@ -26,3 +26,14 @@ async def all_tools(*, write: bool) -> dict[str, list[dict[str, Any]]]:
                 listed = await client.list_tools()
             found[name] = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in listed]
     return found
+
+
+async def gateway_tools(*, write: bool) -> dict[str, list[dict[str, Any]]]:
+    """The same, as the gateway lists them: `{"gateway": [tool, …]}`."""
+    from eks_aiops.gateway import make
+
+    with TemporaryDirectory(prefix="eks-aiops-tools-") as folder:
+        settings = Settings(write=write, tools=[], toolsets=[], state=StateSettings(dir=Path(folder), url=""))
+        async with Client(make(settings)) as client:
+            listed = await client.list_tools()
+    return {"gateway": [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in listed]}

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from aiops_shared.errors import AiopsError
+from eks_aiops.serving_commands import add_servers
 
 app = typer.Typer(
     help="See an EKS platform whole, find causes, change it safely. Start with: eks-aiops demo",
@@ -34,49 +35,7 @@ def _run(what: Callable[[], Coroutine[Any, Any, int]]) -> None:
     raise typer.Exit(code)
 
 
-Http = Annotated[bool, typer.Option("--http", help="Serve over streamable HTTP instead of stdio.")]
-Host = Annotated[str | None, typer.Option(help="Address to listen on; empty: AIOPS_HTTP_HOST.")]
-Port = Annotated[int | None, typer.Option(help="Port to listen on; empty: AIOPS_HTTP_PORT.")]
-
-
-@app.command()
-def eks(http: Http = False, host: Host = None, port: Port = None) -> None:
-    """Serve the eks server (over stdio, for an MCP client to start)."""
-    from eks_aiops.serving import serve
-
-    raise typer.Exit(serve("eks", http=http, host=host, port=port))
-
-
-@app.command()
-def observability(http: Http = False, host: Host = None, port: Port = None) -> None:
-    """Serve the observability server over stdio: metrics, logs, traces, alarms; it only reads."""
-    from eks_aiops.serving import serve
-
-    raise typer.Exit(serve("observability", http=http, host=host, port=port))
-
-
-@app.command()
-def cost(http: Http = False, host: Host = None, port: Port = None) -> None:
-    """Serve the cost server over stdio: the bill, what moved it, savings, prices; it only reads."""
-    from eks_aiops.serving import serve
-
-    raise typer.Exit(serve("cost", http=http, host=host, port=port))
-
-
-@app.command()
-def sop(http: Http = False, host: Host = None, port: Port = None) -> None:
-    """Serve the sop server over stdio: procedures, runs, incidents, investigations, reports."""
-    from eks_aiops.serving import serve
-
-    raise typer.Exit(serve("sop", http=http, host=host, port=port))
-
-
-@app.command()
-def gateway(http: Http = False, host: Host = None, port: Port = None) -> None:
-    """Serve all four behind one endpoint; a tool is named by its server, as eks_diagnose."""
-    from eks_aiops.serving import serve
-
-    raise typer.Exit(serve("gateway", http=http, host=host, port=port))
+add_servers(app)
 
 
 @app.command()
@@ -110,15 +69,22 @@ def doctor() -> None:
 def tools(
     as_json: Annotated[bool, typer.Option("--json", help="As tools/list gives them.")] = False,
     write: Annotated[bool, typer.Option(help="With the tools that AIOPS_WRITE allows.")] = True,
+    gateway: Annotated[bool, typer.Option("--gateway", help="Named as the gateway lists them.")] = False,
+    toolsets: Annotated[
+        bool, typer.Option("--toolsets", help="The sets that --toolsets of a server takes.")
+    ] = False,
     openapi: Annotated[
         str, typer.Option(metavar="GROUP", help="OpenAPI 3.0 of one group: read, write or notify.")
     ] = "",
 ) -> None:
     """List every server's tools: {server: [tool, ...]} with --json."""
-    from eks_aiops.catalogue import all_tools
+    if toolsets:
+        _show_toolsets(as_json=as_json)
+        return
+    from eks_aiops.catalogue import all_tools, gateway_tools
 
     async def show() -> int:
-        found = await all_tools(write=write)
+        found = await (gateway_tools if gateway else all_tools)(write=write)
         if openapi:
             return _show_openapi(found, openapi)
         if as_json:
@@ -132,6 +98,20 @@ def tools(
         return 0
 
     _run(show)
+
+
+def _show_toolsets(*, as_json: bool) -> None:
+    """Each set, what it is for, its tools by server."""
+    from aiops_shared.app.toolsets import TOOLSETS
+
+    if as_json:
+        rows = {name: {"says": one.says, **one.tools} for name, one in TOOLSETS.items()}
+        typer.echo(json.dumps(rows, separators=(",", ":")))
+        return
+    for name, one in TOOLSETS.items():
+        typer.echo(f"{name:10} {one.says}")
+        for server, tools in one.tools.items():
+            typer.echo(f"{'':10}   {server}: {', '.join(tools)}")
 
 
 def _show_openapi(found: dict[str, list[dict[str, Any]]], group: str) -> int:

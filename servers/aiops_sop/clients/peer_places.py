@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from aiops_shared.app.toolsets import sets_of
 from aiops_shared.errors import NotConfiguredError
 from aiops_shared.settings import Settings, child_environment
 
@@ -19,6 +20,7 @@ def child_of(server: str, settings: Settings) -> Any:
     switches = {
         "AIOPS_WRITE": str(settings.write).lower(),
         "AIOPS_TOOLS": ",".join(settings.tools),
+        "AIOPS_TOOLSETS": ",".join(name for name in settings.toolsets if name in sets_of(server)),
     }
     return StdioTransport(
         sys.executable, ["-m", "eks_aiops", server], env={**child_environment(), **switches}

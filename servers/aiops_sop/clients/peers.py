@@ -22,10 +22,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import anyio
 from opentelemetry import context as tracing
 
+from aiops_shared.app.toolsets import left_out
 from aiops_shared.auth.acting import acting
 from aiops_shared.auth.behalf import META_KEY, Behalf, call_of, current, signed
 from aiops_shared.clock import SystemClock
 from aiops_shared.errors import (
+    ActionRefusedError,
     AiopsError,
     BehalfInvalidError,
     NotConfiguredError,
@@ -75,6 +77,8 @@ class McpPeers:
         self, server: str, tool: str, arguments: Mapping[str, Any], behalf: Behalf | None = None
     ) -> Obj:
         """One tool's structured answer; see `ports.Peers`."""
+        if server not in self.given and (why := self._left_out(server, tool)):
+            raise ActionRefusedError(f"{server}.{tool}", *why)
         meta = None
         said = behalf or _said(server)
         if said is not None:
@@ -95,8 +99,12 @@ class McpPeers:
         return self._listed[server]
 
     async def missing(self, servers: Sequence[str]) -> Mapping[str, str]:
-        """Which of these do not answer, each with why."""
+        """Which of these do not answer, each with why; of tools (`eks.diagnose`) those that are left out."""
         found: dict[str, str] = {}
+        for what in servers:
+            server, _, tool = what.partition(".")
+            if tool and (why := self._left_out(server, tool)):
+                found[what] = "; ".join(why)
 
         async def look(server: str) -> None:
             try:
@@ -106,7 +114,8 @@ class McpPeers:
 
         async with anyio.create_task_group() as tasks:
             for server in servers:
-                tasks.start_soon(look, server)
+                if "." not in server:
+                    tasks.start_soon(look, server)
         return found
 
     async def aclose(self) -> None:
@@ -199,6 +208,10 @@ class McpPeers:
         if url := self._url(server):
             return url_of(url, self.settings.sop.token_file)
         return child_of(server, self.settings)
+
+    def _left_out(self, server: str, tool: str) -> tuple[str, str] | None:
+        """Why the operator's choice of tools has it not, and what would; a server at a URL has its own."""
+        return None if self._url(server) else left_out(self.settings, tool)
 
     def _url(self, server: str) -> str:
         if server in self.given or server not in NAMES:

@@ -107,7 +107,7 @@ class RunDesk:
                 f"sop {sop.id}", "it is guided: it has no steps that an engine runs", "follow its prompt"
             )
         if wish.mode == "plan":
-            await self._servers(sop)
+            await self._there(sop, planning=True)
             return
         if not self.may_write:
             raise ReadOnlyError(
@@ -117,12 +117,15 @@ class RunDesk:
             )
         if why := await self.frozen():
             raise FrozenError(f"run of {sop.id}", why, "mode=plan works; eks-aiops freeze off lifts it")
-        await self._servers(sop)
+        await self._there(sop, planning=False)
 
-    async def _servers(self, sop: Sop) -> None:
-        missing = await self.peers.missing(sorted(servers_of(sop)))
+    async def _there(self, sop: Sop, *, planning: bool) -> None:
+        """Every server and tool that its steps ask. Raises NotConfiguredError."""
+        missing = await self.peers.missing([*sorted(tools_of(sop, planning)), *sorted(servers_of(sop))])
         if missing:
             name, why = next(iter(missing.items()))
+            if "." in name:
+                raise NotConfiguredError(f"sop {sop.id}"[:200], f"it needs {name}: {why}"[:400])
             raise NotConfiguredError(
                 f"sop {sop.id}", f"it needs the {name} server: {why}"[:400], f"try eks-aiops {name}"
             )
@@ -259,10 +262,17 @@ class _Claim:
 
 def servers_of(sop: Sop) -> set[str]:
     """Every server that a document's steps and checks ask."""
+    return {what.partition(".")[0] for what in tools_of(sop, planning=False)} - {"sop"}
+
+
+def tools_of(sop: Sop, planning: bool) -> set[str]:
+    """Every `server.tool` that a document's steps and checks ask; a run that executes needs the hands too."""
     calls = [step.what for step in sop.steps if step.kind in {"call", "plan"}]
     checks = [check.call for step in sop.steps for check in (step.verify, step.gate, step.until) if check]
     undos = [step.undo for step in sop.steps if "." in step.undo]
-    return {what.partition(".")[0] for what in (*calls, *checks, *undos)} - {"sop"}
+    hands = {"eks.execute_plan", "eks.get_action", "eks.undo_action"}
+    acts = any(step.kind == "plan" for step in sop.steps) and not planning
+    return {*calls, *checks, *undos, *(hands if acts else ())}
 
 
 def _target(sop: Sop, params: Mapping[str, Json]) -> str:

@@ -24,7 +24,7 @@ from mcp_types.jsonrpc import INVALID_PARAMS
 from aiops_shared.app.boundary import BoundTool, internal, refusal
 from aiops_shared.app.request_states import shared_states
 from aiops_shared.app.scoping import Scoping
-from aiops_shared.app.toolsets import sets_with, suite_tools, tools_in
+from aiops_shared.app.toolsets import left_out, require_known, suite_tools
 from aiops_shared.app.views import client_draws
 from aiops_shared.auth.behalf import META_KEY, acting_for, call_of, verified
 from aiops_shared.auth.scopes import scope_of
@@ -183,18 +183,13 @@ class Door(Middleware):
         return refusal(self._forbidden[name])
 
 
-def _why_forbidden(tool: Tool, settings: Settings, chosen: frozenset[str]) -> AiopsError | None:
+def _why_forbidden(tool: Tool, settings: Settings) -> AiopsError | None:
     if "write" in tool.tags and "plans" not in tool.tags and not settings.write:
         return ReadOnlyError(
             tool.name, "this server runs read-only", "the operator allows writes with AIOPS_WRITE=true"
         )
-    if settings.tools and tool.name not in settings.tools:
-        return ActionRefusedError(tool.name, "the operator's AIOPS_TOOLS leaves it out", "use another tool")
-    if settings.toolsets and tool.name not in chosen:
-        where = ", ".join(sets_with(tool.name)) or "none"
-        return ActionRefusedError(
-            tool.name, "the operator's AIOPS_TOOLSETS leaves it out", f"sets with it: {where}"
-        )
+    if why := left_out(settings, tool.name):
+        return ActionRefusedError(tool.name, *why)
     return None
 
 
@@ -219,8 +214,8 @@ def build(
         raise NotConfiguredError(
             "AIOPS_TOOLS", f"no such tool: {', '.join(wrong)}", f"known: {', '.join(sorted(names))}"
         )
-    chosen = tools_in(settings.toolsets)
-    reasons = {tool.name: _why_forbidden(tool, settings, chosen) for tool in bound}
+    require_known(settings.toolsets)
+    reasons = {tool.name: _why_forbidden(tool, settings) for tool in bound}
     forbidden = {tool: reason for tool, reason in reasons.items() if reason}
     fastmcp.settings.enable_rich_tracebacks = False
     server = FastMCP(

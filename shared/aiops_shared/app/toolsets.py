@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from aiops_shared.errors import NotConfiguredError
+from aiops_shared.settings import Settings
 
 SERVERS: Final = ("eks", "observability", "cost", "sop")
 
@@ -114,6 +115,16 @@ def sets_of(server: str) -> tuple[str, ...]:
 def sets_with(tool: str) -> tuple[str, ...]:
     """The sets that a tool is in."""
     return tuple(name for name, one in TOOLSETS.items() if tool in one.names)
+
+
+def left_out(settings: Settings, tool: str) -> tuple[str, str] | None:
+    """Why the operator's choice has not this tool, and what would; None for one that it has."""
+    if settings.tools and tool not in settings.tools:
+        return "the operator's AIOPS_TOOLS leaves it out", "use another tool"
+    if settings.toolsets and tool not in tools_in(settings.toolsets):
+        where = ", ".join(sets_with(tool)) or "none"
+        return "the operator's AIOPS_TOOLSETS leaves it out", f"sets with it: {where}"
+    return None
 
 
 def require_known(chosen: Iterable[str], server: str = "") -> None:
