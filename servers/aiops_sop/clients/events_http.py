@@ -206,7 +206,7 @@ async def listen(
 
     import uvicorn
 
-    from aiops_sop.clients.hasty_http import hasty
+    from aiops_shared.remote.hasty_http import hasty
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

@@ -3,9 +3,11 @@
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 
+from aiops_shared.app.request_ids import request_id
 from aiops_shared.guardrails.redacting import escape_untrusted, redact
 
 # Libraries print whole arguments, requests and credentials at debug; no redaction can be sure of those.
@@ -13,16 +15,23 @@ _OURS = ("aiops", "aiops_shared", "aiops_eks", "eks_aiops")
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line: at, level, logger, says, trace of a bug."""
+    """One JSON object a line: at, level, logger, says, request, trace of a bug.
+
+    A record's `aiops` (`log.info("…", extra={"aiops": {…}})`) adds fields of its own.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """The record, every string redacted."""
-        line = {
+        line: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "says": escape_untrusted(redact(record.getMessage())),
         }
+        if request_id.get():
+            line["request"] = request_id.get()
+        for name, value in getattr(record, "aiops", {}).items():
+            line[name] = escape_untrusted(redact(value)) if isinstance(value, str) else value
         if record.exc_info:
             line["trace"] = redact(self.formatException(record.exc_info))
         return orjson.dumps(line).decode()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,13 @@ from aiops_shared.remote.bearers import Bearers
 from aiops_shared.remote.bodies import Bodies
 from aiops_shared.remote.challenges import Challenges
 from aiops_shared.remote.checks import KeysCheck, StoreCheck
+from aiops_shared.remote.draining import Draining
+from aiops_shared.remote.exposition import page
+from aiops_shared.remote.intake import Intake
+from aiops_shared.remote.listed import Listed
+from aiops_shared.remote.measures import Measures
+from aiops_shared.remote.metering import Meter, Routes
+from aiops_shared.remote.observing import Naming, Observing
 from aiops_shared.remote.places import Places
 from aiops_shared.remote.probes import METADATA, Probes, Readiness
 from aiops_shared.remote.shedding import Shedding
@@ -32,6 +40,9 @@ class Application:
     outermost: App
     readiness: Readiness
     store: StateStore
+    draining: Draining
+    intake: Intake
+    meter: Meter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the lifespan."""
@@ -56,13 +67,27 @@ def around(server: FastMCP, settings: Settings, scopes: Mapping[str, str]) -> Ap
         readiness.checks["issuer"] = KeysCheck(tokens.keys)
     app: Any = server.http_app(path=http.path, stateless_http=True, json_response=False)
     approves = any(getattr(route, "path", "") == PATH for route in app.routes)
+    meter = Meter()
+    routes = Routes.of(app.routes)
+    app = shedding = Shedding(Listed(app, server), http, tokens is not None, meter.turned_away)
     app = Bodies(app, http.path, http.max_request_bytes, lambda name: scopes.get(name, ""), challenges)
+    app = Naming(Measures(partial(page, meter), app))
     app = Bearers(app, tokens, challenges)
     if tokens is not None and approves:
         app = Browsers(app, tokens, Sealer(Keys(settings.state)), base_of(settings))
     app = Places.of(http, app)
-    app = Shedding(app, http)
-    return Application(Probes(app, readiness, _metadata(settings) if tokens else None), readiness, store)
+    app = intake = Intake(app, http.bodies_bytes, http.connections, meter.turned_away)
+    app = draining = Draining(app, readiness)
+    app = Probes(Observing(app, meter, routes.label), readiness, _metadata(settings) if tokens else None)
+    for name, says, value in (
+        ("aiops_http_requests_in_flight", "HTTP requests under way", lambda: draining.under_way),
+        ("aiops_http_places_taken", "Places that answer requests", lambda: shedding.turns.under_way),
+        ("aiops_http_requests_waiting", "HTTP requests that wait", lambda: shedding.turns.waiting),
+        ("aiops_http_connections", "Open HTTP connections", lambda: intake.connections()),
+        ("aiops_http_body_bytes", "Bytes of request bodies held", lambda: intake.held_bytes),
+    ):
+        meter.gauge(name, says, value)
+    return Application(app, readiness, store, draining, intake, meter)
 
 
 def metadata_url(settings: Settings) -> str:

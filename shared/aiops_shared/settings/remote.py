@@ -43,7 +43,31 @@ class HttpSettings(BaseSettings):
         description="Requests that may wait; one more gets 503 and Retry-After.",
     )
     queue_s: float = Field(default=2.0, gt=0, le=60, description="Seconds that a request waits at most.")
-    connections: int = Field(default=2_000, ge=1, description="Open connections at most.")
+    caller_share: float = Field(
+        default=0.75, gt=0, le=1, description="Share of those places that one caller may hold; beyond it 429."
+    )
+    connections: int = Field(
+        default=2_000,
+        ge=1,
+        description="Open connections from which on requests get 503; probes are answered still.",
+    )
+    head_s: float = Field(
+        default=10.0, gt=0, le=120, description="Seconds until a connection's or a request's head is there."
+    )
+    write_s: float = Field(
+        default=20.0, gt=0, le=600, description="Seconds that a client may leave an answer unread."
+    )
+    idle_s: int = Field(default=30, ge=1, le=3_600, description="Seconds that an unused connection is kept.")
+    bodies_bytes: int = Field(
+        default=67_108_864,
+        ge=1_024,
+        description="Bytes of all request bodies held at once; beyond it 503.",
+    )
+    metrics_listen: str = Field(
+        default="",
+        description="Where /metrics is answered without a token, as 127.0.0.1:9464; empty: on the main port,"
+        " with a token.",
+    )
     drain_s: float = Field(
         default=25.0, ge=0, le=600, description="Seconds that requests under way have after SIGTERM."
     )
