@@ -50,9 +50,9 @@ def scopes(claims: Claims, prefix: str) -> frozenset[str]:
 def _kind(claims: Claims, agents: Iterable[str]) -> Literal["human", "agent"]:
     """A person, unless the token is a program's own, or one that somebody's agent acts with (RFC 8693)."""
     client = _client(claims)
-    subject = claims.get("sub") or client
+    subject = claims.get("sub")
     own = (
-        subject in (client, claims.get("oid"))
+        (bool(subject) and subject in (client, claims.get("oid")))
         or claims.get("gty") == "client-credentials"
         or claims.get("idtyp") == "app"
         or str(claims.get("preferred_username", "")).startswith("service-account-")
