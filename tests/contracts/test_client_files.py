@@ -158,6 +158,23 @@ def test_the_plugin_s_hook_stops_the_shell_from_approving(
     assert (done.returncode, bool(done.stderr)) == (code, code == 2)
 
 
+@pytest.mark.row("S86")
+def test_kagent_asks_a_person_before_exactly_what_writes(found: Tools, made: dict[str, Any]) -> None:
+    hints = {server: {tool["name"]: tool["annotations"] for tool in tools} for server, tools in found.items()}
+    files = [f"deploy/kagent/{name}.yaml" for name in ("agents", "agents-stdio")]
+    agents = {one["metadata"]["name"]: one for file in files for one in made[file]}
+    assert set(agents) == {f"aiops-{who}{how}" for who in ("reader", "operator") for how in ("", "-stdio")}
+    for name, agent in agents.items():
+        for tool in agent["spec"]["declarative"]["tools"]:
+            server = tool["mcpServer"]
+            known = hints[server["name"].removeprefix("aiops-")]
+            reads = {one for one, hint in known.items() if hint["readOnlyHint"]}
+            writes = {one for one, hint in known.items() if hint["destructiveHint"]}
+            asked, given = set(server.get("requireApproval", [])), set(server["toolNames"])
+            assert server["kind"] == ("MCPServer" if name.endswith("-stdio") else "RemoteMCPServer")
+            assert (given, asked) == ((reads, set()) if "reader" in name else (set(known), writes))
+
+
 @pytest.mark.threat("T16")
 def test_every_entry_is_pinned_and_read_only(made: dict[str, Any]) -> None:
     seen = [*of_clients(made)]
