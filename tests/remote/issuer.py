@@ -171,7 +171,7 @@ def remote_settings(idp: Issuer | None, tmp_path: Path, **http: Any) -> Settings
     Without an issuer: nobody is asked for a token. More: `settings.model_copy(update=...)`.
     """
     plain = Settings()
-    where = plain.http.model_copy(update={"port": 0, "public_url": AUDIENCE, **http})
+    where = plain.http.model_copy(update={"port": 0, "public_url": AUDIENCE if idp else "", **http})
     whose = plain.auth.model_copy(update={"issuer": idp.url if idp else ""})
     state = plain.state.model_copy(update={"dir": tmp_path})
     return plain.model_copy(update={"http": where, "auth": whose, "state": state})

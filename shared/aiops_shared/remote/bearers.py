@@ -33,9 +33,9 @@ class Bearers:
             await self.inner(scope, receive, send)
             return
         shown = [value for name, value in scope["headers"] if name == _HEADER]
-        inner = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != _HEADER]}
+        scope["headers"] = [pair for pair in scope["headers"] if pair[0] != _HEADER]
         if self.tokens is None:
-            await self.inner(inner, receive, send)
+            await self.inner(scope, receive, send)
             return
         try:
             identity = await self.tokens.caller(_token(shown))
@@ -48,7 +48,7 @@ class Bearers:
             await stop(send, says)
             return
         with called_by(identity):
-            await self.inner(inner, receive, send)
+            await self.inner(scope, receive, send)
 
 
 def _token(shown: list[bytes]) -> str:

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import anyio
 import uvicorn
@@ -165,13 +166,19 @@ def _spelled(host: str) -> str:
 
 
 def require_safe(settings: Settings) -> None:
-    """Raises NotConfiguredError for an address that others reach, without an issuer of tokens."""
-    if not is_loopback(settings.http.host) and not settings.auth.issuer:
-        raise NotConfiguredError(
-            f"listen on {settings.http.host}",
-            "anybody who reaches it could call, since no tokens are asked for",
-            "set AIOPS_AUTH_ISSUER and AIOPS_HTTP_PUBLIC_URL, or listen on 127.0.0.1",
-        )
+    """Raises NotConfiguredError for an address that others reach, without an issuer of tokens.
+
+    A public URL off loopback counts as one: then something in front of us lets others in.
+    """
+    http = settings.http
+    public = urlsplit(http.public_url).hostname
+    if settings.auth.issuer or (is_loopback(http.host) and (public is None or is_loopback(public))):
+        return
+    raise NotConfiguredError(
+        f"listen on {http.host or 'every address'}{f' for {public}' if public else ''}",
+        "anybody who reaches it could call, since no tokens are asked for",
+        "set AIOPS_AUTH_ISSUER and AIOPS_HTTP_PUBLIC_URL, or listen on 127.0.0.1 without a public URL",
+    )
 
 
 __all__ = ["Server", "configured", "require_safe", "resource_url", "serve_http"]
