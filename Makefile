@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 CONTROL_PLANE := $(or $(KUBEBUILDER_ASSETS),$(CURDIR)/.cache/controlplane)
 
-.PHONY: help setup demo test lint types walls docs docs-check lock bench cluster-test control-plane eval faults clean
+.PHONY: help setup demo test lint types walls docs docs-check lock bench bench-http cluster-test control-plane eval faults clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -60,6 +60,9 @@ lock: setup  ## Resolve the lock anew, with hashes and without addresses
 
 bench: setup  ## Measure cold start, memory, tokens, gate cost; print ratios
 	$(BIN)/python -m bench
+
+bench-http: setup  ## Measure the servers over HTTP under load, beside peers; writes docs/benchmarks-http.md
+	$(BIN)/python -m bench.http_load --write
 
 eval: setup control-plane  ## Count how good the judgements are: causes, anomalies, leaks, forecasts, alerts, templates, bills, fleets
 	KUBEBUILDER_ASSETS="$(CONTROL_PLANE)" $(BIN)/python -m evals
