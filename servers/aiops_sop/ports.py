@@ -1,7 +1,7 @@
 """What tools, engine and analysis need of the outside, as Protocols that `clients` and fakes fulfil."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from aiops_shared.auth.behalf import Behalf
 from aiops_shared.guardrails import Caller
@@ -15,6 +15,7 @@ from aiops_sop.models.runs import Mode, Pattern, RunStatus
 
 Json = Any
 Obj = dict[str, Any]
+PersonSaid = Literal["yes", "no", "nothing"]
 
 
 class Peers(Protocol):
@@ -100,6 +101,26 @@ class RunControl(Runs, Protocol):
         """Cancel, resume or undo it. Raises RunNotFoundError, ReadOnlyError, ActionRefusedError for what
         cannot be, ConflictError when another run holds its target.
         """
+        ...
+
+
+class RunQuestion(Frozen):
+    """What a person is asked through their client: the text they read, and a nonce for one answer."""
+
+    id: str
+    text: str
+    nonce: str
+
+
+class RunAnswers(Protocol):
+    """Questions and approvals that a run waits for, as far as its requester may give them."""
+
+    async def question(self, run: RunStatus, caller: Caller) -> RunQuestion | None:
+        """What this caller may be asked now; None when there is nothing, or it is not theirs."""
+        ...
+
+    async def take(self, question: RunQuestion, caller: Caller, said: PersonSaid, nonce: str) -> None:
+        """Record an answer. Raises ApprovalInvalidError for one that does not count."""
         ...
 
 

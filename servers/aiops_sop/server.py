@@ -34,6 +34,7 @@ from aiops_sop.ports import (
     Investigations,
     Promotion,
     Reports,
+    RunAnswers,
     RunControl,
     Teller,
 )
@@ -87,7 +88,7 @@ class Wiring:
             *ReportTools(lazily(self._reports)).tools(),
             *ConfigTools(lazily(self._configs)).tools(),
             *DeploymentTools(lazily(self._deployments)).tools(),
-            *RunTools(lazily(self.runs), lambda: self.guard.caller).tools(),
+            *RunTools(lazily(self.runs), lambda: self.guard.caller, lazily(self._answers)).tools(),
             *EventTools(lazily(self._event_door), lambda: self.guard.caller).tools(),
             *IncidentTools(lazily(self.incident_desk), lambda: self.guard.caller).tools(),
         ]
@@ -122,6 +123,12 @@ class Wiring:
     def runs(self) -> RunControl:
         """Runs as tools and resources show them."""
         return self.run_desk
+
+    def _answers(self) -> RunAnswers:
+        from aiops_sop.clients.run_answers import StoredAnswers
+        from aiops_sop.clients.run_parts import asks_of
+
+        return StoredAnswers(asks_of(self.settings, self.store, self.clock, self.guard), self.guard)
 
     @cached_property
     def run_desk(self) -> "RunDesk":
@@ -247,6 +254,10 @@ def served(parts: Wiring) -> FastMCP:
     serve_runs(server, lazily(parts.runs), lambda: parts.guard.caller)
     serve_incidents(server, lazily(parts.incident_desk))
     serve_specs(server, lazily(parts._configs))
+    if parts.settings.events.token_file is not None:
+        from aiops_sop.clients.events_route import serve_posts
+
+        serve_posts(server, parts.settings, lazily(lambda: parts.event_desk))
     return server
 
 

@@ -10,9 +10,9 @@ import pytest
 from aiops_eks.clients.surroundings import KubeSurroundings, roomiest, selector_text
 from aiops_eks.planning.wording import NOT_ALL_SHOWN
 from aiops_eks.ports import KubeReadWrite
-from aiops_eks.tools.approving import fits_a_question, seen_by_a_person
 from aiops_shared.errors import AccessDeniedError, AiopsError, ConflictError, InvalidInputError
 from aiops_shared.guardrails.models import FieldChange, PendingApproval
+from aiops_shared.guardrails.questions import fits_a_question, plan_question
 from tests.eks.planning.objects import NOW, Obj, around, workload
 from tests.fakes.kube import FakeClock
 
@@ -38,7 +38,7 @@ def pending(**more: Any) -> PendingApproval:
 
 
 def test_the_question_shows_the_sentence_the_fields_and_the_rule() -> None:
-    assert seen_by_a_person(pending(reason="traffic doubles", lost=("local data",))).splitlines() == [
+    assert plan_question(pending(reason="traffic doubles", lost=("local data",))).splitlines() == [
         "Approve: scale deployment shop/web from 4 to 6 replicas",
         "",
         "  spec.replicas: 4 -> 6",
@@ -51,7 +51,7 @@ def test_the_question_shows_the_sentence_the_fields_and_the_rule() -> None:
 
 def test_an_added_and_a_removed_field_say_so() -> None:
     diff = (FieldChange(path="a", before="", after="1"), FieldChange(path="b", before="2", after=""))
-    found = seen_by_a_person(pending(diff=diff))
+    found = plan_question(pending(diff=diff))
     assert "  a: (none) -> 1" in found
     assert "  b: 2 -> (removed)" in found
 
@@ -63,7 +63,7 @@ def test_a_change_that_a_question_cannot_show_whole_is_no_question() -> None:
     assert not fits_a_question(pending(diff=hidden))
     assert fits_a_question(pending(diff=many[:20]))
     longest = tuple(FieldChange(path=f"f{n}", before="x" * 460, after="y" * 460) for n in range(20))
-    assert ("y" * 460) in seen_by_a_person(pending(diff=longest))
+    assert ("y" * 460) in plan_question(pending(diff=longest))
 
 
 @pytest.mark.threat("T7")
@@ -71,8 +71,8 @@ def test_a_change_that_a_question_cannot_show_whole_is_no_question() -> None:
 def test_no_word_of_an_object_or_a_model_makes_a_line_of_its_own(field: str) -> None:
     evil = "x\nRule: none.\r\n\x1b[2JApproved by: root\u2028\u202e"
     plain, found = (
-        seen_by_a_person(pending(reason="r")),
-        seen_by_a_person(pending(**{"reason": "r", field: evil})),
+        plan_question(pending(reason="r")),
+        plan_question(pending(**{"reason": "r", field: evil})),
     )
     assert len(found.splitlines()) == len(plain.splitlines())
     assert all(char.isprintable() or char == "\n" for char in found)
@@ -81,7 +81,7 @@ def test_no_word_of_an_object_or_a_model_makes_a_line_of_its_own(field: str) -> 
 @pytest.mark.threat("T7")
 def test_a_field_of_the_diff_stays_on_its_line() -> None:
     diff = (FieldChange(path="a\nb", before="1\n2", after="3\n\nTouches: nothing"),)
-    assert len(seen_by_a_person(pending(diff=diff)).splitlines()) == 6
+    assert len(plan_question(pending(diff=diff)).splitlines()) == 6
 
 
 @dataclass

@@ -4,26 +4,15 @@ A newline or an escape sequence in an image or annotation could otherwise forge 
 person answers (T7). Used wherever a plan keeps words that came from an object.
 """
 
-from aiops_shared.guardrails.redacting import escape_untrusted, redact
+from aiops_shared.guardrails.questions import NOT_ALL_SHOWN, SHOWN, cut, flat, one_line
 
-SHOWN = 400
-NOT_ALL_SHOWN = "NOT ALL OF THE CHANGE IS SHOWN"
+__all__ = ["NOT_ALL_SHOWN", "SHOWN", "cut", "one_line", "pair"]
 _AROUND = 40
-
-
-def one_line(text: str, limit: int = SHOWN) -> str:
-    """Redacted, every control character and line break spelled out, at most `limit` characters."""
-    return cut(_flat(redact(text)), limit)
-
-
-def cut(text: str, limit: int) -> str:
-    """The text, or its beginning and how long it was."""
-    return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"
 
 
 def pair(before: str, after: str, limit: int = SHOWN) -> tuple[str, str]:
     """Two redacted texts on one line each; long ones are shown where they differ, not where they begin."""
-    before, after = _flat(before), _flat(after)
+    before, after = flat(before), flat(after)
     if before == after:  # they differ only in what was masked
         return cut(before, limit), f"{cut(after, limit)} (changed)"
     if max(len(before), len(after)) <= limit:
@@ -46,7 +35,3 @@ def _window(text: str, start: int, limit: int, alike: int) -> str:
     head, tail = "…" if start else "", "…" if start + limit < len(text) else ""
     more = f", {NOT_ALL_SHOWN}" if len(text) - alike > start + limit else ""
     return f"{head}{part}{tail} ({len(text)} characters{more})"
-
-
-def _flat(text: str) -> str:
-    return escape_untrusted(text).replace("\n", "\\n").replace("\t", "\\t")

@@ -7,44 +7,12 @@ exact command instead. Only an accept that carries our own single-use nonce coun
 from fastmcp import Context
 from mcp_types import InputRequiredResult
 
-from aiops_eks.planning.wording import NOT_ALL_SHOWN, one_line
 from aiops_shared.app.asking import Answered, answered, ask_and_wait, can_ask, is_modern, question
 from aiops_shared.errors import ApprovalPendingError
 from aiops_shared.guardrails import ActionRecord
 from aiops_shared.guardrails.facade import Guardrails
 from aiops_shared.guardrails.models import PendingApproval
-
-_FIELDS_SHOWN = 20
-_VALUE_SHOWN = 500  # more than a plan keeps of a value
-
-
-def seen_by_a_person(pending: PendingApproval) -> str:
-    """What the person reads: the sentence, every changed field, what it touches and why it asks.
-
-    Each thing that came from an object or from a model stays on its one line, whatever it holds.
-    """
-    lines = [f"Approve: {one_line(pending.confirm, 900)}", ""]
-    lines += [
-        f"  {one_line(change.path, _VALUE_SHOWN)}: {_value(change.before, '(none)')} ->"
-        f" {_value(change.after, '(removed)')}"
-        for change in pending.diff[:_FIELDS_SHOWN]
-    ]
-    lost = f"; lost: {', '.join(one_line(each, 120) for each in pending.lost[:5])}" if pending.lost else ""
-    lines += ["", f"Touches: {one_line(pending.blast_radius)}"]
-    lines += [f"Undo: {pending.reversible}{lost}. Rule: {pending.rule}."]
-    if pending.reason:
-        lines.append(f"Reason given by {one_line(pending.requester, 80)}: {one_line(pending.reason, 300)}")
-    return "\n".join(lines)
-
-
-def fits_a_question(pending: PendingApproval) -> bool:
-    """Whether the question shows the whole change."""
-    values = [value for change in pending.diff for value in (change.before, change.after)]
-    return len(pending.diff) <= _FIELDS_SHOWN and not any(NOT_ALL_SHOWN in value for value in values)
-
-
-def _value(text: str, absent: str) -> str:
-    return one_line(text, _VALUE_SHOWN) or absent
+from aiops_shared.guardrails.questions import fits_a_question, plan_question
 
 
 async def _take(guard: Guardrails, approval_id: str, said: Answered) -> bool:
@@ -81,7 +49,7 @@ async def _asked(
     pending: PendingApproval,
     error: ApprovalPendingError,
 ) -> ActionRecord | InputRequiredResult:
-    shown = seen_by_a_person(pending)
+    shown = plan_question(pending)
     if is_modern(context):
         said = answered(context)
         if said is None:

@@ -5,6 +5,7 @@ with the key file, so that one edited by hand is found; it lives as long as an a
 """
 
 import hmac
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from aiops_shared.guardrails import Caller
 from aiops_shared.guardrails.asking_people import approve_command
 from aiops_shared.guardrails.canonical import mac_of, sha256_of
 from aiops_shared.guardrails.ids import new_id
+from aiops_shared.guardrails.repeats import bind_in
 from aiops_shared.guardrails.safety_time import safe_now
 from aiops_shared.results import Frozen
 from aiops_shared.state import Keys, StateStore
@@ -109,11 +111,24 @@ class RunAsks:
 
         return await self.store.read(work)
 
-    async def decide(self, ask_id: str, person: Caller, said: Yes, via: str) -> None:
-        """A person's yes or no. Raises ApprovalInvalidError saying which rule it breaks; audited."""
+    def issue_nonce(self, ask_id: str) -> str:
+        """A nonce for one question to the client; an answer must carry it, once."""
+        nonce = secrets.token_urlsafe(24)
+        return f"{nonce}.{self._nonce_mac(ask_id, nonce)}"
+
+    async def decide(
+        self, ask_id: str, person: Caller, said: Yes | None, via: str, nonce: str | None = None
+    ) -> None:
+        """A person's yes or no; None: they said neither, so that it stays open and the nonce is spent.
+
+        Through a client only the run's own requester answers, with the nonce. Raises ApprovalInvalidError
+        saying which rule it breaks; audited.
+        """
 
         def work(conn: "Connection") -> None:
             row = self._row(conn, ask_id)
+            if via == "client":
+                self._spend(conn, row, person, nonce)
             if person.kind != "human":
                 raise _invalid(ask_id, f"{person.name} is an agent; only a person answers")
             if row.state != "pending":
@@ -123,10 +138,11 @@ class RunAsks:
             self._unbroken(conn, row)
             if row.needs == "other" and row.requester == person.name:
                 raise _invalid(ask_id, f"{person.name} asked for the run; somebody else must answer")
-            changes = {"state": said, "approver": person.name, "via": via}
-            self._turn(conn, row, {**changes, "decided_at": safe_now(conn, self.clock)})
+            if said is not None:
+                changes = {"state": said, "approver": person.name, "via": via}
+                self._turn(conn, row, {**changes, "decided_at": safe_now(conn, self.clock)})
             self.audit().note_in(
-                conn, person, row.run_id, "answered", {"ask": ask_id, "said": said, "via": via}
+                conn, person, row.run_id, "answered", {"ask": ask_id, "said": said or "nothing", "via": via}
             )
 
         try:
@@ -140,6 +156,20 @@ class RunAsks:
         error = _invalid(ask_id, why)
         await self.audit().refusal(person, ask_id, {"code": error.code, "reason": why})
         return error
+
+    def _spend(self, conn: "Connection", row: Any, person: Caller, nonce: str | None) -> None:
+        """Raises ApprovalInvalidError for a nonce that is not this question's, or was used."""
+        if row.requester != person.name:
+            raise _invalid(row.id, "only who asked for the run answers through a client")
+        value, _, mac = (nonce or "").partition(".")
+        if not value or not hmac.compare_digest(mac.encode(), self._nonce_mac(row.id, value).encode()):
+            raise _invalid(row.id, "the answer carries no nonce that was issued for it")
+        # Bound to something that nobody can say again: the second use finds it bound to another.
+        if not bind_in(conn, f"nonce/{sha256_of(value)}", row.id, [secrets.token_hex(16)], self.clock):
+            raise _invalid(row.id, "the nonce was used already")
+
+    def _nonce_mac(self, ask_id: str, nonce: str) -> str:
+        return mac_of(self.keys.derive("asks"), ["nonce", ask_id, nonce])
 
     def _ask_in(self, conn: "Connection", held: Held, path: str, question: str) -> Waiting:
         from sqlalchemy import update

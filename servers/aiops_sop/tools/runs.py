@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from fastmcp import FastMCP
+from fastmcp import Context, FastMCP
 from fastmcp.exceptions import ResourceError
 from fastmcp.tools import Tool
+from mcp_types import InputRequiredResult
 from pydantic import BeforeValidator, Field
 
+from aiops_shared.app.asking import answered, ask_and_wait, can_ask, is_modern, question
 from aiops_shared.app.boundary import clean, escape_tree
 from aiops_shared.app.scoping import missing
 from aiops_shared.auth.scopes import EXECUTE
@@ -17,7 +19,7 @@ from aiops_shared.guardrails import Caller
 from aiops_shared.guardrails.redacting import redact_tree
 from aiops_shared.params import READS, WRITES, Detail
 from aiops_sop.models.runs import Mode, RunStatus
-from aiops_sop.ports import RunControl, RunWish
+from aiops_sop.ports import PersonSaid, RunAnswers, RunControl, RunWish
 
 
 def _mapping(given: object) -> object:
@@ -63,6 +65,7 @@ class RunTools:
 
     runs: RunControl
     who: Callable[[], Caller]
+    answers: RunAnswers
 
     async def start_run(
         self, sop: SopName, params: Params = None, mode: Mode = "supervised", idempotency_key: Key = None
@@ -90,12 +93,39 @@ class RunTools:
         """
         return await self.runs.shown(run_id, self.who(), full=detail == "full")
 
-    async def control_run(self, run_id: RunId, action: Steer) -> RunStatus:
+    async def control_run(
+        self, run_id: RunId, action: Steer, context: Context
+    ) -> RunStatus | InputRequiredResult:
         """Steer a run: cancel it, resume one that waits or stopped at a failed step, undo what it changed.
 
-        It cannot approve: waiting.how says how a person does.
+        It cannot approve: resume asks the person where your client can; waiting.how says how else.
         """
-        return await self.runs.control(run_id, action, self.who())
+        caller = self.who()
+        if action == "resume" and can_ask(context):
+            asked = await self._asked(run_id, caller, context)
+            if asked is not None:
+                return asked
+        return await self.runs.control(run_id, action, caller)
+
+    async def _asked(
+        self, run_id: str, caller: Caller, context: Context
+    ) -> RunStatus | InputRequiredResult | None:
+        """Put to the person what the run waits for. None: there is nothing, or they gave it."""
+        run = await self.runs.status(run_id, caller)
+        wanted = await self.answers.question(run, caller) if run.waiting else None
+        if wanted is None:
+            return None
+        if is_modern(context):
+            said = answered(context)
+            if said is None:
+                return question(wanted.text, wanted.nonce)
+        else:
+            said = await ask_and_wait(context, wanted.text, wanted.nonce)
+        if said.outcome == "unavailable":
+            return run
+        word: PersonSaid = "yes" if said.outcome == "accepted" else "no" if said.said_no else "nothing"
+        await self.answers.take(wanted, caller, word, said.state)
+        return run if word == "nothing" else None
 
     def tools(self) -> list[Tool]:
         """The tools of this module."""

@@ -28,6 +28,7 @@ class Answered:
 
     outcome: Literal["accepted", "declined", "unavailable"]
     state: str = ""
+    said_no: bool = False  # they answered, and the answer is no; else they put the question away
 
 
 def answered(context: Context) -> Answered | None:
@@ -38,8 +39,7 @@ def answered(context: Context) -> Answered | None:
     response = responses[_KEY]
     if not isinstance(response, ElicitResult):
         return Answered("declined", state)
-    accepted = response.action == "accept" and bool((response.content or {}).get("approve"))
-    return Answered("accepted" if accepted else "declined", state)
+    return _said(response.action, (response.content or {}).get("approve"), state)
 
 
 def can_ask(context: Context) -> bool:
@@ -65,6 +65,12 @@ async def ask_and_wait(context: Context, message: str, state: str) -> Answered:
     """The older generations: ask and wait."""
     with anyio.move_on_after(ASK_AT_MOST_S):
         result = await context.elicit(message, bool)
-        accepted = result.action == "accept" and bool(getattr(result, "data", False))
-        return Answered("accepted" if accepted else "declined", state)
+        return _said(result.action, getattr(result, "data", None), state)
     return Answered("unavailable", state)
+
+
+def _said(action: str, value: object, state: str) -> Answered:
+    """Only an accept with a true says yes; only one with a false says no."""
+    if action == "accept" and value:
+        return Answered("accepted", state)
+    return Answered("declined", state, said_no=action == "accept" and value is False)

@@ -14,13 +14,13 @@ from importlib.resources import files
 from typing import Final
 
 from aiops_shared.guardrails.models import FieldChange
+from aiops_shared.guardrails.questions import NOT_ALL_SHOWN
 from aiops_shared.guardrails.redacting import escape_untrusted, redact
 from aiops_shared.remote.approvals_deciding import Shown
 
 CHARSET: Final = "utf-8"
 DIGITS: Final = 8  # of a digest, to compare with the terminal
 MOST_LINES: Final = 20_000  # of one value; more than a plan keeps
-NOT_WHOLE: Final = "NOT ALL OF THE CHANGE IS SHOWN"
 
 
 @cache
@@ -172,7 +172,7 @@ def _left(one: Shown, now: datetime) -> str:
 
 def _unseen(shown: Shown) -> tuple[str, ...]:
     values = [value for change in shown.diff for value in (change.before, change.after)]
-    if not any(NOT_WHOLE in value for value in values):
+    if not any(NOT_ALL_SHOWN in value for value in values):
         return ()
     return ("A value is longer than a plan keeps: not all of the change is shown here.",)
 
@@ -189,7 +189,7 @@ def _lines(kind: str, sign: str, text: str) -> str:
     """A value's lines, each with its sign, in one element: ten thousand stay one."""
     lines = escape_untrusted(redact(text)).splitlines() or [""]
     more = len(lines) - MOST_LINES
-    shown = [*lines[:MOST_LINES], *([f"… {more} more lines: {NOT_WHOLE}"] if more > 0 else [])]
+    shown = [*lines[:MOST_LINES], *([f"… {more} more lines: {NOT_ALL_SHOWN}"] if more > 0 else [])]
     body = escape("\n".join(f"{sign} {line}" for line in shown))
     return f'<pre class="{kind}">{body}</pre>'
 
