@@ -52,8 +52,9 @@ class Places:
         # A target with a name of its own ("POST http://…") would count before Host (RFC 9112, section 3.2.2).
         if not self._is_ours(_name(host)) or not scope["path"].startswith("/"):
             raise StoppedError(421, "misdirected_request", "not a name of this server")
-        origin = _origin(header(scope, b"origin"))
-        if origin and origin not in self.origins and not _same(origin, host):
+        said = header(scope, b"origin")
+        origin = _origin(said)
+        if said and origin not in self.origins and not _same(origin, host):
             raise StoppedError(403, "forbidden_origin", "this web origin may not call")
 
     def _is_ours(self, name: str) -> bool:
@@ -77,7 +78,7 @@ def _name(host: str) -> str:
 
 
 def _origin(said: str) -> str:
-    return said.strip().rstrip("/").lower()
+    return said.strip().removesuffix("/").lower()
 
 
 def _same(origin: str, host: str) -> bool:
