@@ -1,7 +1,7 @@
 """The types of kagent's objects, for the real kube-apiserver: what test_kagent_objects.py posts.
 
 kmcp publishes its Go module, so its CRD is read from there, as published. kagent's own module is not to be
-had from the proxy: for `Agent` and `RemoteMCPServer` the fields and rules that our files meet are written here,
+had from the proxy: for `Agent` and `RemoteMCPServer` what our files meet of fields and rules is written here,
 after github.com/kagent-dev/kagent, go/api/config/crd/bases, commit 5229184 (August 2026). Whoever has that
 folder names it in KAGENT_CRDS, and the published files are used instead of these.
 """

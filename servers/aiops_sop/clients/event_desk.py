@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import anyio
 
-from aiops_shared.auth.acting import Acting, carried
+from aiops_shared.auth.acting import Acting, as_nobody, carried
 from aiops_shared.errors import AiopsError
 from aiops_shared.guardrails import Caller
 from aiops_shared.guardrails.lifetimes import Lifetime
@@ -62,7 +62,8 @@ class EventDesk:
         """Work the queue off from now on, as long as the process lives."""
         if not self._runs:
             self._runs = True
-            self.lifetime.launch(self.run)
+            with as_nobody():  # it outlives the request that came first
+                self.lifetime.launch(self.run)
 
     async def run(self) -> None:
         """Take and carry until the process stops; what is under way then goes back to the queue."""

@@ -63,7 +63,7 @@ class Ears(Protocol):
         ...
 
 
-class _StoppedError(Exception):
+class NotTakenError(Exception):
     """A request that is answered without an event: status, what it says, further headers."""
 
     def __init__(self, status: int, says: str, **headers: str) -> None:
@@ -132,7 +132,7 @@ class EventsApp:
                 await _answer(send, 200, {"status": "ok"})
                 return
             await _answer(send, 202, await self._taken(scope, receive))
-        except _StoppedError as stop:
+        except NotTakenError as stop:
             await _answer(send, stop.status, {"error": stop.says}, stop.headers)
         except AiopsError as error:
             status, headers = _status_of(error)
@@ -157,7 +157,7 @@ class EventsApp:
         with anyio.move_on_after(WAIT_S) as waited:
             await self.places.acquire_on_behalf_of(token)
         if waited.cancelled_caught:
-            raise _StoppedError(503, "busy", **{"retry-after": str(DOWN_AFTER_S)})
+            raise NotTakenError(503, "busy", **{"retry-after": str(DOWN_AFTER_S)})
         try:
             yield
         finally:
@@ -165,21 +165,21 @@ class EventsApp:
 
     def _check_place(self, scope: Scope, headers: Mapping[bytes, str]) -> None:
         if b"origin" in headers:
-            raise _StoppedError(403, "browsers may not send events")
+            raise NotTakenError(403, "browsers may not send events")
         host = headers.get(b"host", "").rpartition(":")[0] or headers.get(b"host", "")
         if self.hosts and host.strip("[]").lower() not in self.hosts:
-            raise _StoppedError(403, "not a name of this server")
+            raise NotTakenError(403, "not a name of this server")
         if scope["path"] != "/events":
-            raise _StoppedError(404, "POST /events")
+            raise NotTakenError(404, "POST /events")
         if scope["method"] != "POST":
-            raise _StoppedError(405, "POST /events", allow="POST")
+            raise NotTakenError(405, "POST /events", allow="POST")
 
     def _sender(self, headers: Mapping[bytes, str]) -> str:
         kind, _, token = headers.get(b"authorization", "").partition(" ")
         shown = token.strip() if kind.lower() == "bearer" else headers.get(b"x-api-key", "").strip()
         sender = self.tokens.sender(shown) if shown else ""
         if not sender:
-            raise _StoppedError(401, "no valid token", **{"www-authenticate": "Bearer"})
+            raise NotTakenError(401, "no valid token", **{"www-authenticate": "Bearer"})
         return sender
 
 
@@ -272,7 +272,7 @@ def _headers(scope: Scope) -> dict[bytes, str]:
     found: dict[bytes, str] = {}
     for name, value in scope["headers"]:
         if name.lower() in _ONCE & set(found):
-            raise _StoppedError(400, "a header stands there twice")
+            raise NotTakenError(400, "a header stands there twice")
         found[name.lower()] = value.decode("latin-1")
     return found
 
@@ -281,29 +281,29 @@ def _check_form(headers: Mapping[bytes, str]) -> None:
     """Only plain JSON: nothing is unpacked, no form is read."""
     kind = headers.get(b"content-type", "").partition(";")[0].strip().lower()
     if headers.get(b"content-encoding", "identity").strip().lower() not in {"", "identity"}:
-        raise _StoppedError(415, "send it uncompressed")
+        raise NotTakenError(415, "send it uncompressed")
     if kind and not _TYPES.fullmatch(kind):
-        raise _StoppedError(415, "send application/json")
+        raise NotTakenError(415, "send application/json")
 
 
 async def _body(headers: Mapping[bytes, str], receive: Receive) -> bytes:
     told = headers.get(b"content-length", "")
     if told.isdigit() and int(told) > MOST_BYTES:
-        raise _StoppedError(413, f"at most {MOST_BYTES} bytes")
+        raise NotTakenError(413, f"at most {MOST_BYTES} bytes")
     body = bytearray()
     try:
         with anyio.fail_after(BODY_S):
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise _StoppedError(400, "the body ends too early")
+                    raise NotTakenError(400, "the body ends too early")
                 body += message.get("body", b"")
                 if len(body) > MOST_BYTES:
-                    raise _StoppedError(413, f"at most {MOST_BYTES} bytes")
+                    raise NotTakenError(413, f"at most {MOST_BYTES} bytes")
                 if not message.get("more_body"):
                     return bytes(body)
     except TimeoutError:
-        raise _StoppedError(408, f"no whole body within {BODY_S:.0f} s") from None
+        raise NotTakenError(408, f"no whole body within {BODY_S:.0f} s") from None
 
 
 def _parsed(body: bytes) -> Any:

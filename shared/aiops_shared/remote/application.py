@@ -26,6 +26,7 @@ from aiops_shared.remote.metering import Meter, Routes
 from aiops_shared.remote.observing import Naming, Observing
 from aiops_shared.remote.places import Places
 from aiops_shared.remote.probes import METADATA, Probes, Readiness
+from aiops_shared.remote.senders import Senders, door_of
 from aiops_shared.remote.shedding import Shedding
 from aiops_shared.remote.tokens import Tokens
 from aiops_shared.settings import Settings
@@ -66,13 +67,16 @@ def around(server: FastMCP, settings: Settings, scopes: Mapping[str, str]) -> Ap
     if tokens is not None:
         readiness.checks["issuer"] = KeysCheck(tokens.keys)
     app: Any = server.http_app(path=http.path, stateless_http=True, json_response=False)
-    approves = any(getattr(route, "path", "") == PATH for route in app.routes)
+    server_routes = app.routes
+    approves = any(getattr(route, "path", "") == PATH for route in server_routes)
     meter = Meter()
-    routes = Routes.of(app.routes)
+    routes = Routes.of(server_routes)
     app = shedding = Shedding(Listed(app, server), http, tokens is not None, meter.turned_away)
     app = Bodies(app, http.path, http.max_request_bytes, lambda name: scopes.get(name, ""), challenges)
     app = Naming(Measures(partial(page, meter), app))
-    app = Bearers(app, tokens, challenges)
+    behind, app = app, Bearers(app, tokens, challenges)
+    if (door := door_of(server_routes)) is not None:
+        app = Senders(app, behind, door)
     if tokens is not None and approves:
         app = Browsers(app, tokens, Sealer(Keys(settings.state)), base_of(settings))
     app = Places.of(http, app)

@@ -57,7 +57,8 @@ class EventsSettings(BaseSettings):
     token_file: Path | None = Field(
         default=None,
         description="File with the tokens that senders give (Authorization: Bearer, or x-api-key), one a"
-        " line as `name:token`. Without it nothing is listened to.",
+        " line as `name:token`. Without it nothing is listened to. A sop server or gateway over HTTP takes"
+        " POST /events with it too.",
     )
     queue: int = Field(
         default=1000, ge=1, le=100_000, description="Events that may wait; one more is refused with 429."
