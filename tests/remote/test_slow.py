@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpx
@@ -19,7 +20,7 @@ SLOW = 60
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def impatient(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Process]:
     folder: Path = tmp_path_factory.mktemp("state")
-    settings = {
+    settings: dict[str, Any] = {
         "AIOPS_HTTP_HEAD_S": "1",
         "AIOPS_HTTP_WRITE_S": "1",
         "AIOPS_HTTP_CONCURRENCY": "4",

@@ -39,6 +39,7 @@ CALL_DEADLINE_S = 50.0  # Kiro and Q cut a call at 60 s
 DEFAULT_TOKENS = 1_500
 LONG_TOKENS = 4_000  # diagnose, investigate, get_report
 MAX_ARGUMENT_BYTES = 1_500_000
+SMALL_BYTES = 6_000  # an answer that is cleaned in milliseconds, whatever is in it
 
 log = logging.getLogger("aiops.app")
 
@@ -163,6 +164,9 @@ class BoundTool(FunctionTool):
             return internal(self.name, bug)
         if isinstance(result, InputRequiredToolResult):
             return result
+        data = result.structured_content
+        if data is not None and not drawn and not pictures and size_bytes(data) <= SMALL_BYTES:
+            return self._send(result, arguments, pictures, drawn)  # a thread costs more than it saves
         # Off the loop: a megabyte of hostile text takes a second to clean, and other calls go on meanwhile.
         return await anyio.to_thread.run_sync(self._send, result, arguments, pictures, drawn)
 
