@@ -66,6 +66,16 @@ def doctor() -> None:
 
 
 @app.command()
+def healthcheck(
+    path: Annotated[str, typer.Option(help="/healthz: it lives; /readyz: it takes work.")] = "/healthz",
+) -> None:
+    """Ask the server of AIOPS_HTTP_HOST and AIOPS_HTTP_PORT how it is: exit code 0 or 1."""
+    from eks_aiops.healthcheck import check
+
+    raise typer.Exit(check(path))
+
+
+@app.command()
 def tools(
     as_json: Annotated[bool, typer.Option("--json", help="As tools/list gives them.")] = False,
     write: Annotated[bool, typer.Option(help="With the tools that AIOPS_WRITE allows.")] = True,
