@@ -90,7 +90,7 @@ initContainers:
 
 {{/* What pods of every kind have; `part` is the component's name. */}}
 {{- define "aiops.pod" -}}
-serviceAccountName: {{ include "aiops.serviceAccount" .root }}
+serviceAccountName: {{ if eq .part "forwarder" }}{{ include "aiops.name" .root }}-forwarder{{ else }}{{ include "aiops.serviceAccount" .root }}{{ end }}
 automountServiceAccountToken: true
 enableServiceLinks: false
 securityContext: {{- include "aiops.podSecurity" .root | nindent 2 }}
