@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 CONTROL_PLANE := $(or $(KUBEBUILDER_ASSETS),$(CURDIR)/.cache/controlplane)
 
-.PHONY: help setup demo test lint types walls docs docs-check lock bench bench-http cluster-test control-plane eval faults clean
+.PHONY: help setup demo test lint types walls docs docs-check lock bench bench-http cluster-test control-plane chart-renderer eval faults clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ cluster-test: setup control-plane  ## Hold simulator and product to a real Kuber
 
 control-plane:  ## Build etcd, kube-apiserver and their kin from Go modules, once (KUBEBUILDER_ASSETS overrides)
 	@if [ -z "$$KUBEBUILDER_ASSETS" ] && command -v go >/dev/null; then tests/cluster/controlplane/build.sh "$(CONTROL_PLANE)"; fi
+
+chart-renderer:  ## Build Helm's engine from Go modules, once, for the tests of the chart
+	@if command -v go >/dev/null; then tests/launch/helm/build.sh .cache/helm/chartrender; fi
 
 lint: setup  ## ruff: rules and format
 	$(BIN)/ruff check .
