@@ -16,6 +16,7 @@ from fastmcp.tools import Tool
 
 from aiops_shared.app import build
 from aiops_shared.app.lazily import lazily
+from aiops_shared.app.page_files import serve_page
 from aiops_shared.app.recording import Recorder
 from aiops_shared.app.serving import serve_stdio
 from aiops_shared.auth.callers import caller_from
@@ -28,6 +29,7 @@ from aiops_shared.settings import Settings
 from aiops_shared.state import StateStore
 from aiops_sop.clients.library import SopLibrary
 from aiops_sop.clients.peers import Connect, McpPeers
+from aiops_sop.models.pages import STORY_PAGE
 from aiops_sop.ports import (
     EventDoor,
     IncidentDesk,
@@ -251,6 +253,7 @@ def served(parts: Wiring) -> FastMCP:
     )
     serve_sops(server, parts.library)
     parts.peers.given = {**parts.peers.given, "sop": lambda: server}  # a SOP's steps may call our own reads
+    serve_page(server, STORY_PAGE, "Draws a run's steps, and the timeline of an incident", _story_page)
     serve_runs(server, lazily(parts.runs), lambda: parts.guard.caller)
     serve_incidents(server, lazily(parts.incident_desk))
     serve_specs(server, lazily(parts._configs))
@@ -259,6 +262,12 @@ def served(parts: Wiring) -> FastMCP:
 
         serve_posts(server, parts.settings, lazily(lambda: parts.event_desk))
     return server
+
+
+def _story_page() -> str:
+    from aiops_sop.charts.pages import story_page
+
+    return story_page()
 
 
 def serve() -> None:

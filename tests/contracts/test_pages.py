@@ -7,10 +7,11 @@ import pytest
 
 from aiops_cost.charts.pages import money_page
 from aiops_observability.charts.pages import series_page
+from aiops_sop.charts.pages import story_page
 
 
 @pytest.mark.threat("T7")
-@pytest.mark.parametrize("page_of", [series_page, money_page])
+@pytest.mark.parametrize("page_of", [series_page, money_page, story_page])
 def test_the_page_is_whole_and_asks_nobody(page_of: Callable[[], str]) -> None:
     page = page_of()
     assert not re.search(r"(?:https?:)?//[a-z0-9]", page.replace("\n", " "), re.I), "no address"

@@ -42,7 +42,7 @@ OPTIONS = (
     "--force-color-profile=srgb",
     "--remote-debugging-pipe",
 )
-PATIENCE_S = 15.0
+PATIENCE_S = 40.0
 
 
 @dataclass

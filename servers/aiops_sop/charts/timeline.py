@@ -4,23 +4,12 @@ Called by `clients/investigating.py` where a picture was asked for.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 from aiops_shared.app.drawing import GREY, INK, ORANGE, by_time, canvas, plain, png_of
+from aiops_sop.charts.marks import Mark
 
 MOST = 40
 MOST_WORDS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One thing that happened. `link`: its number in the causal chain, 0 for what is beside it."""
-
-    at: datetime
-    lane: str
-    what: str
-    link: int = 0
 
 
 def draw_timeline(title: str, marks: Sequence[Mark]) -> bytes:

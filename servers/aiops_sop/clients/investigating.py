@@ -12,6 +12,7 @@ from typing import Any, Final
 import anyio
 
 from aiops_shared.app.pictures import attach
+from aiops_shared.app.views import asked_to_show, show
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, InvalidInputError, UnreachableError, UpstreamTimeoutError
 from aiops_shared.guardrails import Caller
@@ -62,8 +63,8 @@ class Investigator:
                 told.more(len(more))
                 facts = await self._asked(facts, more, max(1.0, ends - anyio.current_time()), told)
         found = answer(facts, _states(facts, (*calls, *more)))
-        if asked.chart:
-            await anyio.to_thread.run_sync(_picture, found)
+        if asked.chart or asked_to_show():
+            await anyio.to_thread.run_sync(_picture, found, asked.chart)
         return found.model_copy(update={"similar": await self._similar(found, asked)})
 
     async def _asked(self, facts: Facts, calls: Sequence[Call], within_s: float, told: Counted) -> Facts:
@@ -125,9 +126,10 @@ class Investigator:
         return tuple(alike)[:MOST_SIMILAR]
 
 
-def _picture(found: Investigation) -> None:
-    """The timeline as a PNG beside the answer; drawn in a thread, since it takes a second."""
-    from aiops_sop.charts.timeline import Mark, draw_timeline
+def _picture(found: Investigation, chart: bool) -> None:
+    """The timeline on the host's page, or as a PNG beside the answer; in a thread: drawing takes a second."""
+    from aiops_sop.charts.marks import Mark
+    from aiops_sop.charts.page_data import timeline_page
 
     chain = [str(row[1]) for row in found.chain.rows]
     rows = dict.fromkeys((*found.chain.rows, *found.timeline.rows))
@@ -135,7 +137,11 @@ def _picture(found: Investigation) -> None:
     for at, what, source in rows:
         link = chain.index(str(what)) + 1 if what in chain else 0
         marks.append(Mark(datetime.fromisoformat(str(at)), str(source), str(what), link))
-    attach(draw_timeline(found.headline, marks))
+    show(timeline_page(found.headline, marks))
+    if chart:
+        from aiops_sop.charts.timeline import draw_timeline
+
+        attach(draw_timeline(found.headline, marks))
 
 
 def about_event(question: Question) -> Question:

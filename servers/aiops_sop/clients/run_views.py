@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
+from aiops_shared.app.views import asked_to_show, show
 from aiops_shared.errors import AiopsError
 from aiops_shared.results import Table
 from aiops_shared.state import StateStore
@@ -39,7 +40,7 @@ class RunViews:
         """Without its audit."""
         sop = self._document(record)
         duties = duties_of(sop, record.steps)
-        return RunStatus(
+        status = RunStatus(
             summary=_summary(record),
             run_id=record.run_id,
             sop=record.sop,
@@ -61,6 +62,11 @@ class RunViews:
             ended_at=record.ended_at,
             untrusted=("steps.says", "steps.output", "steps.evidence"),
         )
+        if asked_to_show():
+            from aiops_sop.charts.page_data import run_page
+
+            show(run_page(record, status))
+        return status
 
     async def shown(self, record: RunRecord, *, full: bool) -> RunStatus:
         """With its audit, and the chain's check once it ended."""

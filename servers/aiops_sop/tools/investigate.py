@@ -7,9 +7,11 @@ from typing import Annotated, Any
 from fastmcp.tools.function_tool import FunctionTool
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from aiops_shared.app.views import drawn_on
 from aiops_shared.errors import InvalidInputError
 from aiops_shared.params import READS, AnyNamespace, Clusters, Detail, shown
 from aiops_sop.models.investigations import Investigation, Question
+from aiops_sop.models.pages import STORY_PAGE
 from aiops_sop.ports import Investigations
 
 LONGEST, LONGEST_EVENT = 500, 20_000
@@ -77,4 +79,5 @@ class InvestigateTools:
 
     def tools(self) -> list[FunctionTool]:
         """The tools of this module."""
-        return [FunctionTool.from_function(self.investigate, annotations=READS, tags={"read"})]
+        page = drawn_on(STORY_PAGE)
+        return [FunctionTool.from_function(self.investigate, annotations=READS, tags={"read"}, meta=page)]

@@ -13,11 +13,13 @@ from pydantic import BeforeValidator, Field
 from aiops_shared.app.asking import answered, ask_and_wait, can_ask, is_modern, question
 from aiops_shared.app.boundary import clean, escape_tree
 from aiops_shared.app.scoping import missing
+from aiops_shared.app.views import drawn_on
 from aiops_shared.auth.scopes import EXECUTE
 from aiops_shared.errors import AiopsError, InvalidInputError
 from aiops_shared.guardrails import Caller
 from aiops_shared.guardrails.redacting import redact_tree
 from aiops_shared.params import READS, WRITES, Detail
+from aiops_sop.models.pages import STORY_PAGE
 from aiops_sop.models.runs import Mode, RunStatus
 from aiops_sop.ports import PersonSaid, RunAnswers, RunControl, RunWish
 
@@ -129,8 +131,9 @@ class RunTools:
 
     def tools(self) -> list[Tool]:
         """The tools of this module."""
+        page = drawn_on(STORY_PAGE)
         return [
-            Tool.from_function(self.start_run, annotations=WRITES, tags={"write", "plans"}),
-            Tool.from_function(self.get_run, annotations=READS, tags={"read"}),
-            Tool.from_function(self.control_run, annotations=WRITES, tags={"write"}),
+            Tool.from_function(self.start_run, annotations=WRITES, tags={"write", "plans"}, meta=page),
+            Tool.from_function(self.get_run, annotations=READS, tags={"read"}, meta=page),
+            Tool.from_function(self.control_run, annotations=WRITES, tags={"write"}, meta=page),
         ]

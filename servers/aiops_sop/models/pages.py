@@ -1,0 +1,3 @@
+"""Addresses of the pages that a host may draw answers on."""
+
+STORY_PAGE = "ui://eks-aiops/story.html"
