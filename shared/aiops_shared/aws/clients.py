@@ -1,8 +1,10 @@
 """The one factory of AWS clients, and the one way to call them.
 
-A client is kept per service *and* account, role, region, caller and run, never per service alone: the first
-region asked would answer for all others. Blocking calls run in threads under a deadline; what comes back is
-plain data or an `AiopsError`.
+A client is kept per service *and* account, region and role, never per service alone: the first region asked
+would answer for all others. Callers share it, since one costs 30 ms and half a megabyte; what must be a
+caller's own is chosen for each request: the role session that signs it, named by caller and run (`sessions`),
+and the user agent. Blocking calls run in threads under a deadline; what comes back is plain data or an
+`AiopsError`.
 """
 
 import threading
@@ -14,8 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
-from aiops_shared.auth.behalf import current
-from aiops_shared.aws.target import AwsTarget, require_region
+from aiops_shared.aws.target import ASKING, AwsTarget, for_whom, require_region
 from aiops_shared.errors import AiopsError, NotConfiguredError, UpstreamError, UpstreamTimeoutError
 from aiops_shared.results.counting import count_upstream
 from aiops_shared.settings import AwsSettings
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from aiops_shared.aws.sessions import Sessions
 
 Result = TypeVar("Result")
-MAX_SESSIONS = 64  # runs come and go; the oldest session is forgotten
+MAX_SESSIONS = 64  # of accounts, regions and roles; the oldest is forgotten
 MAX_CLIENTS = 256
 THREADS = 16
 MAX_ITEMS = 1000
@@ -49,18 +50,23 @@ def _refuse_what_nobody_waits_for(**_: object) -> None:
         raise _GivenUpError
 
 
+def _say_for_whom(request: Any, **_: object) -> None:
+    """As each request is made: its own caller and run in the user agent, on a client that others share.
+
+    The last to touch it, since botocore writes the header anew for every try; it is not signed.
+    """
+    said, words = str(request.headers.get("User-Agent", "")), ASKING.get().user_agent
+    if words and not said.endswith(words):
+        del request.headers["User-Agent"]
+        request.headers["User-Agent"] = f"{said} {words}".strip()
+
+
 @dataclass(frozen=True, slots=True)
 class AwsItems:
     """The items of all pages; `truncated` when there were more than asked for."""
 
     items: tuple[Any, ...]
     truncated: bool = False
-
-
-def for_its_run(target: AwsTarget) -> AwsTarget:
-    """The target as the run that makes this call reaches it: CloudTrail names its caller and its id (D16)."""
-    behalf = current()
-    return target if behalf is None else replace(target, caller=behalf.caller, run=behalf.run_id)
 
 
 class AwsClients:
@@ -76,12 +82,14 @@ class AwsClients:
 
     def client(self, service: str, target: AwsTarget) -> Any:
         """A boto3 client. Blocking: call it in a thread, or use `call`. Raises botocore's errors."""
+        target = self._asked_for(target)
         with self._lock:
             found = self._clients.get((service, target))
             if found is None:
-                session, config = self._session(target), self._sessions_maker().config(target)
+                session, config = self._session(target), self._sessions_maker().config()
                 found = self._clients[service, target] = session.client(service, config=config)
                 found.meta.events.register_first("before-send", _refuse_what_nobody_waits_for)
+                found.meta.events.register_last("request-created", _say_for_whom)
             self._clients.move_to_end((service, target))
             if len(self._clients) > MAX_CLIENTS:
                 self._clients.popitem(last=False)
@@ -89,8 +97,17 @@ class AwsClients:
 
     def session(self, target: AwsTarget) -> Any:
         """The boto3 session of `target`. Blocking."""
+        target = self._asked_for(target)
         with self._lock:
             return self._session(target)
+
+    @staticmethod
+    def _asked_for(target: AwsTarget) -> AwsTarget:
+        """What sessions and clients are kept by; as whom their requests are made is noted in the context of
+        this call's thread, where botocore signs them.
+        """
+        ASKING.set(for_whom(target))
+        return replace(target, caller="", run="")
 
     def _session(self, target: AwsTarget) -> Any:
         found = self._sessions.get(target)
@@ -138,7 +155,6 @@ class AwsClients:
 
     async def call(self, target: AwsTarget, service: str, operation: str, **parameters: Any) -> Any:
         """One operation by its method's name: `call(target, "eks", "describe_cluster", name="x")`."""
-        target = for_its_run(target)
 
         def act() -> Any:
             return getattr(self.client(service, target), operation)(**parameters)
@@ -166,7 +182,6 @@ class AwsClients:
         **parameters: Any,
     ) -> AwsItems:
         """The items under `key` of all pages, at most so many; the cut is said."""
-        target = for_its_run(target)
 
         def act() -> AwsItems:
             found: list[Any] = []

@@ -1,40 +1,86 @@
-"""boto3 sessions, one per identity: the default chain's, or a role assumed for one caller and run.
+"""boto3 sessions: of the default chain, or of a role that is assumed anew for each caller and run (D16).
 
-Blocking; called by `clients` in a thread and under its lock. A role's credentials renew themselves.
+Blocking; `clients` makes them in a thread and under its lock. A role's credentials renew themselves; which
+of them signs a request is decided when it is signed, so that callers share clients and their connections.
 """
 
-from functools import partial
+import threading
+from collections import OrderedDict
 from typing import Any
 
 import boto3
 import botocore.session
+from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.credentials import (
     AssumeRoleCredentialFetcher,
     CredentialProvider,
     CredentialResolver,
+    Credentials,
     DeferredRefreshableCredentials,
+    ReadOnlyCredentials,
 )
 from botocore.exceptions import NoCredentialsError
 
-from aiops_shared.aws.target import AwsTarget
+from aiops_shared.aws.target import ASKING, AwsTarget
 
 CONNECT_S = 5.0
 TRIES = 4
+PROGRAM = "eks-aiops"
+METHOD = "aiops-assume-role"
+MAX_ROLE_SESSIONS = 2048
+
+
+class RoleCredentials(Credentials):
+    """The credentials of a role, for whom the request at hand is made: one STS session per caller and run.
+
+    `sts` assumes the role, with the source's own credentials. What is kept of a caller is small; the one that
+    asked least lately is forgotten, and its session assumed again when it comes back.
+    """
+
+    def __init__(self, sts: BaseClient, role: str, external_id: str) -> None:
+        super().__init__("", "", method=METHOD)
+        self._sts = sts
+        self._role = role
+        self._more = {"ExternalId": external_id} if external_id else {}
+        self._lock = threading.Lock()
+        self._held: OrderedDict[tuple[str, str], DeferredRefreshableCredentials] = OrderedDict()
+
+    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        """Those that sign now. Raises botocore's errors when the role cannot be assumed."""
+        return self._of(ASKING.get()).get_frozen_credentials()
+
+    def _of(self, target: AwsTarget) -> DeferredRefreshableCredentials:
+        key = (target.caller, target.run)
+        with self._lock:
+            found = self._held.get(key)
+            if found is None:
+                found = self._held[key] = self._assumed(target.session_name)
+            self._held.move_to_end(key)
+            if len(self._held) > MAX_ROLE_SESSIONS:
+                self._held.popitem(last=False)
+            return found
+
+    def _assumed(self, name: str) -> DeferredRefreshableCredentials:
+        """Fetched at first use, and again before they expire."""
+        extra = {"RoleSessionName": name, **self._more}
+        source = Credentials("", "")  # not looked at: `sts` has its own, which renew themselves
+        fetcher = AssumeRoleCredentialFetcher(lambda *_, **__: self._sts, source, self._role, extra)
+        return DeferredRefreshableCredentials(fetcher.fetch_credentials, METHOD)
 
 
 class _RoleProvider(CredentialProvider):
     """The one provider of a session that acts as a role."""
 
-    METHOD = "aiops-assume-role"
+    METHOD = METHOD
 
-    def __init__(self, fetcher: AssumeRoleCredentialFetcher) -> None:
+    def __init__(self, credentials: RoleCredentials) -> None:
         super().__init__()
-        self._fetcher = fetcher
+        self._credentials = credentials
 
-    def load(self) -> DeferredRefreshableCredentials:
-        """Credentials that are fetched at first use and again before they expire."""
-        return DeferredRefreshableCredentials(self._fetcher.fetch_credentials, self.METHOD)
+    def load(self) -> RoleCredentials:
+        """The same always: they choose by themselves."""
+        return self._credentials
 
 
 class Sessions:
@@ -44,13 +90,13 @@ class Sessions:
         self._timeout_s = timeout_s
         self._loader: Any = None
 
-    def config(self, target: AwsTarget) -> Config:
-        """Timeouts, retries and the user agent of every client."""
+    def config(self) -> Config:
+        """Timeouts, retries and the program's name of every client; a call adds its caller (`clients`)."""
         return Config(
             connect_timeout=min(CONNECT_S, self._timeout_s),
             read_timeout=self._timeout_s,
             retries={"mode": "adaptive", "total_max_attempts": TRIES},
-            user_agent_extra=target.user_agent,
+            user_agent_extra=PROGRAM,
             max_pool_connections=16,
         )
 
@@ -73,13 +119,8 @@ class Sessions:
 
     def _role(self, target: AwsTarget) -> CredentialResolver:
         source = self._botocore(target.region)
-        credentials = source.get_credentials()
-        if credentials is None:
+        if source.get_credentials() is None:
             raise NoCredentialsError
-        extra = {"RoleSessionName": target.session_name}
-        if target.external_id:
-            extra["ExternalId"] = target.external_id
-        fetcher = AssumeRoleCredentialFetcher(
-            partial(source.create_client, config=self.config(target)), credentials, target.role, extra
-        )
-        return CredentialResolver([_RoleProvider(fetcher)])
+        sts = source.create_client("sts", config=self.config())
+        credentials = RoleCredentials(sts, target.role, target.external_id)
+        return CredentialResolver([_RoleProvider(credentials)])

@@ -1,8 +1,10 @@
 """Where and as whom AWS is asked: the key of every session and client (decision D16)."""
 
 import re
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 
+from aiops_shared.auth.acting import acting
 from aiops_shared.errors import InvalidInputError
 
 # What would be a host label of an endpoint may be nothing but a region (bad input BI-075).
@@ -37,14 +39,32 @@ class AwsTarget:
 
     @property
     def user_agent(self) -> str:
-        """What the suite adds to the user agent, for calls without a role."""
-        words = ["eks-aiops"]
-        words += [f"caller/{_SESSION_NAME.sub('-', self.caller)[:64]}"] if self.caller else []
+        """What one call adds to the user agent: who, and in which run."""
+        words = [f"caller/{_SESSION_NAME.sub('-', self.caller)[:64]}"] if self.caller else []
         words += [f"run/{_SESSION_NAME.sub('-', self.run)[:64]}"] if self.run else []
         return " ".join(words)
 
     def __str__(self) -> str:
         return "/".join(part for part in (self.account, self.region) if part) or "the default account"
+
+
+def for_whom(target: AwsTarget) -> AwsTarget:
+    """The target as the caller of this work reaches it, and the run that acts for it: CloudTrail names both
+    (D16). Nobody in particular: whom the target names, the process's own caller.
+    """
+    now = acting()
+    return target if now is None else replace(target, caller=now.who.name, run=now.run)
+
+
+# Account, role, caller and run of the request that a thread is about to sign; set by `clients`.
+ASKING: ContextVar[AwsTarget] = ContextVar("aiops_aws_asking", default=AwsTarget())  # noqa: B039  # frozen
+
+
+def session_of(target: AwsTarget) -> AwsTarget:
+    """Whose role session serves this work: its own caller's and run's, since the session's name says them;
+    without a role that of all callers, whose credentials are the same.
+    """
+    return for_whom(target) if target.role else replace(target, caller="", run="")
 
 
 def require_region(region: str) -> str:

@@ -14,6 +14,7 @@ import anyio
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from aiops_shared.auth.acting import acting, carried
 from aiops_shared.errors import (
     ActionNotFoundError,
     ActionRefusedError,
@@ -238,6 +239,7 @@ class Executor:
             "plan_digest": cleared.plan_digest,
             "reversible": plan.reversible != "none",
             "shadow": parts.shadow,  # kept: another process with other settings may carry it on
+            "run": now.run if (now := acting()) else "",
         }
         rows = rows_of(plan)
         try:
@@ -278,7 +280,8 @@ class Executor:
         for index in reversed(range(len(plan.targets))):
             if problem := await UndoHand(context, index).look():
                 raise UndoRefusedError(f"action {entry.action_id}", problem, "plan the way back by hand")
-        body = {**entry.body, "why": f"undo asked by {caller.name}", "asked": True}
+        by = {**entry.body, "undo_by": caller.model_dump(mode="json")}
+        body = {**by, "why": f"undo asked by {caller.name}", "asked": True}
         lease = await self.parts.store.run(
             lambda conn: self.parts.hands.journal.begin_undo_in(conn, entry.action_id, entry.state, body)
         )
@@ -328,12 +331,15 @@ class Executor:
 
     async def _carry_safely(self, lease: Lease, permit: Permit | None) -> None:
         try:
-            run = Run(await self._resumed(lease, permit))
+            entry = await self.parts.hands.journal.load(lease.action_id)
+            with carried(entry.for_whom()):
+                run = Run(await self._resumed(entry, lease, permit))
         except AiopsError as error:
             _log.error("action %s cannot be carried on: %s", lease.action_id, error.wire())
             return
         try:
-            await run.to_the_end()
+            with carried(entry.for_whom()):  # its writes are its caller's, whichever process makes them
+                await run.to_the_end()
         except HandOverError:
             _log.info("action %s is handed over", lease.action_id)
         except LeaseLostError:
@@ -345,8 +351,7 @@ class Executor:
             _log.exception("action %s", lease.action_id)
             await run.give_up(type(error).__name__)
 
-    async def _resumed(self, lease: Lease, permit: Permit | None) -> RunContext:
-        entry = await self.parts.hands.journal.load(lease.action_id)
+    async def _resumed(self, entry: Entry, lease: Lease, permit: Permit | None) -> RunContext:
         plan = await self.parts.store.read(
             lambda conn: self.parts.plans.load_in(conn, entry.plan_id, None, True)
         )

@@ -13,11 +13,13 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, select, update
 
+from aiops_shared.auth.acting import Acting
 from aiops_shared.clock import Clock
 from aiops_shared.errors import ActionNotFoundError
 from aiops_shared.guardrails.canonical import canonical
 from aiops_shared.guardrails.models import ActionRecord, ActionState, Caller, Plan, StepRecord
 from aiops_shared.guardrails.safety_time import safe_now
+from aiops_shared.guardrails.speaking import identity_of
 from aiops_shared.state import StateStore
 from aiops_shared.state.schema import action_steps, actions
 
@@ -94,6 +96,14 @@ class Entry:
                 "approval_id": self.approval_id,
             }
         )
+
+    def for_whom(self) -> Acting:
+        """Whose rights its reads and writes use, in whichever process: who executed it; who asked for its
+        undo, while that goes on. Kept with the action, since no request lives that long.
+        """
+        asked = self.body.get("undo_by") if self.state == "undoing" else None
+        who = Caller.model_validate(asked) if asked else self.caller
+        return Acting(identity_of(who), str(self.body.get("run") or ""))
 
     def can_undo(self) -> bool:
         """Whether an undo has something to give back."""

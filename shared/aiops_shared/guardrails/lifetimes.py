@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup
 
+from aiops_shared.auth.acting import as_nobody
 from aiops_shared.clock import Clock
 from aiops_shared.errors import NotConfiguredError
 
@@ -71,9 +72,14 @@ class Lifetime:
             )
 
     def launch(self, work: Callable[..., Coroutine[Any, Any, Any]], *args: object) -> None:
-        """Start a run in the background; when the process stops, whoever takes it over does it."""
+        """Start a run in the background; when the process stops, whoever takes it over does it.
+
+        A task inherits the context of whoever starts it: it is started for nobody, and names itself for whom
+        it works (`acting.carried`), so that no work outlives its request with that request's rights.
+        """
         if self._tasks is not None and not self.stopping:
-            self._tasks.start_soon(work, *args)
+            with as_nobody():
+                self._tasks.start_soon(work, *args)
 
     async def wait(self, seconds: float) -> None:
         """Wait in world time. Raises HandOverError when the process stops, also for zero seconds."""

@@ -165,12 +165,18 @@ class ClusterDirectory:
     def _api(self, entry: Entry) -> "KubeApi":
         from aiops_shared.kube.api import KubeApi
         from aiops_shared.kube.connection import Connection
+        from aiops_shared.kube.impersonating import Impersonation
 
         found = self._open.get(entry)
         if found is None:
             kube = self._settings.kube
             source = entry.credentials(self._aws)
-            connection = Connection(source, timeout_s=kube.timeout_s, max_answer_bytes=kube.max_answer_bytes)
+            connection = Connection(
+                source,
+                timeout_s=kube.timeout_s,
+                max_answer_bytes=kube.max_answer_bytes,
+                as_whom=Impersonation(kube, self._caller).headers,
+            )
             found = self._open[entry] = KubeApi(entry.name, connection)
         return found
 

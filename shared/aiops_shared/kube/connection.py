@@ -6,9 +6,9 @@ error says so, and the executor reads back (fault R2).
 """
 
 import math
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anyio
@@ -22,6 +22,7 @@ from aiops_shared.http.client import Tls, make_client
 from aiops_shared.kube import remarks
 from aiops_shared.kube.access import Access, CredentialSource
 from aiops_shared.kube.guard import PATH, PERMIT, refuse_unpermitted
+from aiops_shared.kube.impersonating import NOBODY, Headers
 from aiops_shared.kube.pacing import Pace, RealPace, asked_wait_s, wait_s, when_again
 from aiops_shared.kube.statuses import Status, error_for, read_status
 
@@ -54,6 +55,7 @@ class Ask:
     permit: object | None = None
     effect: bool = False  # a real change: never repeated blindly
     eviction: bool = False  # a 429 for a PodDisruptionBudget is an answer, not a plea to wait
+    as_whom: Headers = NOBODY  # set by the connection alone, once for all tries
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,14 @@ class _Try:
         )
 
 
+def _nobody() -> Headers:
+    return NOBODY
+
+
 class Connection:
-    """One cluster's API server as one identity sees it."""
+    """One cluster's API server. Sockets are shared by all callers; `as_whom` says for each request as whom
+    it is made (`impersonating`).
+    """
 
     def __init__(
         self,
@@ -86,8 +94,10 @@ class Connection:
         timeout_s: float = 30.0,
         max_answer_bytes: int = 64 * 1024 * 1024,
         pace: Pace | None = None,
+        as_whom: Callable[[], Headers] = _nobody,
     ) -> None:
         self._source = source
+        self._as_whom = as_whom
         self._timeout_s = timeout_s
         self._max_bytes = max_answer_bytes
         self._pace = pace or RealPace()
@@ -119,12 +129,14 @@ class Connection:
         """The answer's bytes. Raises `AiopsError` for every answer that is not a 2xx."""
         hint = UNKNOWN if ask.effect else "ask for less, or again later"
         limit_s = timeout_s or self._timeout_s
+        ask = replace(ask, as_whom=self._as_whom())
         with self._breaker.guarding(ask.thing) as call, deadline(ask.thing, limit_s, hint):
             return await self._until_answered(ask, call, json_only=json_only)
 
     @asynccontextmanager
     async def stream(self, ask: Ask, *, timeout_s: float) -> AsyncIterator[httpx.Response]:
         """An open 2xx answer to read piece by piece. The caller bounds time and size."""
+        ask = replace(ask, as_whom=self._as_whom())
         access = await self._source.access()
         timeout = httpx.Timeout(timeout_s, connect=self._timeout_s)
         may_refresh = True
@@ -208,7 +220,7 @@ def _request(ask: Ask, access: Access, call: Call | None = None) -> dict[str, An
         "method": ask.method,
         "url": ask.path,
         "params": dict(ask.params) or None,
-        "headers": headers,
+        "headers": [*headers.items(), *ask.as_whom],
         "content": orjson.dumps(ask.body) if ask.body is not None else None,
         "extensions": extensions,
     }

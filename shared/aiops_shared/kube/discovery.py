@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import anyio
 
+from aiops_shared.auth.acting import as_itself
 from aiops_shared.errors import AiopsError, KindUnknownError, UpstreamError
 from aiops_shared.kube import names
 from aiops_shared.kube.connection import JSON, Ask, Connection
@@ -64,7 +65,8 @@ class Discovery:
         async with self._lock:
             age_s = self._monotonic() - self._read_at
             if age_s > (min(max_age_s, SILENT_TTL_S) if self._silent else max_age_s):
-                await self._read()
+                with as_itself():  # kept for every caller, so it must not hang on who asks first
+                    await self._read()
             return self._kinds
 
     async def silent(self) -> tuple[str, ...]:

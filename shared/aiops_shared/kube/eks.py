@@ -2,15 +2,20 @@
 
 import base64
 import binascii
+from collections import OrderedDict
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import anyio
 
 from aiops_shared.auth.eks_token import EksTokens, Signing
 from aiops_shared.aws import AwsClients, AwsTarget
+from aiops_shared.aws.target import session_of
 from aiops_shared.errors import NotConfiguredError
 from aiops_shared.kube.access import Access
+
+MAX_TOKENS = 256  # of callers and runs; the one that was asked for least lately is made anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +44,17 @@ def endpoint_of(described: dict[str, Any]) -> EksEndpoint:
 
 
 class EksSource:
-    """One EKS cluster as one AWS identity. The endpoint is asked once, and again after a refusal."""
+    """One EKS cluster as one account's role. The endpoint is asked once, and again after a refusal.
+
+    Where a role is assumed there is a token for each caller and run: the session's name is part of the user
+    that Kubernetes sees (an access entry's `{{SessionName}}`), and must be its own caller's (D16).
+    """
 
     def __init__(self, aws: AwsClients, target: AwsTarget, cluster: str) -> None:
         self._aws = aws
         self._target = target
         self._cluster = cluster
-        self._tokens = EksTokens(cluster, self._signing)
+        self._tokens: OrderedDict[AwsTarget, EksTokens] = OrderedDict()
         self._lock = anyio.Lock()
         self._endpoint: EksEndpoint | None = None
 
@@ -54,13 +63,23 @@ class EksSource:
         async with self._lock:
             if self._endpoint is None or fresh:
                 self._endpoint = await self._describe()
-        token = await self._tokens.token(fresh=fresh)
+        token = await self._of_caller().token(fresh=fresh)
         return Access(server=self._endpoint.server, ca_data=self._endpoint.ca_data, token=token)
 
     async def _describe(self) -> EksEndpoint:
         answer = await self._aws.call(self._target, "eks", "describe_cluster", name=self._cluster)
         return endpoint_of(answer.get("cluster") or {})
 
-    async def _signing(self) -> Signing:
-        credentials, url, region = await self._aws.signing(self._target)
+    def _of_caller(self) -> EksTokens:
+        target = session_of(self._target)
+        found = self._tokens.get(target)
+        if found is None:
+            found = self._tokens[target] = EksTokens(self._cluster, partial(self._signing, target))
+        self._tokens.move_to_end(target)
+        if len(self._tokens) > MAX_TOKENS:
+            self._tokens.popitem(last=False)
+        return found
+
+    async def _signing(self, target: AwsTarget) -> Signing:
+        credentials, url, region = await self._aws.signing(target)
         return Signing(credentials, url, region)

@@ -21,6 +21,16 @@ class KubeSettings(BaseSettings):
     max_answer_bytes: int = Field(
         default=64 * 1024 * 1024, ge=1024, description="Largest answer read from one request."
     )
+    impersonate: Literal["off", "user", "user+groups"] = Field(
+        default="off",
+        description="Whether each request is made as its caller (Impersonate-User, -Group), so that"
+        " Kubernetes judges by the caller's own rights (docs/identity.md).",
+    )
+    impersonate_prefix: str = Field(
+        default="",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._:/@#-]{0,63})?$",
+        description="What stands before a caller's name and groups there, as `aiops:`.",
+    )
 
 
 class AwsSettings(BaseSettings):

@@ -8,7 +8,9 @@ import anyio
 import orjson
 import pytest
 
+from aiops_shared.auth.acting import Acting, carried
 from aiops_shared.auth.behalf import Behalf, acting_for
+from aiops_shared.auth.callers import CallerIdentity
 from aiops_shared.aws import AwsClients, AwsTarget
 from aiops_shared.clock import SystemClock
 from aiops_shared.errors import (
@@ -46,20 +48,52 @@ async def test_a_second_region_is_never_answered_by_the_first() -> None:
 
 
 @pytest.mark.usefixtures("keys")
-async def test_a_client_is_kept_per_service_account_role_region_caller_and_run() -> None:
+async def test_a_client_is_kept_per_service_account_role_and_region_and_shared_by_callers() -> None:
     clients = aws()
     targets = [
         WEST,
         EAST,
         AwsTarget(region="us-west-2", role=ROLE),
         AwsTarget(region="us-west-2", account="123456789012"),
-        AwsTarget(region="us-west-2", caller="ann"),
-        AwsTarget(region="us-west-2", caller="ann", run="r1"),
     ]
     found = await clients.run("test", lambda: [clients.client("sts", target) for target in targets])
     again = await clients.run("test", lambda: [clients.client("sts", target) for target in targets])
     assert len({id(client) for client in found}) == len(targets)
     assert [id(client) for client in found] == [id(client) for client in again]
+    ann = AwsTarget(region="us-west-2", role=ROLE, caller="ann", run="r1")
+    assert await clients.run("test", lambda: clients.client("sts", ann)) is found[2]
+
+
+@pytest.mark.threat("T4")
+@pytest.mark.usefixtures("keys")
+async def test_callers_who_share_a_client_each_act_in_a_role_session_of_their_own() -> None:
+    clients = aws()
+    target = AwsTarget("123456789012", "us-west-2", ROLE, caller="server")
+    seen: dict[str, set[str]] = {}
+
+    async def ask(name: str, run: str) -> None:
+        with carried(Acting(CallerIdentity(name), run)):
+            answer = await clients.call(target, "sts", "get_caller_identity")
+        seen.setdefault(f"{name}/{run}", set()).add(answer["Arn"].rpartition("/")[2])
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            for name, run in (("ann", ""), ("bea", ""), ("bea", "run_1")):
+                tasks.start_soon(ask, name, run)
+    assert seen == {"ann/": {"aiops-ann"}, "bea/": {"aiops-bea"}, "bea/run_1": {"aiops-bea+run_1"}}
+    own = await clients.call(target, "sts", "get_caller_identity")
+    assert own["Arn"].endswith("/aiops-server")
+
+
+@pytest.mark.usefixtures("keys")
+async def test_a_thousand_callers_make_no_thousand_clients() -> None:
+    clients = aws()
+    target = AwsTarget(region="us-west-2", role=ROLE)
+    found = set()
+    for number in range(1000):
+        with carried(Acting(CallerIdentity(f"caller-{number}"))):
+            found.add(id(clients.client("eks", target)))
+    assert len(found) == 1
 
 
 @pytest.mark.usefixtures("keys")
