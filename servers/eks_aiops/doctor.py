@@ -3,9 +3,7 @@
 import shutil
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Literal
 
 from aiops_shared.auth.callers import caller_from
 from aiops_shared.aws.clients import AwsClients
@@ -14,19 +12,11 @@ from aiops_shared.http.world_clock import make_clock
 from aiops_shared.kube.cluster_sources import account_target
 from aiops_shared.kube.clusters import ClusterDirectory
 from aiops_shared.settings import Settings
+from eks_aiops.doctor_remote import chosen_tools, remote
+from eks_aiops.finding import Finding
 from eks_aiops.guarding import guardrails
 
 CLIENTS = ("claude", "kiro-cli", "q", "code", "uvx", "kubectl", "aws")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report."""
-
-    state: Literal["ok", "note", "MISSING"]
-    what: str
-    says: str
-    fix: str = ""
 
 
 Check = Callable[[Settings], Awaitable[list[Finding]]]
@@ -141,11 +131,13 @@ async def clients(settings: Settings) -> list[Finding]:
 
 CHECKS: dict[str, Check] = {
     "switches": switches,
+    "tools": chosen_tools,
     "policy": policy,
     "state": state,
     "clusters": clusters,
     "bill": bill,
     "procedures": procedures,
+    "remote": remote,
     "clients": clients,
 }
 
