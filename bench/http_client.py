@@ -113,6 +113,11 @@ class Client:
             self._streams = await asyncio.open_connection(at.hostname, at.port)
         return self._streams
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is connected, as far as this side has heard."""
+        return self._streams is not None and not self._streams[0].at_eof()
+
     def abort(self) -> None:
         """Close the connection at once, whatever is under way."""
         if self._streams is not None:

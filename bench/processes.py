@@ -40,6 +40,16 @@ def _ticks(pid: int) -> tuple[float, int]:
     return cpu_s, 0
 
 
+def cpu_s(pid: int) -> float:
+    """CPU seconds that a process has used so far."""
+    return _ticks(pid)[0]
+
+
+def rss_bytes(pid: int) -> int:
+    """Memory that a process holds now."""
+    return _ticks(pid)[1]
+
+
 def peak_bytes(pid: int | str) -> int:
     """The most memory that a process has held so far (VmHWM)."""
     for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
