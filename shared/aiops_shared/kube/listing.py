@@ -22,6 +22,7 @@ from aiops_shared.kube.gathering import gather
 from aiops_shared.kube.models import DescribedRow, Kind, ObjectPage, RowPage, TablePage
 from aiops_shared.kube.shapes import Obj, mapping, meta, rows, text, whole
 from aiops_shared.results import Cell
+from aiops_shared.results.progress import progress
 
 AT_ONCE = 8
 MAX_NAMESPACES = 5000
@@ -137,6 +138,9 @@ async def _page(connection: Connection, query: Query, accept: str, include: str 
         raise
     if not isinstance(answer, dict):
         raise UpstreamError(query.thing, "answered with no list")
+    _, remaining = _position(answer)
+    if remaining:
+        progress(0, None, f"{query.thing}: {remaining:,} more")
     return answer
 
 
@@ -263,6 +267,8 @@ async def _spread(connection: Connection, query: Query) -> TablePage:
         left = query.limit - len(gathered.rows)
         if left == 0:
             return gathered.page(_Place(batch[0]).wire())
+        if len(ahead) > AT_ONCE:
+            progress(start, len(ahead), f"{query.thing}: {start} of {len(ahead)} namespaces")
         for name, page in zip(batch, await _batch(connection, query, batch, left, place), strict=True):
             left = query.limit - len(gathered.rows)
             if left == 0:
