@@ -437,17 +437,26 @@ class Upstream:
         self._thread.join()
 
 
+UPSTREAMS: dict[str, tuple[Any, str, dict[str, Any]]] = {
+    "AWS": (make_eks, "list_clusters", {}),
+    "Prometheus": (make_observability, "query_metrics", {"query": "up"}),
+    "servers of the suite": (make_sop, "investigate", {"symptom": "504 on checkout", "cluster": "prod"}),
+}
+
+
 @pytest.mark.threat("T3")
+@pytest.mark.parametrize("which", UPSTREAMS)
 async def test_no_upstream_ever_sees_the_inbound_token(
-    idp: Issuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    which: str, idp: Issuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    maker, tool, arguments = UPSTREAMS[which]
     upstream = Upstream()
     token = idp.token()
     plain = remote_settings(idp, tmp_path)
     metrics = plain.metrics.model_copy(update={"prometheus_url": upstream.url})
     urls = dict.fromkeys(("eks_url", "observability_url", "cost_url"), f"{upstream.url}/mcp")
-    peers = plain.sop.model_copy(update=urls)
-    settings = plain.model_copy(update={"metrics": metrics, "sop": peers})
+    update = {"metrics": metrics, "sop": plain.sop.model_copy(update=urls)}
+    settings = plain.model_copy(update=update)
     for name, value in (
         ("AWS_ENDPOINT_URL", upstream.url),
         ("AWS_ACCESS_KEY_ID", "AKIAFAKEFAKEFAKEFAKE"),
@@ -456,20 +465,12 @@ async def test_no_upstream_ever_sees_the_inbound_token(
         ("AWS_EC2_METADATA_DISABLED", "true"),
     ):
         monkeypatch.setenv(name, value)
-    calls: list[tuple[Any, str, dict[str, Any]]] = [
-        (make_eks, "list_clusters", {}),
-        (make_observability, "query_metrics", {"query": "up"}),
-        (make_sop, "investigate", {"symptom": "504 on checkout", "cluster": "prod"}),
-    ]
     try:
-        for maker, tool, arguments in calls:
-            before = len(upstream.heads)
-            async with served(maker(settings), settings) as found:
-                with anyio.fail_after(25):
-                    await found.rpc("tools/call", {"name": tool, "arguments": arguments}, token=token)
-            assert len(upstream.heads) > before, tool
-        parts = token.split(".")
-        assert not [head for head in upstream.heads if any(part in head for part in parts)]
+        async with served(maker(settings), settings) as found:
+            with anyio.fail_after(25):
+                await found.rpc("tools/call", {"name": tool, "arguments": arguments}, token=token)
+        assert upstream.heads
+        assert not [head for head in upstream.heads if any(part in head for part in token.split("."))]
     finally:
         upstream.close()
 

@@ -197,7 +197,7 @@ async def test_starting_a_run_that_executes_needs_more_than_planning(tmp_path: P
 
 
 async def test_scopes_are_named_as_the_issuer_names_them(idp: Issuer, tmp_path: Path) -> None:
-    plain = remote_settings(idp, tmp_path)
+    plain = remote_settings(idp, tmp_path, path="/eks/")  # the endpoint too may be called otherwise
     auth = plain.auth.model_copy(update={"scope_prefix": "eks-aiops/"})
     settings = plain.model_copy(update={"auth": auth})
     async with served(make_eks(settings), settings) as found:

@@ -517,6 +517,16 @@ async def test_callers_are_read_from_the_claims_that_issuers_write(idp: Issuer, 
     assert (who.name, who.kind, set(who.held)) == (name, kind, scopes)
 
 
+async def test_a_prefix_that_is_only_asked_for_is_not_missed_in_the_token(idp: Issuer) -> None:
+    """Entra ID: `api://ID/aiops:read` is asked for, `aiops:read` comes."""
+    tokens = _tokens(idp, scope_prefix="api://1/")
+    who = await tokens.caller(
+        idp.token(scope=None, scp="aiops:read api://1/aiops:plan api://2/aiops:execute")
+    )
+    assert set(who.held) == {"aiops:read", "aiops:plan"}
+    assert (await tokens.caller(idp.token(scope="aiops:read"))).scopes == frozenset()
+
+
 async def test_an_address_that_nobody_verified_names_nobody(idp: Issuer) -> None:
     tokens = _tokens(idp, name_claim="email")
     assert (await tokens.caller(idp.token(email="a@example.com"))).name == "a@example.com"

@@ -35,7 +35,7 @@ class Bodies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        if scope["type"] != "http" or scope["path"].rstrip("/") != self.path or scope["method"] != "POST":
+        if scope["type"] != "http" or scope["method"] != "POST" or not self._is_endpoint(scope["path"]):
             await self.inner(scope, receive, send)
             return
         try:
@@ -48,6 +48,9 @@ class Bodies:
             await stop(send, stopped)
             return
         await self.inner(scope, _again(body, receive), send)
+
+    def _is_endpoint(self, path: str) -> bool:
+        return path.rstrip("/") == self.path.rstrip("/")
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
         told = header(scope, b"content-length")

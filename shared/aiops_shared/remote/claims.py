@@ -40,11 +40,15 @@ def identity(claims: Claims, settings: AuthSettings) -> CallerIdentity | None:
 def scopes(claims: Claims, prefix: str) -> frozenset[str]:
     """Ours among the token's, without the issuer's prefix.
 
-    `roles` count only where there are no scopes at all: Entra ID's client credentials have nothing else.
+    In `scp` they may be bare: Entra ID wants `api://ID/NAME` asked for and writes NAME, for one audience.
+    `roles` count only where there are no scopes at all: its client credentials have nothing else.
     """
-    told = [name for name in ("scope", "scp") if name in claims] or ["roles"]
-    words = [word for name in told for word in _words(claims.get(name), split=True)]
-    return frozenset({word.removeprefix(prefix) for word in words if word.startswith(prefix)} & set(SCOPES))
+    words = [word for word in _words(claims.get("scope"), split=True) if word.startswith(prefix)]
+    if "scp" in claims:
+        words += _words(claims["scp"], split=True)
+    elif "scope" not in claims:
+        words += _words(claims.get("roles"))
+    return frozenset({word.removeprefix(prefix) for word in words} & set(SCOPES))
 
 
 def _kind(claims: Claims, agents: Iterable[str]) -> Literal["human", "agent"]:

@@ -21,6 +21,7 @@ class HttpSettings(BaseSettings):
     path: str = Field(default="/mcp", pattern=r"^/[a-z0-9/_-]*$", description="Path of the MCP endpoint.")
     public_url: str = Field(
         default="",
+        pattern=r"^(https?://[^\s\"\\?#]+)?$",
         description="URL of the MCP endpoint as clients know it, as https://aiops.example.com/mcp; it is the"
         " resource of the OAuth metadata and, unless AIOPS_AUTH_AUDIENCE says otherwise, the audience.",
     )
@@ -107,7 +108,8 @@ class AuthSettings(BaseSettings):
     )
     scope_prefix: str = Field(
         default="",
-        description="What the issuer writes before our scopes, as `eks-aiops/` of a Cognito resource server.",
+        description="What the issuer writes before our scopes, as `eks-aiops/` for the resource server"
+        " `eks-aiops` of Cognito.",
     )
     name_claim: str = Field(
         default="sub", description="Claim that names the caller in policy, limits and audit."
