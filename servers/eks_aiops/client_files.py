@@ -4,7 +4,12 @@
 one module for each kind of client; what all are made of is in `client_files_entries`.
 """
 
-from eks_aiops import client_files_editors, client_files_kagent, client_files_packages
+from eks_aiops import (
+    client_files_aws,
+    client_files_editors,
+    client_files_kagent,
+    client_files_packages,
+)
 from eks_aiops.client_files_entries import Tools
 
 
@@ -14,4 +19,5 @@ def client_files(found: Tools) -> dict[str, str]:
         **client_files_editors.files(found),
         **client_files_packages.files(found),
         **client_files_kagent.files(found),
+        **client_files_aws.files(found),
     }

@@ -194,6 +194,7 @@ def test_the_commands_are_the_four_servers_and_the_gateway(made: dict[str, Any])
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)
 @pytest.mark.row("S7")
 @pytest.mark.parametrize("server", [*SERVERS, "gateway"])
 async def test_the_command_of_each_entry_answers(server: str, found: Tools, tmp_path: Path) -> None:
@@ -217,6 +218,7 @@ def expected(found: Tools, server: str) -> set[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)
 @pytest.mark.row("S7")
 async def test_the_url_of_the_http_form_answers_where_the_gateway_listens(
     found: Tools, tmp_path: Path
