@@ -1,4 +1,4 @@
-"""`eks-aiops healthcheck`: asks the server beside it, for container engines and exec probes (no curl in the image)."""
+"""`eks-aiops healthcheck`: asks the server beside it, for engines and probes of an image without curl."""
 
 import http.client
 import sys
