@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from aiops_shared.guardrails.plans import digest_of_plan
+from aiops_shared.settings import HttpSettings
 from aiops_sop.clients.run_parts import asks_of
 from tests.fakes.clocks import FakeClock
 from tests.fakes.runhouses import RunHouse
@@ -287,3 +288,27 @@ async def test_secrets_and_markup_of_a_plan_stay_text(room: WaitingRoom, idp: Is
                         assert word not in answer.text
                 else:
                     json.loads(answer.text)
+
+
+@pytest.mark.parametrize(
+    ("http", "listening", "where"),
+    [
+        ({"public_url": "https://a.example/mcp"}, False, "https://a.example/approvals/apr_1"),
+        ({"public_url": "https://a.example/x/mcp"}, False, "https://a.example/x/approvals/apr_1"),
+        (
+            {"public_url": "https://a.example/x/mcp", "path": "/x/mcp"},
+            False,
+            "https://a.example/approvals/apr_1",
+        ),
+        ({"public_url": "https://a.example"}, False, "https://a.example/approvals/apr_1"),
+        ({"port": 8123}, True, "http://127.0.0.1:8123/approvals/apr_1"),
+        ({"port": 8123}, False, ""),
+        ({"port": 0}, True, ""),
+        ({"host": "::", "port": 8123}, True, ""),
+        ({"host": "::1", "port": 8123}, True, "http://[::1]:8123/approvals/apr_1"),
+    ],
+)
+def test_the_page_is_named_where_its_address_is_known(
+    http: dict[str, Any], listening: bool, where: str
+) -> None:
+    assert HttpSettings(**http).approvals_url("apr_1", listening=listening) == where

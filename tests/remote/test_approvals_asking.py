@@ -52,7 +52,7 @@ async def test_a_change_over_http_finds_its_person(monkeypatch: pytest.MonkeyPat
                     first = await planned(through, 11)
                     refused = await asked(through, "execute_plan", first)
                 assert refused.code == "approval_pending"
-                assert f", or {PAGE}apr_" in refused.error
+                assert f" or {PAGE}apr_" in refused.error
                 assert old.asked == []
                 # The same plan through a newer one: its requester is asked, and it is done.
                 new = Person(says="no")

@@ -6,7 +6,7 @@ from typing import Final
 from aiops_shared.auth.callers import inbound
 from aiops_shared.settings import HttpSettings
 
-_OR: Final = ", or "
+_OR: Final = " or "
 _ID: Final = re.compile(r"\b(?:apr|ask)_[A-Za-z0-9_-]{1,40}")
 
 

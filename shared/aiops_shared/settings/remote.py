@@ -76,8 +76,9 @@ class HttpSettings(BaseSettings):
     def approvals_url(self, about: str = "", *, listening: bool = False) -> str:
         """Where people approve, "" where no address is known; `listening`: this process serves it itself."""
         known = self.public_url
-        if not known and listening and self.port:
-            known = f"http://{self.host}:{self.port}{self.path}"
+        if not known and listening and self.port and self.host not in {"0.0.0.0", "::", ""}:  # noqa: S104
+            host = f"[{self.host}]" if ":" in self.host else self.host
+            known = f"http://{host}:{self.port}{self.path}"
         if not known:
             return ""
         url = urlsplit(known)
