@@ -139,7 +139,7 @@ async def test_unknown_forbidden_and_wrong_calls_are_answered_as_by_a_server(tmp
         }.items():
             answer = await client.call_tool(name, {"wrong": 1}, raise_on_error=False)
             assert answer.is_error
-            assert answer.content[0].text.startswith(code), name  # type: ignore[union-attr]
+            assert answer.content[0].text.startswith(code), name
 
 
 def test_our_texts_get_the_gateways_names_and_nothing_else_does() -> None:
