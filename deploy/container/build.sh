@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the suite into the folder given, from the root of a checkout: the versions and hashes of the lock, compiled
-# bytecode, no build tool left. The Dockerfile calls it; tests/launch runs the same steps without an engine.
+# Installs the suite into the folder given, from the root of a checkout: the versions and hashes of the lock,
+# no build tool left. The Dockerfile calls it; tests/launch runs the same steps without an engine.
 set -eu
 into=${1:?usage: build.sh FOLDER}
 tools=$(mktemp -d)
@@ -18,5 +18,5 @@ fi
 "$uv" build --quiet --wheel --no-build-isolation --python "$tools/build/bin/python" --out-dir "$tools/dist" .
 "$uv" venv --quiet --python python3 --no-project "$into"
 # Hashes that constraints carry are verified for whatever is installed; only our own wheel, just built, has none.
-"$uv" pip install --quiet --python "$into" --only-binary :all: --compile-bytecode \
+"$uv" pip install --quiet --python "$into" --only-binary :all: \
   --constraint .ci/requirements.lock "$tools"/dist/*.whl

@@ -114,7 +114,6 @@ def test_our_own_scan_finds_nothing_in_it_but_what_was_asked_for(tmp_path: Path)
     assert said(render(tmp_path, TRY)) == []
     assert said(render(tmp_path, "values-ha.yaml", HA)) == []
     assert said(render(tmp_path, "values-ha.yaml", EVERYTHING)) == [
-        ("high", "rbac-escalation", "aiops-eks-aiops-eks-execute"),
         ("high", "rbac-escalation", "aiops-eks-aiops-impersonate"),
         ("high", "rbac-secrets", "aiops-eks-aiops-eks-forward"),
         ("high", "rbac-secrets", "aiops-eks-aiops-eks-secrets"),
