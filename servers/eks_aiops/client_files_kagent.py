@@ -43,7 +43,8 @@ def files(found: Tools) -> dict[str, str]:
 
 
 _REMOTE: Final = """\
-# The servers of this suite that run elsewhere (deploy/helm), as tools of kagent's agents.
+# The servers of this suite that run elsewhere, as tools of kagent's agents:
+#   helm install eks-aiops deploy/helm/eks-aiops -n aiops --set mode=servers …
 #   kubectl create secret generic aiops-token -n aiops --from-literal=authorization="Bearer $TOKEN"
 # The token needs the scope aiops:read; kagent lists tools with it.
 # A server must know the name it is called by: AIOPS_HTTP_ALLOWED_HOSTS=*.svc.cluster.local
@@ -78,7 +79,7 @@ def remote_server(one: Served, version: str) -> dict[str, Any]:
     spec = {
         "description": f"EKS AIOps: {one.server}",
         "protocol": "STREAMABLE_HTTP",
-        "url": f"http://{one.name}.{NAMESPACE}.svc.cluster.local:8000/mcp",
+        "url": f"http://eks-{one.name}.{NAMESPACE}.svc.cluster.local:8000/mcp",
         "headersFrom": [{"name": "Authorization", "valueFrom": token}],
         "timeout": "60s",
         "terminateOnClose": False,

@@ -3,6 +3,8 @@
 import importlib.util
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,8 +13,6 @@ import anyio
 import botocore.session
 import pytest
 from botocore.validate import ParamValidator
-from cfnlint import decode
-from cfnlint.api import lint_all
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from eks_aiops.openapi import MOST_OPERATIONS
@@ -148,7 +148,7 @@ def test_every_group_is_valid_openapi_small_enough_and_known_to_the_function() -
 def test_agentcore_files_are_inputs_of_the_api(file: str, operation: str) -> None:
     given = json.loads((DEPLOY / "agentcore" / f"{file}.json").read_text("utf-8"))
     service = botocore.session.get_session().get_service_model("bedrock-agentcore-control")
-    shape = service.operation_model(operation).input_shape
+    shape: Any = service.operation_model(operation).input_shape
     report = ParamValidator().validate(given, shape)
     assert not report.has_errors(), report.generate_report()
     assert [*_wrong(given, shape, file)] == []
@@ -170,7 +170,8 @@ def _wrong(value: Any, shape: Any, where: str) -> Any:
 
 
 def test_the_agent_s_template_passes_cfn_lint() -> None:
-    template, problems = decode.decode(str(DEPLOY / "bedrock" / "agent.yaml"))
-    assert (bool(template), problems) == (True, [])
-    found = lint_all((DEPLOY / "bedrock" / "agent.yaml").read_text("utf-8"))
-    assert [match for match in found if match.rule.id[0] in "EW"] == []
+    lint = Path(sys.executable).with_name("cfn-lint")
+    done = subprocess.run(
+        [lint, DEPLOY / "bedrock" / "agent.yaml"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "")
