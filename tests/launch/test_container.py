@@ -44,11 +44,9 @@ def test_it_runs_as_nobody_and_serves_the_gateway() -> None:
     users = [line for line in last if line.startswith("USER")]
     assert users == ["USER 65532:65532"]
     assert not [line for line in last[last.index(users[0]) :] if line.startswith(("RUN", "COPY"))]
-    assert last[-3:] == [
-        'HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 CMD ["eks-aiops", "healthcheck"]',
-        'ENTRYPOINT ["eks-aiops"]',
-        'CMD ["gateway", "--http"]',
-    ]
+    assert last[-3].startswith("HEALTHCHECK ")
+    assert last[-3].endswith(' CMD ["eks-aiops", "healthcheck"]')
+    assert last[-2:] == ['ENTRYPOINT ["eks-aiops"]', 'CMD ["gateway", "--http"]']
 
 
 def test_the_build_sees_only_what_it_copies() -> None:
