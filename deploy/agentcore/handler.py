@@ -69,6 +69,9 @@ async def answered(event: Obj) -> tuple[int, Obj]:
     except TimeoutError:
         raise AnsweredError(504, f"[timeout] {name}: no answer within {CALL_S:.0f} s; ask for less") from None
     except Exception as error:  # whatever it is: the agent gets an envelope, never a trace
+        status = getattr(getattr(error, "response", None), "status_code", 0)
+        if status in {401, 403, 429, 503}:
+            raise AnsweredError(status, f"[refused] {name}: the endpoint answered {status}") from error
         raise AnsweredError(502, f"[unreachable] tools: {type(error).__name__}; try again") from error
     text = "".join(getattr(block, "text", "") for block in result.content)
     if result.is_error:

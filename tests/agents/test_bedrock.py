@@ -13,11 +13,14 @@ import anyio
 import botocore.session
 import pytest
 from botocore.validate import ParamValidator
+from moto import mock_aws
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
+from eks_aiops.gateway import make
 from eks_aiops.openapi import MOST_OPERATIONS
 from tests.e2e.stage import lab_environment
 from tests.lab_fixture import running_lab
+from tests.remote.issuer import Served, issuer, remote_settings
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 Obj = dict[str, Any]
@@ -100,6 +103,28 @@ async def test_events_become_tool_calls_and_exact_envelopes(
         confirm = named(plan_id="plan_0", confirm="yes")
         status, denied = await sent(event("/execute_plan", confirm, group="write"))
         assert (status, "[read_only]" in denied["error"]) == (403, True), denied
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.row("S29")
+def test_over_http_the_function_shows_the_token_of_its_secret(
+    function: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with issuer() as idp, mock_aws():
+        settings = remote_settings(idp, tmp_path)
+        token = idp.token(sub="bedrock", scope="aiops:read")
+        secrets: Any = botocore.session.get_session().create_client("secretsmanager", "us-east-1")
+        arn = secrets.create_secret(Name="aiops", SecretString=json.dumps({"token": token}))["ARN"]
+        with Served(make(settings), settings) as place:
+            monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+            monkeypatch.setenv("AIOPS_MCP_URL", place.url)
+            monkeypatch.setenv("AIOPS_MCP_SECRET_ARN", arn)
+            (group,) = [name for name, tools in function.groups().items() if "find_sops" in tools]
+            found = function.handler(event("/findSops", named(query="pod crash loop"), group=group), None)
+            assert found["response"]["httpStatusCode"] == 200, found
+            beyond = event("/execute_plan", named(plan_id="plan_0", confirm="yes"), group="write")
+            assert function.handler(beyond, None)["response"]["httpStatusCode"] == 403
 
 
 @pytest.mark.row("S29")
