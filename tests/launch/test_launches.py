@@ -36,8 +36,8 @@ async def tools_over_stdio(command: list[str], machine: Machine) -> tuple[str, s
         command[0], command[1:], env=machine.env, cwd=str(machine.folder), keep_alive=False
     )
     async with Client(transport, timeout=180, init_timeout=180) as client:
-        assert client.initialize_result is not None
-        return client.initialize_result.serverInfo.name, {one.name for one in await client.list_tools()}
+        assert client.server_info is not None
+        return client.server_info.name, {one.name for one in await client.list_tools()}
 
 
 @asynccontextmanager
@@ -98,7 +98,7 @@ async def test_npx_serves_through_uvx(built: Built, machine: Machine) -> None:
     machine.env["EKS_AIOPS_FROM"] = str(built.wheel)
     name, tools = await tools_over_stdio([*npx(built), "sop"], machine)
     assert name == "aiops-sop"
-    assert "run_sop" in tools
+    assert "investigate" in tools
 
 
 async def test_npx_serves_the_gateway_over_http_ends_by_term_and_passes_exit_codes(
@@ -110,7 +110,7 @@ async def test_npx_serves_the_gateway_over_http_ends_by_term_and_passes_exit_cod
         async with httpx.AsyncClient(trust_env=False) as plain:
             assert (await plain.get(url.replace("/mcp", "/healthz"))).status_code == 200
         async with Client(url) as client:
-            assert {"eks_diagnose", "sop_run_sop"} <= {one.name for one in await client.list_tools()}
+            assert {"eks_diagnose", "sop_investigate"} <= {one.name for one in await client.list_tools()}
         below = children(process.pid)
         process.terminate()
         await gone([process.pid, *below])
