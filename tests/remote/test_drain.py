@@ -2,12 +2,14 @@
 
 import re
 import signal
+import socket
 from pathlib import Path
 
 import anyio
 import httpx
 import pytest
 
+from aiops_shared.remote.running import ECHO_S
 from bench.http_client import HANDSHAKE, MODERN, Client, GoneError, call_body
 from tests.remote.ending import Process, process
 
@@ -24,7 +26,11 @@ async def probe(one: Process, path: str) -> httpx.Response:
 async def test_at_sigterm_nothing_new_is_taken_what_is_under_way_finishes_and_the_code_is_0(
     tmp_path: Path,
 ) -> None:
-    async with process(tmp_path, AIOPS_HTTP_DRAIN_S="20") as one:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        beside = f"127.0.0.1:{free.getsockname()[1]}"
+    async with process(tmp_path, AIOPS_HTTP_DRAIN_S="20", AIOPS_HTTP_METRICS_LISTEN=beside) as one:
+        page = await anyio.to_thread.run_sync(lambda: httpx.get(f"http://{beside}/metrics", trust_env=False))
+        assert "aiops_http_connections 0" in page.text
         assert (await probe(one, "/readyz")).status_code == 200
         answers: list[tuple[int, str]] = []
 
@@ -94,7 +100,9 @@ async def test_a_second_signal_ends_the_process_at_once(tmp_path: Path) -> None:
             tasks.start_soon(call)
             await one.heard("resting")
             one.signal()
+            one.signal()  # a launcher passes on what the terminal sent as well
             await not_ready(one)
+            await anyio.sleep(ECHO_S)
             one.signal()
             assert await one.code() == -signal.SIGTERM
 

@@ -15,7 +15,7 @@ from aiops_shared.remote.asgi import App, Message, Receive, Scope, Send, Stopped
 from aiops_shared.remote.probes import Readiness
 
 SAYS: Final = "this server ends; call again, another one answers"
-_MOST_REMEMBERED: Final = 65_536
+_MOST_REMEMBERED: Final = 16_384  # bytes of a body; a longer one's id is not told
 _SERVER_ENDS: Final = -32_000  # JSON-RPC: left to implementations
 _log = logging.getLogger("aiops.remote")
 
@@ -27,7 +27,7 @@ class _Exchange:
     receive_: Receive
     send_: Send
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
-    body: bytearray = field(default_factory=bytearray)
+    body: bytes = b""
     content_type: str = ""
     begun: bool = False
     ended: bool = False
@@ -35,8 +35,8 @@ class _Exchange:
 
     async def receive(self) -> Message:
         message = await self.receive_()
-        if len(self.body) < _MOST_REMEMBERED:
-            self.body += message.get("body", b"")
+        piece = message.get("body", b"")
+        self.body = self.body + piece if len(self.body) + len(piece) <= _MOST_REMEMBERED else b""
         return message
 
     async def send(self, message: Message) -> None:
@@ -57,7 +57,7 @@ class _Exchange:
 
     def _event(self) -> bytes:
         error = {"code": _SERVER_ENDS, "message": SAYS}
-        says = orjson.dumps({"jsonrpc": "2.0", "id": _id_of(bytes(self.body)), "error": error})
+        says = orjson.dumps({"jsonrpc": "2.0", "id": _id_of(self.body), "error": error})
         return b"event: message\r\ndata: " + says + b"\r\n\r\n"
 
 

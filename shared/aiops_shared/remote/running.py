@@ -11,6 +11,7 @@ import asyncio
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
@@ -33,6 +34,7 @@ from aiops_shared.settings import HttpSettings, Settings
 
 CUT_S: Final = 2.0  # what is cut has so long to end
 BEYOND: Final = 1.1  # connections above the limit, as a share of it, whose requests are told so still
+ECHO_S: Final = 0.3  # a second signal within it is the first one again
 MOST_HEAD_BYTES: Final = 32_768  # request line and headers together
 
 
@@ -49,14 +51,22 @@ class Server(uvicorn.Server):
     ) -> None:
         super().__init__(config)
         self._app, self._name, self._settings, self._metrics = app, name, settings, metrics
+        self._told_at: float | None = None
         app.intake.connections = lambda: len(self.server_state.connections)
 
     def handle_exit(self, sig: int, frame: object) -> None:
-        """A signal: not ready from now on. The next one ends the process as if nobody listened to it."""
-        self._app.readiness.draining = True
-        self.should_exit = True
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
+        """A signal: not ready from now on. The next one ends the process as if nobody listened to it.
+
+        Launchers pass on what a terminal sent to everybody anyway: the same signal twice is one.
+        """
+        now = time.monotonic()
+        if self._told_at is None:
+            self._told_at = now
+            self._app.readiness.draining = True
+            self.should_exit = True
+        elif now - self._told_at > ECHO_S:
+            signal.signal(sig, signal.SIG_DFL)
+            signal.raise_signal(sig)
 
     async def startup(self, sockets: list[Any] | None = None) -> None:
         """Listen, say where."""
