@@ -82,10 +82,11 @@ async def called(client: Client[Any], tool: str) -> tuple[Heard, Any]:
 async def test_every_client_hears_each_part_redacted_and_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progressing, "BEAT_S", 0.05)
     monkeypatch.setattr(progressing, "EVERY_S", 0.02)
+    monkeypatch.setattr(progressing, "LAST_WORD_S", 10.0)
     async with clients(tmp_path) as every:
         for client in every:
+            monkeypatch.setattr(progressing, "BEAT_S", 60.0)
             heard, done = await called(client, "walk")
             assert [(at, of) for at, of, _ in heard] == [(1, 3), (2, 3), (3, 3)]
             assert [str(says)[:6] for _, _, says in heard] == ["part 0", "part 1", "part 2"]
@@ -97,6 +98,7 @@ async def test_every_client_hears_each_part_redacted_and_in_order(
             assert done.content[0].text.startswith("[not_found] stone")
             heard, _ = await called(client, "thread")
             assert heard == [(1, 2, "from a thread")]
+            monkeypatch.setattr(progressing, "BEAT_S", 0.05)
             heard, _ = await called(client, "rest")
             assert heard, "who says nothing is at work"
             assert "at work for" in str(heard[0][2])
