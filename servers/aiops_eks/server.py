@@ -140,7 +140,8 @@ class Wiring:
     def _changes(self) -> Changes:
         from aiops_eks.clients.changes import ChangeReader
 
-        return ChangeReader(self.clusters, self.clock, redact, self.journal)
+        own_eyes = self.settings.kube.impersonate != "off"
+        return ChangeReader(self.clusters, self.clock, redact, self.journal, own_eyes)
 
     def _facts(self) -> "FactsReader":
         from aiops_eks.clients.facts import FactsReader

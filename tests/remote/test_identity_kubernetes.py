@@ -122,6 +122,10 @@ async def test_who_has_no_rights_in_a_namespace_has_none_through_the_server(
             refused = await asked(bob, "get_resource", about)
             assert refused.code == "access_denied", refused.text
             assert "aiops:bob" in refused.text
+            there = {"namespace": HOME, "since": "1h"}
+            assert not (await asked(anna, "list_changes", there)).error
+            # neither from the audit log nor from the watch journal, which the server could read
+            assert (await asked(bob, "list_changes", there)).code == "access_denied"
 
             plan = await asked(anna, "plan_workload_change", wish)
             assert not plan.error, plan.error

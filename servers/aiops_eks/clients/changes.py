@@ -28,7 +28,7 @@ from aiops_eks.models.fields import ago
 from aiops_eks.ports import ChangeJournal, Clusters, Kube
 from aiops_shared.aws import EksCluster
 from aiops_shared.clock import Clock
-from aiops_shared.errors import AiopsError, InvalidInputError
+from aiops_shared.errors import AccessDeniedError, AiopsError, InvalidInputError
 from aiops_shared.kube.changes.aws import AWS_KINDS
 from aiops_shared.kube.changes.records import Change, Span, Timeline
 from aiops_shared.kube.changes.timeline import Sources, read_changes
@@ -41,12 +41,15 @@ LONGEST = timedelta(days=90)  # CloudTrail's event history; every other source i
 
 @dataclass(frozen=True)
 class ChangeReader:
-    """Fulfils `ports.Changes`."""
+    """Fulfils `ports.Changes`. `own_eyes`: Kubernetes judges by the caller's rights, so what the journal and
+    the audit log hold of a namespace is told only to who may list there.
+    """
 
     clusters: Clusters
     clock: Clock
     redact: Callable[[str], str]
     journal: ChangeJournal | None = None
+    own_eyes: bool = False
 
     async def changes(self, ask: ChangeAsk) -> ChangeList:
         """The timeline. Raises InvalidInputError before any request, KindUnknownError, NotFoundError."""
@@ -86,6 +89,8 @@ class ChangeReader:
         kind = await _kind(kube, ask.kind)
         namespace = ask.namespace if kind is None or kind.namespaced else ""
         word = kind.kind if kind else _aws_kind(ask.kind)
+        if self.own_eyes and (kind is not None or not word):
+            await _require_sight(kube, kind.plural if kind else "pods", namespace)
         span = Span(*window, namespace, word, ask.name, kind.plural if kind else "")
         eks, why = await self._aws_side(cluster)
         timeline = await read_changes(Sources(kube, self.redact, eks, why, self.journal), span)
@@ -99,6 +104,14 @@ class ChangeReader:
             return await self.clusters.eks(cluster), ""
         except AiopsError as error:
             return None, error.wire()
+
+
+async def _require_sight(kube: Kube, plural: str, namespace: str) -> None:
+    if not await kube.can("list", plural, namespace):
+        where = f"in {namespace}" if namespace else "in all namespaces"
+        raise AccessDeniedError(
+            f"changes {where}", f"you may not list {plural} {where}", "name a namespace that you may read"
+        )
 
 
 def _span(ask: ChangeAsk, now: datetime) -> tuple[datetime, datetime]:
