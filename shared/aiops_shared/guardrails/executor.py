@@ -308,7 +308,7 @@ class Executor:
         pause_s = FIRST_POLL_S  # another process may carry it, so the store is asked
         while True:
             entry = await self.parts.hands.journal.load(action_id)
-            _tell(entry)
+            progress(*entry.how_far())
             left = until - anyio.current_time()
             if entry.state not in LIVE or left <= 0:
                 return entry.record()
@@ -398,15 +398,3 @@ class Executor:
             except Exception:  # noqa: BLE001  # who looks no more leaves orphans for ever
                 _log.exception("orphans: this look failed")
             going_on = await self.lifetime.rest(self.parts.orphans_every_s)
-
-
-def _tell(entry: Entry) -> None:
-    """How many steps are done, and which one is under way."""
-    rows = entry.forward()
-    done = [row for row in rows if row.state in _DONE]
-    under_way = next((row for row in rows if row.state not in _DONE), None)
-    what = f"{entry.state}: {under_way.target}, {under_way.step}" if under_way else entry.state
-    progress(len(done), len(rows), what)
-
-
-_DONE = frozenset({"applied", "verified", "skipped", "undone"})

@@ -113,6 +113,13 @@ class Entry:
             return False
         return any(row.state in {"intended", "applied", "verified", "unknown"} for row in self.forward())
 
+    def how_far(self) -> tuple[int, int, str]:
+        """Steps done, of how many, and which one is under way."""
+        rows = self.forward()
+        left = [row for row in rows if row.state not in {"applied", "verified", "skipped", "undone"}]
+        what = f"{self.state}: {left[0].target}, {left[0].step}" if left else self.state
+        return len(rows) - len(left), len(rows), what
+
     def forward(self) -> list[StepRow]:
         """The rows of the steps, without those of the undo."""
         return [self.steps[seq] for seq in sorted(self.steps) if seq < UNDO]
