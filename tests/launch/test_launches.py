@@ -26,6 +26,7 @@ HELLO = (
     b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},'
     b'"clientInfo":{"name":"launch","version":"1"}}}\n'
 )
+LAUNCHER = ("node", str(ROOT / "deploy" / "npm" / "bin" / "eks-aiops.mjs"))
 # Run by the interpreter of the launched environment: where the suite comes from.
 WHERE = "import aiops_shared, aiops_sop, eks_aiops; print(*(one.__file__ for one in (aiops_sop, eks_aiops)))"
 
@@ -101,11 +102,11 @@ async def test_npx_serves_through_uvx(built: Built, machine: Machine) -> None:
     assert "investigate" in tools
 
 
-async def test_npx_serves_the_gateway_over_http_ends_by_term_and_passes_exit_codes(
+async def test_the_launcher_serves_the_gateway_over_http_ends_by_term_and_passes_exit_codes(
     built: Built, machine: Machine
 ) -> None:
     machine.env["EKS_AIOPS_FROM"] = str(built.wheel)
-    async with started([*npx(built), "gateway", "--http", "--port", "0"], machine) as process:
+    async with started([*LAUNCHER, "gateway", "--http", "--port", "0"], machine) as process:
         url = await until(process, r"gateway: listening on (\S+)\n")
         async with httpx.AsyncClient(trust_env=False) as plain:
             assert (await plain.get(url.replace("/mcp", "/healthz"))).status_code == 200
@@ -122,8 +123,7 @@ async def test_a_killed_launcher_leaves_a_server_that_ends_with_its_client(
     built: Built, machine: Machine
 ) -> None:
     machine.env["EKS_AIOPS_FROM"] = str(built.wheel)
-    launcher = ["node", str(ROOT / "deploy" / "npm" / "bin" / "eks-aiops.mjs"), "cost"]
-    async with started(launcher, machine) as process:
+    async with started([*LAUNCHER, "cost"], machine) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         await process.stdin.send(HELLO)
