@@ -71,8 +71,8 @@ class Settings(BaseSettings):
     )
     toolsets: CommaList = Field(
         default_factory=list,
-        description="Only tools of these sets, comma-separated; empty: all. `eks-aiops tools --toolsets` lists"
-        " them.",
+        description="Only tools of these sets, comma-separated; empty: all. `eks-aiops tools --toolsets`"
+        " lists them.",
     )
     clusters_file: Path | None = Field(
         default=None, description="The operator's table of accounts and clusters (YAML)."
