@@ -50,6 +50,15 @@ def made() -> FastMCP:
         return "rested"
 
     @server.tool(tags={"read"})
+    async def hold(until: str) -> str:
+        """Answer when a file is there."""
+        say("holding")
+        while not await anyio.Path(until).exists():  # noqa: ASYNC110  # a test in another process makes it
+            await anyio.sleep(0.02)
+        SEEN["ended"] += 1
+        return "held"
+
+    @server.tool(tags={"read"})
     async def seen() -> dict[str, int]:
         """What became of the calls so far."""
         return dict(SEEN)

@@ -26,16 +26,17 @@ async def probe(one: Process, path: str) -> httpx.Response:
 async def test_at_sigterm_nothing_new_is_taken_what_is_under_way_finishes_and_the_code_is_0(
     tmp_path: Path,
 ) -> None:
+    gate = tmp_path / "go-on"
     with socket.create_server(("127.0.0.1", 0)) as free:
         beside = f"127.0.0.1:{free.getsockname()[1]}"
-    async with process(tmp_path, AIOPS_HTTP_DRAIN_S="20", AIOPS_HTTP_METRICS_LISTEN=beside) as one:
+    async with process(tmp_path, AIOPS_HTTP_DRAIN_S="60", AIOPS_HTTP_METRICS_LISTEN=beside) as one:
         page = await anyio.to_thread.run_sync(lambda: httpx.get(f"http://{beside}/metrics", trust_env=False))
         assert "aiops_http_connections 0" in page.text
         assert (await probe(one, "/readyz")).status_code == 200
         answers: list[tuple[int, str]] = []
 
         async def call(client: Client) -> None:
-            answer = await client.call("rest", seconds=2)
+            answer = await client.call("hold", until=str(gate))
             client.abort()
             answers.append((answer.status, answer.body.decode()))
 
@@ -44,7 +45,7 @@ async def test_at_sigterm_nothing_new_is_taken_what_is_under_way_finishes_and_th
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(call, Client(one.url))
             tasks.start_soon(call, Client(one.url, HANDSHAKE))  # an answer that streams
-            await one.heard("resting", 2)
+            await one.heard("holding", 2)
             one.signal()
             ready = await not_ready(one)
             assert (ready.status_code, ready.json()["process"]) == (503, "draining")
@@ -54,8 +55,9 @@ async def test_at_sigterm_nothing_new_is_taken_what_is_under_way_finishes_and_th
                 assert (refused.status, refused.headers["retry-after"]) == (503, "1")
                 assert refused.headers["connection"] == "close"
                 assert b"shutting_down" in refused.body
+            gate.touch()
         assert [status for status, _ in answers] == [200, 200]
-        assert all("rested" in body for _, body in answers)
+        assert all("held" in body for _, body in answers)
         assert await one.code() == 0
         assert "'ended': 2" in await one.heard("lifespan ended")  # it outlived the requests
 
