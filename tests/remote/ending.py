@@ -53,7 +53,9 @@ class Process:
 
 
 @asynccontextmanager
-async def process(folder: Path, /, *, command: tuple[str, ...] = LOADED, **env: str) -> AsyncIterator[Process]:
+async def process(
+    folder: Path, /, *, command: tuple[str, ...] = LOADED, **env: str
+) -> AsyncIterator[Process]:
     """The server, listening; killed at the end if it still runs."""
     own = {"AIOPS_HTTP_PORT": "0", "AIOPS_STATE_DIR": str(folder), "FASTMCP_LOG_LEVEL": "ERROR"}
     every = {**inherited("PATH", "HOME", "LANG"), **own, **env}
