@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 CONTROL_PLANE := $(or $(KUBEBUILDER_ASSETS),$(CURDIR)/.cache/controlplane)
 
-.PHONY: help setup demo test lint types walls docs docs-check lock bench bench-http cluster-test control-plane chart-renderer eval faults clean
+.PHONY: help setup demo test lint types walls docs docs-check lock bench bench-http cluster-test control-plane chart-renderer client-packages conformance eval faults clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -37,6 +37,12 @@ control-plane:  ## Build etcd, kube-apiserver and their kin from Go modules, onc
 
 chart-renderer:  ## Build Helm's engine from Go modules, once, for the tests of the chart
 	@if command -v go >/dev/null; then tests/launch/helm/build.sh .cache/helm/chartrender; fi
+
+client-packages: setup  ## Install the real clients and the conformance suite that tests run, once
+	$(BIN)/python -m tests.clients.packages
+
+conformance: setup client-packages  ## Let the official suite judge all five endpoints over HTTP
+	$(BIN)/python -m tests.clients.conformance
 
 lint: setup  ## ruff: rules and format
 	$(BIN)/ruff check .
