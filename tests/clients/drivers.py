@@ -110,7 +110,9 @@ def with_inspector(era: str) -> Driver:
     """The inspector's command line, with its strictest look at schemas."""
 
     async def drive(place: Place, how: How) -> Seen:
-        server = place.command
+        # It gives the server a few variables of its own choice, and those that it is told.
+        told = [word for pair in place.environment.items() if pair[1] for word in ("-e", "=".join(pair))]
+        server = [*place.command, *told]
         if how != "stdio":
             told = [word for pair in place.headers(how).items() for word in ("--header", ": ".join(pair))]
             server = ["--transport", "http", "--server-url", place.urls[how], *told]
@@ -136,7 +138,7 @@ async def _said(command: list[str], place: Place, asked: bytes = b"") -> dict[st
     """A program's answer in JSON. What it starts over stdio inherits its environment."""
     env = {**place.environment, "PATH": place.environment.get("PATH", os.defpath)}
     done = await anyio.run_process(command, input=asked, env=env, check=False, cwd=place.folder)
-    assert done.stdout, done.stderr.decode()[-2000:]
+    assert done.returncode == 0, (done.stdout[-1500:], done.stderr[-1500:])
     said: dict[str, Any] = json.loads(done.stdout)
     return said
 
