@@ -1,7 +1,8 @@
 """A flood of events through POST /events: folded, committed, nothing lost; how long and how much memory.
 
 Called by `bench.__main__` (part `events`). 500 different events of 20 clusters, each 20 times, interleaved,
-by eight senders of another process over loopback; nobody works the queue off meanwhile. Event to first action is measured where
+by eight senders of another process over loopback; nobody works the queue off meanwhile. Event to first
+action is measured where
 a whole suite runs.
 """
 
