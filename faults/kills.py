@@ -24,7 +24,7 @@ from faults.stories import every_story
 from tests.shared.state.postgres import running
 
 DATABASES: tuple[Database, ...] = ("sqlite", "postgresql")
-LANES = (("disk-pressure",), ("memory-spike-rollback", "traffic-surge-preprovision"))  # of each database
+LANES = (("disk-pressure", "memory-spike-rollback"), ("traffic-surge-preprovision",))  # of each database
 OTHERS: dict[Database, int] = {"sqlite": 1, "postgresql": 2}
 TAKEOVER_S = 10.0
 LONGEST_S = 1500.0  # after that no further kill is begun, and the page says how many were not
