@@ -52,22 +52,36 @@ class Evaluation:
                 started = time.monotonic()
                 rows[part] = import_module(f"{self.package}.{part}").rows(asked.seed)
                 print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
-        text = "\n".join(self._lines(asked.seed, rows)) + "\n"
-        print(text)
+        print("\n".join(self._lines(asked.seed, rows)))
         if asked.write:
-            (DOCS / self.page).write_text(text)
+            page = DOCS / self.page
+            kept = sections(page.read_text()) if asked.only and page.exists() else {}
+            page.write_text("\n".join(self._lines(asked.seed, rows, kept)) + "\n")
         return 0 if all(row.met for some in rows.values() for row in some) else 1
 
-    def _lines(self, seed: int, rows: Mapping[str, Sequence[Row]]) -> Iterator[str]:
-        every = [row for some in rows.values() for row in some]
+    def _lines(
+        self, seed: int, rows: Mapping[str, Sequence[Row]], kept: Mapping[str, str] | None = None
+    ) -> Iterator[str]:
+        """`kept`: tables of the page as it is, by heading, for parts that were not measured now."""
+        tables = [
+            "\n".join(_table(heading, rows[part])) if part in rows else (kept or {}).get(heading, "")
+            for part, heading in self.parts.items()
+        ]
+        verdicts = [line.rpartition("| ")[2] for text in tables for line in text.splitlines()]
+        met = verdicts.count("met |")
         machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
         yield f"# {self.title}"
         yield ""
         yield self.introduction
         yield ""
-        yield f"Seed {seed}; {machine}; {sum(row.met for row in every)} of {len(every)} targets met."
-        for part, some in rows.items():
-            yield from _table(self.parts[part], some)
+        yield f"Seed {seed}; {machine}; {met} of {met + verdicts.count('**missed** |')} targets met."
+        yield from (text for text in tables if text)
+
+
+def sections(page: str) -> dict[str, str]:
+    """The tables of a written page, by heading."""
+    parts = page.split("\n## ")[1:]
+    return {part.partition("\n")[0]: f"\n## {part.rstrip()}" for part in parts}
 
 
 def _table(heading: str, rows: Sequence[Row]) -> Iterator[str]:

@@ -12,7 +12,8 @@ FAULTS = Evaluation(
     " same story; the world is compared object by object, the audit is verified. Made by `make faults`.",
     page="faults.md",
     parts={
-        "kills": "Killed at any point",
+        "kills": "Killed at every point",
+        "moments": "Killed at any moment",
         "stops": "Stopped, told to end, cut off",
         "crowds": "Many at once",
         "concerns": "R1 to R23: where each is proved",

@@ -5,6 +5,7 @@ DBOS in two processes, with hands that count (`tests.fakes.runhouses`) instead o
 """
 
 import multiprocessing
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -98,7 +99,7 @@ def _place(database: Database) -> Iterator[tuple[Path, str]]:
 
 
 def _house(folder: Path, url: str, *, byhand: bool = False) -> RunHouse:
-    workflows = ByHand() if byhand else None
+    workflows = ByHand(f"exe_{os.getpid()}") if byhand else None  # each process holds its own lock
     house = RunHouse(
         folder, SystemClock(), workflows=workflows, concurrency=RUNS, database_url=url, state_url=url
     )
@@ -160,21 +161,23 @@ async def _carry(number: int, folder: Path, url: str, barrier: Any) -> list[str]
 
 
 async def _start_rounds(number: int, folder: Path, url: str, barrier: Any) -> Did:
-    house, found = _house(folder, url, byhand=True), []
-    for n in range(ROUNDS):
-        barrier.wait()
-        caller = Caller(name=f"operator-{number}-{n}")
-        run = await house.start("two", params={"name": f"t-{n}"}, caller=caller)
-        found.append((run.run_id, run.already_running))
+    found: Did = []
+    async with _house(folder, url, byhand=True).running() as house:
+        for n in range(ROUNDS):
+            barrier.wait()
+            caller = Caller(name=f"operator-{number}-{n}")
+            run = await house.start("two", params={"name": f"t-{n}"}, caller=caller)
+            found.append((run.run_id, run.already_running))
     return found
 
 
 async def _start_keys(number: int, folder: Path, url: str, barrier: Any) -> Did:
     del number
-    house, found = _house(folder, url, byhand=True), []
-    for n in range(ROUNDS):
-        barrier.wait()
-        key, caller = f"key-{n:05}", Caller(name=f"client-{n}")
-        run = await house.start("two", params={"name": f"k-{n}"}, caller=caller, idempotency_key=key)
-        found.append((run.run_id, run.already_running))
+    found: Did = []
+    async with _house(folder, url, byhand=True).running() as house:
+        for n in range(ROUNDS):
+            barrier.wait()
+            key, caller = f"key-{n:05}", Caller(name=f"client-{n}")
+            run = await house.start("two", params={"name": f"k-{n}"}, caller=caller, idempotency_key=key)
+            found.append((run.run_id, run.already_running))
     return found

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from subprocess import PIPE
@@ -212,12 +213,16 @@ class Ground:
             connection.execute(statement.encode())
 
 
+# Every world begins at the same instant: what a run reads of it (a forecast) is then the same each time.
+START = datetime(2026, 11, 22, 13, 40, 12, tzinfo=UTC)
+
+
 @asynccontextmanager
 async def ground(scenario: str, seed: int, postgresql: str = "") -> AsyncIterator[Ground]:
     """Everything started; `postgresql`: SQLAlchemy URL of a server, without a database."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="eks-aiops-faults-")))
-        lab = await stack.enter_async_context(Lab(scenario, seed=seed))
+        lab = await stack.enter_async_context(Lab(scenario, seed=seed, start=START))
         process = await stack.enter_async_context(
             await anyio.open_process(
                 [sys.executable, "-m", "faults.zygote"], stdin=PIPE, stdout=PIPE, stderr=None, cwd=ROOT

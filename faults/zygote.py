@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import threading
+import time
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -25,6 +26,8 @@ LATER = (
     *("jsonschema", "anyio._backends._asyncio", "griffe", "markdown_it", "encodings.idna"),
 )
 
+ALONE_S = 30.0
+
 
 def main() -> None:
     """Fork for every line, until stdin closes."""
@@ -36,8 +39,11 @@ def main() -> None:
     for thread in threading.enumerate():
         if thread is not threading.main_thread():
             thread.join(10)
-    if len(os.listdir("/proc/self/task")) != 1:
-        raise RuntimeError("a thread is left: forking is not safe")
+    until = time.monotonic() + ALONE_S  # a native thread that was joined may still be on its way out
+    while len(os.listdir("/proc/self/task")) != 1:
+        if time.monotonic() > until:
+            raise RuntimeError("a thread is left: forking is not safe")
+        time.sleep(0.05)  # noqa: TID251  # nothing else runs in this process
     gc.freeze()
     for line in sys.stdin:
         wish: dict[str, Any] = json.loads(line)
