@@ -66,6 +66,7 @@ class LoopbackServer(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=1,
+                timeout_keep_alive=90,  # as kube-apiserver; kubectl comes again after 5 s, the default
                 ssl_certfile=certificate,
                 ssl_keyfile=key,
             )
