@@ -37,6 +37,10 @@ INSIDE = {
     "MCPError": "an error of the protocol",
     "OperationalError": "SQLAlchemy's own, raised where it says what failed and translated one call above",
     "Exit": "typer's way to end a command",
+    "BadTokenError": "HTTP: the door answers 401 and says nothing more",
+    "StoppedError": "HTTP: a layer answers with the status that it carries",
+    "NotTakenError": "POST /events: the status that its sender gets",
+    "RefusedError": "HTTP: the approvals page answers with the status and the error of ours that it carries",
 }
 
 
