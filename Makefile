@@ -27,7 +27,7 @@ demo: setup  ## Play the first job on a simulated cluster and show it
 	$(BIN)/eks-aiops demo
 
 test: setup  ## Run every test
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile
 
 cluster-test: setup control-plane  ## Hold simulator and product to a real Kubernetes control plane
 	KUBEBUILDER_ASSETS="$(CONTROL_PLANE)" $(BIN)/python -m pytest -q tests/cluster
