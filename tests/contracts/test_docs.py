@@ -15,7 +15,8 @@ from tests.contracts.repository import PRODUCT, ROOT, parsed, texts
 
 OURS = ("AIOPS_",)
 # Variables of others that the example and the docs may name.
-ELSEWHERE = {"AIOPS_LAB_URL"}
+# Of the lab, of the Lambda function of a Bedrock action group (deploy/agentcore), and of a long test.
+ELSEWHERE = {"AIOPS_LAB_URL", "AIOPS_MCP_URL", "AIOPS_MCP_SECRET_ARN", "AIOPS_TEST_ROUNDS"}
 
 
 def variables(group: type[BaseSettings] = Settings) -> set[str]:
