@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -48,7 +49,10 @@ class Room:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def room() -> AsyncIterator[Room]:
     """The Prometheus of a healthy world; tests that change its telemetry reset it."""
-    async with running_lab() as lab:
+    # A little after noon, of yesterday: by night the world's CronJobs end, which a real Prometheus without
+    # staleness markers sees five minutes late; and what is older than its retention it would drop.
+    start = datetime.now(UTC).replace(hour=13, minute=40, second=12, microsecond=0) - timedelta(days=1)  # noqa: TID251
+    async with running_lab(start=start) as lab:
         url = f"{lab.observatory.url}/prometheus/"
         async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as client:
             yield Room(lab, client)
