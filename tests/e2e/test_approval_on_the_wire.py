@@ -95,10 +95,13 @@ async def test_an_agent_is_never_asked_to_approve_itself(tmp_path: Path) -> None
         assert lab.requests.writes() == []
 
 
-async def test_a_state_of_one_process_means_nothing_to_another_one(tmp_path: Path) -> None:
+async def test_a_state_holds_at_another_process_of_the_store_for_its_own_caller_alone(tmp_path: Path) -> None:
     async with running_lab("guardrail-drill", SEED) as lab:
         async with wired(lab, tmp_path, AIOPS_WRITE="true") as wire:
             arguments = await planned(wire, 11)
             state = await asked(wire, arguments)
-        async with wired(lab, tmp_path, AIOPS_WRITE="true") as restarted:
-            assert "state" in (await refused(restarted, lab, arguments, YES, state)).lower()
+        async with wired(lab, tmp_path, AIOPS_WRITE="true", AIOPS_CALLER_NAME="mallory") as other:
+            assert (await refused(other, lab, arguments, YES, state)).startswith("[plan_not_found]")
+        async with wired(lab, tmp_path, AIOPS_WRITE="true") as replica:
+            result = await replica.call("execute_plan", arguments, inputResponses=YES, requestState=state)
+            assert text_of(result).startswith('{"summary":"succeeded'), result

@@ -78,10 +78,12 @@ export function launch(version, args) {
   const chosen = choose(version, args);
   if (chosen === null) return fail(MISSING, missing(version));
   const [program, given] = chosen;
-  const child = spawn(program, given, { stdio: "inherit", windowsHide: true });
-  // A terminal sends Ctrl-C to the child as well: a second one would be taken for impatience.
+  // A terminal sends Ctrl-C to the child as well: a second one would be taken for impatience. Listened to before
+  // the child starts: a signal right after its first word would end this process alone.
   const passed = process.stdin.isTTY ? SIGNALS.filter((one) => one !== "SIGINT") : SIGNALS;
-  for (const signal of SIGNALS) process.on(signal, () => passed.includes(signal) && child.kill(signal));
+  let child;
+  for (const signal of SIGNALS) process.on(signal, () => passed.includes(signal) && child?.kill(signal));
+  child = spawn(program, given, { stdio: "inherit", windowsHide: true });
   child.on("error", (error) => fail(NOT_STARTED, `eks-aiops: cannot start ${program}: ${error.code ?? error.message}`));
   child.on("exit", (code, signal) => {
     process.exitCode = signal === null ? code : 128 + (system.signals[signal] ?? 0);

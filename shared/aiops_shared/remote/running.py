@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import anyio
 import uvicorn
 from fastmcp import FastMCP
+from sse_starlette.sse import AppStatus
 
 from aiops_shared.app.logs import log_to_stderr
 from aiops_shared.app.telemetry import export_telemetry
@@ -70,6 +71,9 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[Any] | None = None) -> None:
         """Listen, say where."""
+        # The library of streams would end each of them half a second after the signal; `draining` lets
+        # them finish, and cuts what takes longer.
+        AppStatus.disable_automatic_graceful_drain()
         await super().startup(sockets)
         for server in self.servers:
             for sock in server.sockets:
