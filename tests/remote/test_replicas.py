@@ -185,7 +185,7 @@ async def planned_approved_executed_on_three(places: list[Replica], idp: Issuer,
     refused = await c.call(anna, "eks_execute_plan", given)
     says = refused["content"][0]["text"]
     assert says.startswith("[approval_pending]"), says
-    about = re.search(r"apr_\w+", says)
+    about = re.search(r"apr_[\w-]+", says)
     assert about, says
     async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
         headers = {"authorization": f"Bearer {ben}", "accept": "application/json"}
