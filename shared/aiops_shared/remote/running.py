@@ -73,7 +73,7 @@ class Server(uvicorn.Server):
         """Listen, say where."""
         # The library of streams would end each of them half a second after the signal; `draining` lets
         # them finish, and cuts what takes longer.
-        AppStatus.disable_automatic_graceful_drain()
+        AppStatus.enable_automatic_graceful_drain = False
         await super().startup(sockets)
         for server in self.servers:
             for sock in server.sockets:
