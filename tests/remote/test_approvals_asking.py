@@ -80,7 +80,8 @@ async def test_a_change_over_http_finds_its_person(monkeypatch: pytest.MonkeyPat
                     assert len(lab.requests.writes()) == writes
                     await decided(place.base, about, ben, 200)
                     after = await asked(through, "execute_plan", second)
-                    assert after.data["state"] in {"running", "succeeded"}, after.text
+                    assert after.data["approval_id"] == about, after.text
+                    # What its autoscaler makes of three replicas is another story: it may take them back.
                     assert len(lab.requests.writes()) > writes
 
 
