@@ -7,7 +7,7 @@ store. No Kubernetes or AWS type and no SDK appears here: a body is plain JSON.
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_serializer
 
 from aiops_shared.auth.callers import LOCAL_SCOPES
 from aiops_shared.results import Frozen
@@ -48,6 +48,11 @@ class Caller(Frozen):
     kind: Literal["human", "agent"] = "human"
     scopes: frozenset[str] = LOCAL_SCOPES
     groups: tuple[str, ...] = ()  # for Kubernetes alone; policy does not read them
+
+    @field_serializer("scopes", when_used="json")
+    def _in_order(self, scopes: frozenset[str]) -> list[str]:
+        """A set has no order of its own, and a plan's digest is made of this text."""
+        return sorted(scopes)
 
 
 class ObjectRef(Frozen):
