@@ -28,14 +28,14 @@ from aiops_shared.guardrails.facade import Guardrails
 from aiops_shared.remote import approvals_page as pages
 from aiops_shared.remote.approvals_deciding import Asks, Decided, Desk, RefusedError
 from aiops_shared.remote.approvals_sessions import (
+    MOST_BODY,
     PATH,
     SESSION,
     form_of,
-    read_body,
     require_same_origin,
     wants_html,
 )
-from aiops_shared.remote.asgi import StoppedError
+from aiops_shared.remote.asgi import StoppedError, whole_body
 from aiops_shared.settings import Settings
 from aiops_shared.state.keys import Keys
 
@@ -113,7 +113,7 @@ class Approvals:
         """A person's word."""
         about = request.path_params["about"]
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        body = await read_body(request.scope, request.receive)
+        body = await whole_body(request.receive, MOST_BODY)
         wish = _json_wish(body) if kind == "application/json" else await self._form_wish(request, about, body)
         done = await self.desk.decide(about, wish.decision, wish.digest)
         return self._done(request, done)

@@ -18,14 +18,23 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-import anyio
 import anyio.to_thread
 
 from aiops_shared.errors import UnreachableError
 from aiops_shared.guardrails.sealing import BrokenSealError, Sealer
 from aiops_shared.http.client import is_loopback
 from aiops_shared.remote.approvals_page import CHARSET, HEADERS, sign_in
-from aiops_shared.remote.asgi import App, Message, Receive, Scope, Send, StoppedError, header, stop
+from aiops_shared.remote.asgi import (
+    App,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    StoppedError,
+    header,
+    stop,
+    whole_body,
+)
 from aiops_shared.remote.tokens import BadTokenError, Tokens
 
 COOKIE: Final = "aiops_approvals"
@@ -34,7 +43,6 @@ SIGN_IN, SIGN_OUT = f"{PATH}/sign-in", f"{PATH}/sign-out"
 SESSION: Final = "aiops.session"  # in the scope: what the form's token is bound to
 MOST_COOKIE: Final = 4_000  # what browsers keep is 4,096 with its name
 MOST_BODY: Final = 65_536
-BODY_S: Final = 15.0
 LEEWAY_S: Final = 60
 _ABOUT: Final = "approvals-session"
 _NEXT: Final = re.compile(r"(?:apr|ask)_[A-Za-z0-9_-]{1,60}")
@@ -100,7 +108,7 @@ class Browsers:
 
     async def _sign_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         require_same_origin(scope)
-        fields = form_of(scope, await read_body(scope, receive))
+        fields = form_of(scope, await whole_body(receive, MOST_BODY))
         token, about = fields.get("token", "").strip(), fields.get("next", "")
         about = about if _NEXT.fullmatch(about) else ""
         token = token[7:].strip() if token.lower().startswith("bearer ") else token
@@ -161,24 +169,6 @@ def require_same_origin(scope: Scope) -> None:
     site, origin = _any(scope, b"sec-fetch-site"), _any(scope, b"origin")
     if site not in {"", "same-origin", "none"} or not (site or origin):
         raise StoppedError(403, "forbidden_origin", "a form is taken from this server's own page alone")
-
-
-async def read_body(scope: Scope, receive: Receive) -> bytes:
-    """A short body. Raises StoppedError."""
-    body = bytearray()
-    try:
-        with anyio.fail_after(BODY_S):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise StoppedError(400, "invalid_request", "the body ends too early")
-                body += message.get("body", b"")
-                if len(body) > MOST_BODY:
-                    raise StoppedError(413, "too_large", f"at most {MOST_BODY} bytes")
-                if not message.get("more_body"):
-                    return bytes(body)
-    except TimeoutError:
-        raise StoppedError(408, "timeout", f"no whole body within {BODY_S:.0f} s") from None
 
 
 def form_of(scope: Scope, body: bytes) -> Mapping[str, str]:

@@ -1,9 +1,12 @@
 """The words of ASGI that every layer uses, and how a layer answers by itself."""
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from typing import Any, Final
 
+import anyio
 import orjson
+
+BODY_S: Final = 15.0  # for a whole body
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -50,3 +53,21 @@ def header(scope: Scope, name: bytes) -> str:
     if len(found) > 1:
         raise StoppedError(400, "invalid_request", f"header {name.decode()} stands there twice")
     return found[0].decode("latin-1") if found else ""
+
+
+async def whole_body(receive: Receive, most_bytes: int) -> bytes:
+    """A request's body, bounded in bytes and seconds. Raises StoppedError."""
+    body = bytearray()
+    try:
+        with anyio.fail_after(BODY_S):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise StoppedError(400, "invalid_request", "the body ends too early")
+                body += message.get("body", b"")
+                if len(body) > most_bytes:
+                    raise StoppedError(413, "too_large", f"at most {most_bytes} bytes")
+                if not message.get("more_body"):
+                    return bytes(body)
+    except TimeoutError:
+        raise StoppedError(408, "timeout", f"no whole body within {BODY_S:.0f} s") from None

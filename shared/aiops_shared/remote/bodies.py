@@ -10,15 +10,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import anyio
 import orjson
 
 from aiops_shared.auth.callers import inbound
 from aiops_shared.auth.scopes import READ
-from aiops_shared.remote.asgi import App, Message, Receive, Scope, Send, StoppedError, answer, header, stop
+from aiops_shared.remote.asgi import (
+    App,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    StoppedError,
+    answer,
+    header,
+    stop,
+    whole_body,
+)
 from aiops_shared.remote.challenges import Challenges
 
-BODY_S: Final = 15.0
 _PARSE_ERROR: Final = {"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": "Parse error"}}
 _log = logging.getLogger("aiops.remote")
 
@@ -58,20 +67,7 @@ class Bodies:
             raise StoppedError(413, "too_large", f"at most {self.most_bytes} bytes")
         if header(scope, b"content-encoding").lower() not in {"", "identity"}:
             raise StoppedError(415, "unsupported_encoding", "send it uncompressed")
-        body = bytearray()
-        try:
-            with anyio.fail_after(BODY_S):
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise StoppedError(400, "invalid_request", "the body ends too early")
-                    body += message.get("body", b"")
-                    if len(body) > self.most_bytes:
-                        raise StoppedError(413, "too_large", f"at most {self.most_bytes} bytes")
-                    if not message.get("more_body"):
-                        return bytes(body)
-        except TimeoutError:
-            raise StoppedError(408, "timeout", f"no whole body within {BODY_S:.0f} s") from None
+        return await whole_body(receive, self.most_bytes)
 
     def _check(self, sent: Any) -> None:
         """Every message of the body, as the framework would read it."""
