@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 CONTROL_PLANE := $(or $(KUBEBUILDER_ASSETS),$(CURDIR)/.cache/controlplane)
 
-.PHONY: help setup demo test lint types walls docs docs-check lock bench bench-http cluster-test control-plane chart-renderer client-packages conformance eval faults clean
+.PHONY: help setup demo test lint types walls docs docs-check lock bench bench-http cluster-test control-plane chart-renderer client-packages conformance eval faults fuzz proofs sbom audit clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -50,16 +50,18 @@ lint: setup  ## ruff: rules and format
 
 types: setup  ## mypy, strict, on sources and tests
 	$(BIN)/mypy
-	$(BIN)/mypy tests bench evals faults
+	$(BIN)/mypy tests bench evals faults fuzz proofs
 
 walls: setup  ## import-linter: which room may know which
 	$(BIN)/lint-imports
 
-docs: setup  ## Write the generated pages
+docs: setup  ## Write the generated pages and build the site (site/); a warning fails it
 	$(BIN)/python -m eks_aiops.docs
+	$(BIN)/mkdocs build --strict --quiet
 
-docs-check: setup  ## Fail when a generated page is stale
+docs-check: setup  ## Fail when a generated page is stale or the site does not build
 	$(BIN)/python -m eks_aiops.docs --check
+	$(BIN)/mkdocs build --strict --quiet
 
 lock: setup  ## Resolve the lock anew, with hashes and without addresses
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
@@ -81,6 +83,18 @@ eval: setup control-plane  ## Count how good the judgements are: causes, anomali
 
 faults: setup  ## Kill runs at every point on SQLite and PostgreSQL, count effects; writes docs/faults.md
 	$(BIN)/python -m faults
+
+fuzz: setup  ## Call every tool with wrong and hostile arguments, over stdio and HTTP; fuzz the parsers; writes docs/fuzzing.md
+	$(BIN)/python -m fuzz
+
+proofs: setup control-plane  ## Take each control away and see its test fail; writes docs/proofs.md
+	KUBEBUILDER_ASSETS="$(CONTROL_PLANE)" $(BIN)/python -m proofs
+
+sbom: setup  ## Write dist/eks-aiops.cdx.json: what a release is made of (CycloneDX)
+	$(BIN)/python -m eks_aiops.sbom
+
+audit: setup  ## Look up known vulnerabilities of everything that the lock names
+	$(BIN)/python -m eks_aiops.dependency_audit
 
 clean:  ## Remove what the targets made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
