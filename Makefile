@@ -36,7 +36,7 @@ control-plane:  ## Build etcd, kube-apiserver and their kin from Go modules, onc
 	@if [ -z "$$KUBEBUILDER_ASSETS" ] && command -v go >/dev/null; then tests/cluster/controlplane/build.sh "$(CONTROL_PLANE)"; fi
 
 chart-renderer:  ## Build Helm's engine from Go modules, once, for the tests of the chart
-	@if command -v go >/dev/null; then tests/launch/helm/build.sh .cache/helm/chartrender; fi
+	@if command -v go >/dev/null; then tests/launch/helm/build.sh "$(CURDIR)/.cache/helm/chartrender"; fi
 
 client-packages: setup  ## Install the real clients and the conformance suite that tests run, once
 	$(BIN)/python -m tests.clients.packages
