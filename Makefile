@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 CONTROL_PLANE := $(or $(KUBEBUILDER_ASSETS),$(CURDIR)/.cache/controlplane)
 
-.PHONY: help setup demo test lint types walls docs docs-check lock bench bench-http cluster-test control-plane chart-renderer client-packages conformance eval faults fuzz proofs sbom audit clean
+.PHONY: help setup demo test lint types walls docs docs-check lock bench bench-http cluster-test control-plane chart-renderer client-packages conformance eval faults fuzz proofs proof sbom audit clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -57,11 +57,11 @@ walls: setup  ## import-linter: which room may know which
 
 docs: setup  ## Write the generated pages and build the site (site/); a warning fails it
 	$(BIN)/python -m eks_aiops.docs
-	$(BIN)/mkdocs build --strict --quiet
+	$(BIN)/python -m tests.docs.site
 
 docs-check: setup  ## Fail when a generated page is stale or the site does not build
 	$(BIN)/python -m eks_aiops.docs --check
-	$(BIN)/mkdocs build --strict --quiet
+	$(BIN)/python -m tests.docs.site
 
 lock: setup  ## Resolve the lock anew, with hashes and without addresses
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
@@ -89,6 +89,9 @@ fuzz: setup  ## Call every tool with wrong and hostile arguments, over stdio and
 
 proofs: setup control-plane  ## Take each control away and see its test fail; writes docs/proofs.md
 	KUBEBUILDER_ASSETS="$(CONTROL_PLANE)" $(BIN)/python -m proofs
+
+proof: bench eval fuzz faults proofs  ## All of the above that measures, one after the other, then docs/targets.md (hours)
+	$(BIN)/python -m proofs.targets --write
 
 sbom: setup  ## Write dist/eks-aiops.cdx.json: what a release is made of (CycloneDX)
 	$(BIN)/python -m eks_aiops.sbom
