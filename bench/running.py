@@ -21,7 +21,7 @@ from tests.fakes.runhouses import RunHouse, change, front, step
 from tests.shared.state.postgres import running as postgresql
 
 STEPS, ROUNDS = 20, 5
-_POLL_S = 0.05  # each look reads the whole run: at 2 ms looking was a third of the figure; now at most 2.5 ms a step
+_POLL_S = 0.05  # a look reads the whole run: at 2 ms a third of the figure; now at most 2.5 ms a step
 MOST_MS = {"SQLite": 20.0, "PostgreSQL": 30.0}
 MOST_EVENT_S = 3.0
 STORY, NAMESPACE = "oom-raise-limits-staging", "staging"
