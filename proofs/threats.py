@@ -1,0 +1,60 @@
+"""T1 to T16 of the safety page in a few words each, and where the OWASP MCP Top 10 (beta) meets them."""
+
+THREATS = {
+    "T1": "Command and argument injection",
+    "T2": "A write in read-only mode; privilege growth",
+    "T3": "Token passthrough, wrong audience",
+    "T4": "Confused deputy",
+    "T5": "SSRF; a credential sent to a host of the caller's choice",
+    "T6": "Secret leak",
+    "T7": "Indirect prompt injection",
+    "T8": "Malicious or changed SOP",
+    "T9": "Approval forged, replayed, stretched",
+    "T10": "Runaway loop, blast radius, cost",
+    "T11": "A browser reaches a local server",
+    "T12": "Header and body disagree; answers of other callers",
+    "T13": "Path traversal",
+    "T14": "Hostile upstream",
+    "T15": "Audit evaded or altered",
+    "T16": "Supply chain, rug pull",
+}
+
+FAULTS = {
+    "R1": "API 429 with Retry-After",
+    "R2": "API 500 and 503, connection reset before and after commit",
+    "R3": "Timeout, slow body, slow watch",
+    "R4": "410 Gone on list and watch",
+    "R5": "Token expires in the middle of a run",
+    "R6": "AWS throttles, expired credentials, region down",
+    "R7": "kill -9 at every point",
+    "R8": "Database gone, restarted, read-only, slow",
+    "R9": "Audit disk full, fsync error",
+    "R10": "Clock skew, jump back, DST",
+    "R11": "Two operators, same SOP and target, same instant",
+    "R12": "The same request twice",
+    "R13": "Drain partly blocked by a disruption budget",
+    "R14": "Verification fails after the change",
+    "R15": "Rollback target gone or changed",
+    "R16": "Object deleted and made again under its name",
+    "R17": "Approver slow, approval expires in the middle of a run",
+    "R18": "Client disconnects or cancels in the middle of a call",
+    "R19": "Lease lost while acting",
+    "R20": "Huge cluster",
+    "R21": "An upstream half broken",
+    "R22": "SIGTERM during a run",
+    "R23": "Upgrade with runs in flight",
+}
+
+# OWASP MCP Top 10 (beta, 2025): number -> its title, the threats of ours that answer it
+OWASP = {
+    "MCP01": ("Token mismanagement and secret exposure", ("T3", "T6")),
+    "MCP02": ("Privilege escalation via scope creep", ("T2", "T4")),
+    "MCP03": ("Tool poisoning", ("T8", "T16")),
+    "MCP04": ("Supply chain attacks and dependency tampering", ("T16",)),
+    "MCP05": ("Command injection and execution", ("T1",)),
+    "MCP06": ("Intent flow subversion, injection by context", ("T7",)),
+    "MCP07": ("Insufficient authentication and authorization", ("T2", "T3", "T11")),
+    "MCP08": ("Lack of audit and telemetry", ("T15",)),
+    "MCP09": ("Shadow MCP servers", ("T11",)),
+    "MCP10": ("Context injection and over-sharing", ("T6", "T12")),
+}
