@@ -120,6 +120,19 @@ def sops() -> str:
     return page(_MADE)
 
 
+def decisions() -> str:
+    """Every decision record by its heading."""
+    records = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
+    titles = [(record.name, record.read_text("utf-8").partition("\n")[0].lstrip("# ")) for record in records]
+    return (
+        "# Decisions\n\n"
+        + _MADE
+        + "Why it is as it is. A record is not edited later: a newer one says what it replaces.\n\n"
+        + "\n".join(f"- [{title}]({name})" for name, title in titles)
+        + "\n"
+    )
+
+
 async def tools() -> str:
     """Every tool of every server."""
     text = "# Tools\n\n" + _MADE
@@ -145,6 +158,7 @@ async def pages() -> dict[str, str]:
         "docs/tools.md": await tools(),
         "docs/causes.md": causes(),
         "docs/sops.md": sops(),
+        "docs/decisions/README.md": decisions(),
         "docs/gateway.md": with_table((ROOT / "docs/gateway.md").read_text("utf-8")),
         **client_files(await all_tools(write=True)),
         **rights_files(),
