@@ -181,7 +181,7 @@ CONCERNS = (
         "",
         (
             "faults/test_upgrades.py::test_a_run_of_an_older_schema_is_carried_to_its_end_by_the_newer_program",
-            "faults/test_upgrades.py::test_an_older_program_says_no_to_a_newer_ones_runs_and_changes_nothing",
+            "faults/test_upgrades.py::test_an_older_program_says_no_to_the_runs_of_a_newer_one_and_changes_nothing",
         ),
         "the older program is played by the newer one's file with what was added taken away",
     ),
