@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from aiops_shared.errors import AiopsError
+from eks_aiops.policy_commands import policy_app
 from eks_aiops.serving_commands import add_servers
 
 app = typer.Typer(
@@ -263,6 +264,7 @@ freeze_app = typer.Typer(
     help="The kill switch: stop every write, everywhere on this store.", no_args_is_help=True
 )
 app.add_typer(freeze_app, name="freeze")
+app.add_typer(policy_app, name="policy")
 
 
 sops_app = typer.Typer(help="SOPs: check, list, play and export them.", no_args_is_help=True)

@@ -207,7 +207,8 @@ class Gate:
         limits = count(conn, happened, asked.world)
         if asked.undo:  # an undo is no repetition of the action, but it is a call of this caller
             limits = Limits(caller_1m=limits.caller_1m, caller_1h=limits.caller_1h)
-        known = of_its_run(request.model_copy(update={"limits": limits, "frozen": bool(frozen)}))
+        now = {"limits": limits, "frozen": bool(frozen), "at": asked.world}
+        known = of_its_run(request.model_copy(update=now))
         verdict = self.modes.capped(self.policy.decide(known), known, run_mode(known.facts.env))
         if frozen and verdict.rule == "freeze":
             return verdict.model_copy(update={"advice": f"{frozen}. {verdict.advice}"})

@@ -139,6 +139,7 @@ class Request(Frozen):
     audit_down: bool = False  # the audit cannot be written
     approved_by: str = ""  # who approved, when an approval is presented
     approval_needs: Approver = ""  # … and whom the rule asked for
+    at: datetime | None = None  # world time of the question; the gate always gives it
 
 
 class Verdict(Frozen):

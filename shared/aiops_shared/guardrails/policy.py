@@ -10,8 +10,10 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aiops_shared.errors import NotConfiguredError
 from aiops_shared.guardrails.models import Approver, Request, Verdict
@@ -56,6 +58,7 @@ class Policy:
         self._rules = _rules(files, self._schema)
         self._policies = cedarpy.PolicySet.from_str(_joined(files))
         self._min_confidence_pct = math.ceil(round(settings.min_confidence * 100, 6))
+        self._zone = _zone(settings.time_zone)
         self.digest = _digest({**files, SCHEMA.name: schema})
 
     @property
@@ -83,7 +86,7 @@ class Policy:
             "principal": principal,
             "action": {"type": "Aiops::Action", "id": request.action},
             "resource": resource,
-            "context": _context(request, self._min_confidence_pct),
+            "context": {**_context(request, self._min_confidence_pct), **_moment(request.at, self._zone)},
         }
         return cedarpy.is_authorized(asked, self._policies, entities, self._schema)
 
@@ -153,6 +156,25 @@ def _context(request: Request, min_confidence_pct: int) -> dict[str, object]:
         if isinstance(value, int) and not 0 <= value <= LARGEST:
             raise ValueError(f"{name} is out of bounds")
     return context
+
+
+def _moment(at: datetime | None, zone: ZoneInfo) -> dict[str, int]:
+    """When it is asked, as people there say it: weekday 1 (Monday) to 7, minute of the day."""
+    if at is None:
+        return {"weekday": 0, "minute": 0}
+    there = at.astimezone(zone)
+    return {"weekday": there.isoweekday(), "minute": there.hour * 60 + there.minute}
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # a path, an empty name, a folder's name
+        raise NotConfiguredError(
+            "AIOPS_POLICY_TIME_ZONE",
+            f"{name[:80]} is no time zone known here",
+            "write a name of the IANA database, as Asia/Seoul, or UTC",
+        ) from error
 
 
 def _wrong(file: str, reason: str) -> NotConfiguredError:

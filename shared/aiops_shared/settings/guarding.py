@@ -68,6 +68,9 @@ class PolicySettings(BaseSettings):
         default_factory=list,
         description="World-time windows without writes, each `FROM/TO` in RFC 3339, comma-separated.",
     )
+    time_zone: str = Field(
+        default="UTC", description="Zone of `weekday` and `minute` in policies, as Asia/Seoul."
+    )
 
 
 class ScanSettings(BaseSettings):

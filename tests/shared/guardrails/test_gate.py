@@ -136,6 +136,13 @@ async def test_policy_sees_the_facts_as_they_are_at_execution(house: House) -> N
     assert {request.facts.affected_pods for request in house.judge.asked} == {7}
 
 
+async def test_policy_is_told_the_world_time_of_each_question(house: House) -> None:
+    plan = await planned(house)
+    await start(house, plan)
+    assert house.judge.asked
+    assert all(request.at == house.clock.world for request in house.judge.asked)
+
+
 async def test_the_strictest_target_decides_for_all(house: House) -> None:
     house.world.add(deployment("api"))
     targets = [writing(house.world, ref_of(deployment(name)), {IMAGE: "x:1"}) for name in ("web", "api")]

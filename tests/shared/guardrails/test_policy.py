@@ -1,5 +1,6 @@
 """The decision itself: fails closed, knows its bundle, never gets milder as danger grows."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,39 @@ def policy_of(directory: Path, **files: str) -> Policy:
 @pytest.fixture(scope="module")
 def policy() -> Policy:
     return Policy(PolicySettings())
+
+
+# When it is.
+
+FRIDAY_EVENING = (
+    '@id("friday") forbid (principal, action, resource)'
+    " when { context.weekday == 5 && context.minute >= 960 };\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "decision"),
+    [
+        ("UTC", "2026-11-27T15:59:00Z", "allow"),
+        ("UTC", "2026-11-27T16:00:00Z", "deny"),
+        ("UTC", "2026-11-28T16:00:00Z", "allow"),
+        ("Asia/Seoul", "2026-11-27T07:00:00Z", "deny"),  # 16:00 there
+        ("Asia/Seoul", "2026-11-27T15:00:00Z", "allow"),  # Saturday there
+    ],
+)
+def test_a_rule_about_the_hour_knows_the_hour_of_its_zone(
+    tmp_path: Path, zone: str, at: str, decision: str
+) -> None:
+    (tmp_path / "a.cedar").write_text(PERMIT_ALL + FRIDAY_EVENING, encoding="utf-8")
+    policy = Policy(PolicySettings(dir=tmp_path, time_zone=zone))
+    asked = ask("restart", "Deployment").model_copy(update={"at": datetime.fromisoformat(at)})
+    assert policy.decide(asked).decision == decision
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "../etc/passwd", "Asia", ""])
+def test_a_zone_that_is_unknown_stops_the_start(zone: str) -> None:
+    with pytest.raises(NotConfiguredError, match="AIOPS_POLICY_TIME_ZONE"):
+        Policy(PolicySettings(time_zone=zone))
 
 
 # Fail closed.
