@@ -13,6 +13,8 @@ from typing import Any
 import anyio
 from fastmcp import FastMCP
 
+from aiops_shared.clock import SystemClock
+from aiops_shared.guardrails.lifetimes import HandOverError, Lifetime
 from aiops_shared.remote.running import serve_http
 from aiops_shared.settings import Settings
 
@@ -25,10 +27,21 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
+async def carry(lifetime: Lifetime) -> None:
+    """A run between two of its steps."""
+    try:
+        await lifetime.wait(3600)
+    except HandOverError:
+        say("the run is handed over")
+
+
 @asynccontextmanager
 async def living(_: FastMCP) -> AsyncIterator[dict[str, Any]]:
-    """Outlives the requests."""
-    yield {}
+    """Outlives the requests, and carries a run that waits for an hour."""
+    lifetime = Lifetime(SystemClock())
+    async with lifetime.open():
+        lifetime.launch(carry, lifetime)
+        yield {}
     say(f"lifespan ended {dict(sorted(SEEN.items()))}")
 
 

@@ -63,6 +63,28 @@ async def test_at_sigterm_nothing_new_is_taken_what_is_under_way_finishes_and_th
 
 
 @pytest.mark.fault("R22")
+async def test_runs_are_handed_over_beside_the_drain_and_not_after_it(tmp_path: Path) -> None:
+    """A drain and the longest step do not add up: both begin at the signal."""
+    gate = tmp_path / "go-on"
+    async with process(tmp_path, AIOPS_HTTP_DRAIN_S="60") as one:
+        client, answers = Client(one.url), []
+
+        async def call() -> None:
+            answers.append((await client.call("hold", until=str(gate))).status)
+            client.abort()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call)
+            await one.heard("holding")
+            one.signal()
+            await one.heard("the run is handed over")
+            assert answers == []  # a request is under way still
+            gate.touch()
+        assert answers == [200]
+        assert await one.code() == 0
+
+
+@pytest.mark.fault("R22")
 async def test_what_takes_longer_than_the_drain_is_cut_and_told_so(tmp_path: Path) -> None:
     async with process(tmp_path, AIOPS_HTTP_DRAIN_S="0.3") as one:
         plain, streamed = Client(one.url), Client(one.url, HANDSHAKE)

@@ -29,7 +29,6 @@ _log: Final = logging.getLogger("aiops.runs")
 LOOK_EVERY_S = 1.0
 IDLE_LOOK_S = 2.0  # while nothing is open
 STORE_AWAY_S = (0.5, 30.0)  # first and longest pause while the store does not answer
-HAND_OVER_S = 25.0
 BEGIN_WITHIN_S = 30.0  # from asking DBOS for a workflow until it begins
 Stint = tuple[str, int]  # a run and the generation under which it is carried on
 Obj = dict[str, Any]
@@ -319,7 +318,7 @@ class Runner:
 
     async def stop(self) -> None:
         """Steps under way end, runs are handed over, DBOS and the lock go. The lifetime ended before."""
-        with anyio.move_on_after(HAND_OVER_S):
+        with anyio.move_on_after(self.lifetime.left_s):
             await self._idle.wait()
         await anyio.to_thread.run_sync(self.durable.close)
         if self._held:

@@ -5,9 +5,11 @@ left is handed over to whichever process takes it (R22).
 """
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
+from weakref import WeakSet
 
 import anyio
 from anyio.abc import TaskGroup
@@ -17,6 +19,7 @@ from aiops_shared.clock import Clock
 from aiops_shared.errors import NotConfiguredError
 
 HAND_OVER_S = 25.0  # a step under way may take so long to end after a stop (R22: handed over in 30 s)
+_OPEN: WeakSet["Lifetime"] = WeakSet()  # those of this process
 
 
 class HandOverError(Exception):
@@ -30,6 +33,7 @@ class Lifetime:
         self._clock = clock
         self._tasks: TaskGroup | None = None
         self._stopping = anyio.Event()
+        self._until = math.inf
         self._waits: set[anyio.CancelScope] = set()
 
     @asynccontextmanager
@@ -37,12 +41,14 @@ class Lifetime:
         """Runs may be launched inside of this block; it ends when their current steps did."""
         # A task of its own: frameworks enter and leave a lifespan under different cancel scopes, which a task
         # group in the lifespan's own task does not survive.
-        self._stopping, ready = anyio.Event(), anyio.Event()
+        self._stopping, ready, self._until = anyio.Event(), anyio.Event(), math.inf
+        _OPEN.add(self)
         task = asyncio.get_running_loop().create_task(self._live(ready), name="aiops-runs")
         await ready.wait()
         try:
             yield self
         finally:
+            _OPEN.discard(self)
             self.stop()
             await task
 
@@ -54,7 +60,9 @@ class Lifetime:
         self._tasks = None
 
     def stop(self) -> None:
-        """Begin no step any more; end every wait. Callable from a signal handler's task."""
+        """Begin no step any more; end every wait. Callable from a signal handler's task, and again."""
+        if not self.stopping:
+            self._until = anyio.current_time() + HAND_OVER_S
         self._stopping.set()
         for scope in self._waits:
             scope.cancel()
@@ -63,6 +71,11 @@ class Lifetime:
     def stopping(self) -> bool:
         """Whether the end began."""
         return self._stopping.is_set()
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that steps under way have still to end; without bound before the end began."""
+        return max(0.0, self._until - anyio.current_time())
 
     def check(self) -> None:
         """Raises NotConfiguredError when no run could be carried: outside of `open`, or while stopping."""
@@ -98,3 +111,9 @@ class Lifetime:
         with anyio.move_on_after(seconds):
             await self._stopping.wait()
         return not self.stopping
+
+
+def stop_all() -> None:
+    """The process is told to end: every run in it is handed over, beside whatever else has to end (R22)."""
+    for one in tuple(_OPEN):
+        one.stop()

@@ -1,9 +1,9 @@
 """Listens, and ends well: at SIGTERM takes no more, lets what is under way finish, hands runs over (R22).
 
-signal      /readyz 503, every new request 503 and `connection: close`; the listener stays open
-drain_s     requests under way finish; what is not done is cut, and told so
-then        the listener closes, the server's lifespan ends: steps under way finish, actions and runs are
-            handed over; exit code 0
+signal      /readyz 503, every new request 503 and `connection: close`; the listener stays open; no step of
+            an action or a run begins any more, those under way finish, the rest is handed over
+drain_s     requests under way finish, beside that; what is not done is cut, and told so
+then        the listener closes, the server's lifespan ends; exit code 0
 second      signal: the process ends at once
 """
 
@@ -26,6 +26,7 @@ from sse_starlette.sse import AppStatus
 from aiops_shared.app.logs import log_to_stderr
 from aiops_shared.app.telemetry import export_telemetry
 from aiops_shared.errors import NotConfiguredError
+from aiops_shared.guardrails.lifetimes import stop_all
 from aiops_shared.http.client import is_loopback
 from aiops_shared.remote.application import Application, around, resource_url
 from aiops_shared.remote.exposition import page
@@ -83,9 +84,10 @@ class Server(uvicorn.Server):
                 sys.stderr.flush()
 
     async def main_loop(self) -> None:
-        """Serve, then drain while the listener is open still."""
+        """Serve, then drain while the listener is open still; runs are handed over meanwhile, not after."""
         async with _measured(self._app, self._settings.http, self._metrics):
             await super().main_loop()
+            stop_all()
             with anyio.move_on_after(self._settings.http.drain_s):
                 await self._app.draining.empty()
             if self._app.draining.cut():
