@@ -80,7 +80,7 @@ def _introduction(rows: Sequence[Proof]) -> Iterator[str]:
         "",
         "A control that no test would miss is a wish. `make proofs` copies the tree, plays the named tests",
         "on it as it is, then takes one control away at a time: each named test must fail, by its own",
-        "assertion or because a refusal does not come. An import error, a wrong name or a timeout is no proof.",
+        "assertion or because a refusal does not come. An import error, a wrong name, a timeout: no proof.",
         "`python -m proofs --only T6,R11` plays some ids and keeps the other rows; `--page` lists the tests",
         "anew.",
         "",

@@ -53,6 +53,9 @@ HOSTILE = {
     "JSON 100,000 deep": Reply(b"[" * 100_000 + b"]" * 100_000),
     "a login page": Reply(b"<html>log in</html>", content_type="text/html"),
     "no content type": Reply(b"{}", content_type=""),
+    "a good list that is called a page": Reply(
+        b'{"kind":"PodList","apiVersion":"v1","metadata":{},"items":[]}', content_type="text/html"
+    ),
     "invalid UTF-8": Reply(b'{"kind":"PodList","items":[{"metadata":{"name":"\xff\xfe"}}]}'),
     "half a document": Reply(b'{"kind":"PodList","items":['),
     "a list without items": Reply(b'{"kind":"PodList"}'),
@@ -89,6 +92,7 @@ async def test_a_hostile_error_text_still_gives_the_error_that_its_status_means(
     assert caught.value.code == meant.get(code, {429: "throttled"}.get(code, "upstream_error"))
 
 
+@pytest.mark.threat("T5")
 async def test_a_redirect_never_carries_the_token_away() -> None:
     reply = Reply(b"", 307, {"location": "/elsewhere"})
     async with fake_api(lambda seen: reply if seen.path == PODS else None) as (api, server):

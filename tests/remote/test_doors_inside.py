@@ -179,6 +179,7 @@ async def test_no_upstream_ever_sees_the_inbound_token(
         upstream.close()
 
 
+@pytest.mark.threat("T3")
 async def test_what_stands_behind_the_tokens_never_sees_one(idp: Issuer, tmp_path: Path) -> None:
     """The framework's client sends on the headers of the request that it works for, if it finds any."""
     settings = remote_settings(idp, tmp_path)

@@ -87,6 +87,7 @@ def test_the_diff_shows_no_secret_and_says_that_one_changed() -> None:
     assert len(line_diff("a.yaml", None, "a: 1\n" * 900)) == 201
 
 
+@pytest.mark.threat("T13")
 @pytest.mark.threat("T1")
 @pytest.mark.parametrize(
     "file",
@@ -133,7 +134,7 @@ async def test_the_repository_is_the_owners_or_the_one_that_is_named(repo: Repo)
         await places(*two).place("shop-confg", "", wish(), "")
 
 
-@pytest.mark.threat("T1")
+@pytest.mark.threat("T13")
 async def test_symlinks_are_not_followed_neither_to_read_nor_to_write(repo: Repo, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()

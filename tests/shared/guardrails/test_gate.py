@@ -121,6 +121,7 @@ async def test_in_production_mode_auto_is_earned(house: House) -> None:
         assert (await house.gate.judge(prod)).decision == "allow"
 
 
+@pytest.mark.threat("T2")
 async def test_a_run_of_mode_plan_never_executes(house: House) -> None:
     plan = await planned(house)
     with acting_for(for_a_run(mode="plan")), pytest.raises(ActionRefusedError, match="run-mode"):
@@ -175,6 +176,7 @@ async def test_judging_is_advice_and_refuses_nothing(house: House) -> None:
     assert house.trail.events() == ["refusal", "refusal"]
 
 
+@pytest.mark.threat("T10")
 @pytest.mark.row("S74")
 async def test_the_fourth_same_action_in_an_hour_is_denied_and_a_restart_forgets_nothing(
     tmp_path: Path,

@@ -109,6 +109,7 @@ async def test_the_digest_covers_what_was_reviewed_and_not_its_lifetime(house: H
         assert digest_of_plan(plan) != digest_of_plan(plan.model_copy(update=change))
 
 
+@pytest.mark.threat("T10")
 async def test_a_plan_that_could_not_be_carried_out_is_refused(house: House) -> None:
     plan = await planned(house)
     target = plan.targets[0]

@@ -138,6 +138,17 @@ def test_a_three_node_pool_may_still_drain_one_node(policy: Policy) -> None:
     assert policy.decide(unmeasured).decision == "deny"
 
 
+@pytest.mark.threat("T10")
+def test_of_three_nodes_three_are_never_drained(policy: Policy) -> None:
+    """Nor two, whoever approves: at most one at once, or a tenth of the pool."""
+    for drained in (2, 3):
+        many = ask("drain", "Node", pressure=True, pool_pct=100 * drained // 3, pool_drains=drained)
+        by_ben = many.model_copy(update={"approval_needs": "other", "approved_by": "ben"})
+        for asked in (many, by_ben):
+            verdict = policy.decide(asked)
+            assert (verdict.decision, verdict.rule) == ("deny", "blast-radius")
+
+
 def test_an_agent_can_not_approve_even_where_its_requester_may(policy: Policy) -> None:
     asked = ask("restart", "Deployment", caller=BOT).model_copy(
         update={"approval_needs": "requester", "approved_by": BOT.name}

@@ -10,6 +10,7 @@ from aiops_shared.kube.connection import Ask, Connection
 from aiops_shared.kube.guard import PATH, PERMIT, refuse_unpermitted
 from tests.shared.http.wire_server import Reply, WireServer
 
+pytestmark = pytest.mark.threat("T2")
 BASE = "https://kube.example"
 POD = "/api/v1/namespaces/shop/pods/web"
 
@@ -65,6 +66,7 @@ async def test_a_read_a_review_and_a_dry_run_pass(method: str, path: str, body: 
     await refuse_unpermitted(request(method, path, body))
 
 
+@pytest.mark.threat("T1")
 @pytest.mark.parametrize(
     "path",
     [

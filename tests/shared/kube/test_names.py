@@ -75,6 +75,7 @@ def test_whatever_passes_as_a_name_is_one_plain_path_segment(text: str) -> None:
         assert passed[0] not in "-."
 
 
+@pytest.mark.threat("T1")
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=4))
 def test_a_path_has_exactly_the_segments_given(segments: list[str]) -> None:
     try:
