@@ -53,6 +53,7 @@ def ask(
     fact: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, repeated.")] = None,
     env: Annotated[str, typer.Option(help="prod, staging or dev.")] = "prod",
     group: Annotated[str, typer.Option(help="API group of the kind; empty: the core group.")] = "",
+    cluster: Annotated[str, typer.Option(help="Name of the cluster.")] = "shop-prod",
     caller: Annotated[str, typer.Option(help="Name of who asks.")] = "ann",
     agent: Annotated[bool, typer.Option("--agent", help="Who asks is no person.")] = False,
     at: Annotated[str, typer.Option(help="When, RFC 3339 with a zone; empty: now.")] = "",
@@ -65,7 +66,7 @@ def ask(
     who = Caller(name=caller, kind="agent" if agent else "human")
     try:
         asked = question(action, target, fact or [], env=env, caller=who, at=_moment(at))
-        typer.echo(answer(asked.model_copy(update={"group": group}), Settings()))
+        typer.echo(answer(asked.model_copy(update={"group": group, "cluster": cluster}), Settings()))
     except AiopsError as error:
         raise _failed(error) from error
 
