@@ -33,8 +33,9 @@ class ChangeTools:
         detail: Detail = "summary",
         chart: Annotated[bool, Field(description="With a PNG")] = False,
     ) -> CostChange:
-        """Explain why the bill moved: price x quantity x mix, what moved with it, ranked causes, or growth.
-        Without cluster: the account. For amounts use get_costs.
+        """Explain the cause of a cost change, a spike of this week against others, or growth: price x
+        quantity x mix, what moved with it, ranked. Without cluster: the account. For amounts use
+        get_costs.
         """
         ask = ChangeAsk(
             clusters=cluster,

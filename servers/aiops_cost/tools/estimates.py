@@ -50,8 +50,8 @@ class EstimateTools:
         cluster: Cluster = None,
         detail: Detail = "summary",
     ) -> Estimate:
-        """Estimate the monthly difference of a change before it is made: one of manifest (against its live
-        version), plan_id, nodepool, instances.
+        """Estimate what a change would add a month to the bill, before it is made: manifest (HPA,
+        Deployment, claim; against its live version), plan_id, nodepool or instances.
         """
         ask = EstimateAsk(
             manifest=manifest,

@@ -59,9 +59,10 @@ class AddonPlanTools:
         cluster: Cluster = None,
         reason: Reason = None,
     ) -> PlannedChange:
-        """Plan to install, update, configure or delete an EKS add-on.
+        """Plan to install, upgrade, configure or delete an EKS add-on (CoreDNS, CNI, CSI, …).
 
-        Changes nothing. Shows compatible versions, prerequisites, conflicts with self-managed installs.
+        Changes nothing. Shows compatible versions, prerequisites, conflicts with self-managed
+        installs.
         """
         from aiops_eks.planning.addons_scene import AddonWish
 

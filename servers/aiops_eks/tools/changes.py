@@ -36,8 +36,8 @@ class ChangeTools:
         limit: Limit = 30,
         cursor: Cursor = None,
     ) -> ChangeList:
-        """List what changed, newest first, by whom and with what client: rollouts with diff, config, scaling,
-        deletions, nodes, add-ons, AWS calls, GitOps syncs.
+        """List what anybody changed since a moment, newest first, by whom and with what client:
+        rollouts with diff, config, scaling, deletions, nodes, add-ons, AWS calls, GitOps syncs.
 
         Use it for "what changed before it broke"; for symptoms use list_events.
         """

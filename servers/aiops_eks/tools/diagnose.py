@@ -38,9 +38,10 @@ class DiagnoseTools:
         kind: AnyKind = None,
         name: AnyName = None,
     ) -> Diagnosis:
-        """Find root causes in clusters, a namespace or one object, ranked, with evidence and next step.
+        """Find the cause of what is broken (CrashLoopBackOff, OOMKilled, Pending, NotReady, …): root
+        causes in clusters, a namespace or one pod, ranked, with evidence and next step.
 
-        Use it first when something is broken: it reads status, events, previous logs and references.
+        Use it first: it reads status, events, previous logs and references.
         """
         if bool(kind) != bool(name):
             raise InvalidInputError(

@@ -43,9 +43,10 @@ class LogTools:
         tail: Tail = 100,
         detail: Detail = "summary",
     ) -> PodLogs:
-        """Read log lines of a pod, or of a workload's or selector's pods merged by time; levels, patterns.
+        """Read log lines of a pod, or of a workload's or selector's pods merged by time; levels,
+        patterns.
 
-        Use it for what a crashed (CrashLoopBackOff) or failing container wrote; for events use list_events.
+        Use it for what a crashed or failing container wrote; for events use list_events.
         """
         ask = LogAsk(
             namespace=namespace,

@@ -46,9 +46,10 @@ class NodePlanTools:
         cluster: Cluster = None,
         reason: Reason = None,
     ) -> PlannedChange:
-        """Plan to cordon, uncordon, taint, drain nodes or clean their disks, by names, selector or nodepool.
+        """Plan to cordon, uncordon, taint, drain (empty) nodes or clean their disks, by names,
+        selector or nodepool.
 
-        Changes nothing. Shows which pods move, which budget blocks now and what is lost.
+        Changes nothing. Says which pods move, which budget blocks now and what is lost.
         """
         from aiops_eks.planning.nodes_scene import NodesAsked, NodeWish
 

@@ -92,7 +92,8 @@ class PlanTools:
         ] = None,
         reason: Reason = None,
     ) -> PlannedChange:
-        """Plan to scale, autoscale (HPA), restart, roll back, resize, change the image, or profile a pod.
+        """Plan to scale to more or fewer replicas, autoscale (HPA), restart, roll back, resize,
+        change the image, or profile a pod.
 
         Changes nothing. `resources` without values raises the memory limit by half.
         """
@@ -167,7 +168,9 @@ class PlanTools:
         return done if isinstance(done, InputRequiredResult) else self.desk.status(done)
 
     async def undo_action(self, action_id: ActionId, idempotency_key: Key = None) -> ActionStatus:
-        """Put back what an action changed; refused when somebody else changed it since."""
+        """Take an action back when it made matters worse: what it changed is as before; refused when
+        somebody else changed it since.
+        """
         return self.desk.status(await self.guard.undo(action_id, idempotency_key=idempotency_key))
 
     def tools(self) -> list[Tool]:

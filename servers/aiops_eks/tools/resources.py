@@ -43,10 +43,10 @@ class ResourceTools:
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> ResourceList:
-        """List objects of any kind (pods, deployments, nodes, CRDs) with health, worst first.
+        """Show objects of any kind (pods, deployments, nodes, CRDs), worst first: which are healthy,
+        pending, restarting, not ready.
 
-        Use it to find what is broken: CrashLoopBackOff, not ready, pending, restarting. For the cause
-        of one use diagnose; for one whole object get_resource.
+        For the cause of one use diagnose; for one whole object get_resource.
         """
         ask = ListAsk(kind, cluster, namespace or "", selector or "", unhealthy_only, limit, cursor or "")
         return await self.inventory.resources(ask)

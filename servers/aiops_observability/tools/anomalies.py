@@ -41,8 +41,8 @@ class AnomalyTools:
         detail: Detail = "summary",
         chart: Annotated[bool, Field(description="With a PNG")] = False,
     ) -> AnomalyReport:
-        """Find spikes, shifts, trends, unrest and gaps in a metric or workload, with onset and rarity; leaks
-        with time to limit. Says what was normal.
+        """Find spikes, shifts, trends, unrest and gaps in a metric or workload, with onset and
+        rarity; whether memory grows by a leak, with time to limit. Says what was normal.
         """
         ask = AnomalyAsk(
             cluster=cluster,

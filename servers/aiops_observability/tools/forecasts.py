@@ -38,8 +38,8 @@ class ForecastTools:
         detail: Detail = "summary",
         chart: Annotated[bool, Field(description="With a PNG")] = False,
     ) -> MetricForecast:
-        """Forecast a metric by the hour with 80/95 % intervals: next peak, back-test by model, replicas.
-        Needs two whole weeks of history; refuses on less.
+        """Forecast a metric by the hour with 80/95 % intervals: next peak (a Monday rush), pods that
+        are enough for it, back-test by model. Needs two whole weeks of history; refuses on less.
         """
         ask = ForecastAsk(
             cluster=cluster,

@@ -65,7 +65,9 @@ class MetricTools:
         cluster: Cluster = None,
         detail: Detail = "summary",
     ) -> MetricReport:
-        """Statistics and points of metrics: by `query`, or by `what` (show=questions) about an object."""
+        """What an object used of CPU, memory, network or disk: mean, peak, percentiles (95, 99),
+        points; by `query`, or by `what` (show=questions).
+        """
         ask = MetricAsk(
             cluster=cluster,
             source=source,

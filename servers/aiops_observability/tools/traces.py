@@ -40,8 +40,8 @@ class TraceTools:
         cluster: Cluster = None,
         limit: Limit = 300,
     ) -> TraceAnalysis:
-        """Compare a service's traced requests by group: the outlier with ratio and p-value, critical path,
-        exemplar traces, what is normal.
+        """Find the slow hop, zone or version in a service's traced requests: the outlier with ratio
+        and p-value, critical path, exemplar traces, what is normal.
         """
         ask = TraceAsk(service, group_by, endpoint, since, until or "", source, cluster, limit)
         return await self.traces().analyze(ask)

@@ -61,8 +61,10 @@ class InvestigateTools:
         detail: Detail = "summary",
         chart: Annotated[bool, Field(description="With a PNG")] = False,
     ) -> Investigation:
-        """Find the root cause over cluster, changes, metrics, traces, logs, alarms and cost at once: ranked
-        hypotheses, causal chain, who is innocent, what to do. For Kubernetes alone use eks' diagnose.
+        """Find out why users meet errors (504s, timeouts) or slowness, intermittent too: the root
+        cause over cluster, changes, metrics, traces, logs, alarms and cost at once; ranked
+        hypotheses, causal chain, who is innocent, what to do. For Kubernetes alone use eks'
+        diagnose.
         """
         question = Question(
             symptom=symptom,
