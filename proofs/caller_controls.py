@@ -80,7 +80,7 @@ DEPUTIES = (
         "shared/aiops_shared/kube/impersonating.py",
         "        if RESERVED in {word[: len(RESERVED)].lower(), whole[: len(RESERVED)].lower()}:\n",
         "        if word is RESERVED:\n",
-        (f"{_KUBERNETES}test_what_kubernetes_keeps_for_itself_is_never_impersonated[system:admin]",),
+        (f"{_KUBERNETES}test_what_kubernetes_keeps_for_itself_is_never_impersonated['system:admin']",),
     ),
     Mutation(
         "T4",

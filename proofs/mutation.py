@@ -41,6 +41,10 @@ class Mutation:
     tests: tuple[str, ...]
     also: tuple[Edit, ...] = ()
 
+    def named(self, word: str) -> bool:
+        """Whether a person means it: by its id, or by words of its control."""
+        return word == self.id or (len(word) > 3 and word in self.control)
+
     @property
     def edits(self) -> tuple[Edit, ...]:
         """All texts that change."""

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Lock
 
 from proofs.judging import Verdict, concerns, unproved, verdict
 from proofs.mutation import Mutation
@@ -18,18 +19,20 @@ _BASELINE_LIMIT_S = 1800.0
 _MUTATION_LIMIT_S = 600.0
 
 
-def proved(mutations: Sequence[Mutation]) -> list[Verdict]:
-    """The verdict of each mutation, in order; broken, where a test fails without any."""
+def proved(mutations: Sequence[Mutation], told: Callable[[Mutation, Verdict], None]) -> None:
+    """Tell the verdict of each mutation as it is known; broken, where a test fails without any."""
+    telling = Lock()
     with _sandboxes() as borrow:
         wrong = _baseline(sorted({test for one in mutations for test in one.tests}), borrow)
 
-        def prove(mutation: Mutation) -> Verdict:
+        def prove(mutation: Mutation) -> None:
             found = _before(mutation, wrong) or _alone(mutation, borrow)
-            _say(f"{mutation.id} {found.word}: {mutation.control} ({found.because[:150]})")
-            return found
+            with telling:
+                _say(f"{mutation.id} {found.word}: {mutation.control} ({found.because[:150]})")
+                told(mutation, found)
 
         with ThreadPoolExecutor(WORKERS) as pool:
-            return list(pool.map(prove, mutations))
+            list(pool.map(prove, mutations))
 
 
 def _baseline(tests: Sequence[str], borrow: Borrow) -> list[str]:
