@@ -122,7 +122,7 @@ def explorer(folder: Path, aws: AwsClients) -> CostExplorer:
 
 
 @pytest.mark.threat("T14")
-@pytest.mark.fault("R9")
+@pytest.mark.fault("R21")
 async def test_a_bill_that_is_none_is_an_error_and_is_not_paid_for_twenty_times(tmp_path: Path) -> None:
     wrong = []
     for name, answer in ILL.items():
@@ -291,7 +291,7 @@ async def everything(stage: Stage) -> list[Obj]:
     return [await stage.got(tool, **arguments) for tool, arguments in ALL]
 
 
-@pytest.mark.fault("R9")
+@pytest.mark.fault("R8")
 @pytest.mark.timeout(120)
 async def test_kept_answers_that_are_spoilt_or_of_a_later_time_cost_a_request_and_no_answer(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -311,7 +311,6 @@ async def test_kept_answers_that_are_spoilt_or_of_a_later_time_cost_a_request_an
                 assert all("could not be read" in str(one.get("warnings")) for one in found[:1])
 
 
-@pytest.mark.fault("R9")
 async def test_two_servers_on_one_store_agree_and_lose_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -338,7 +337,7 @@ async def test_two_servers_on_one_store_agree_and_lose_nothing(
         assert len(stage.ledger.asked) == asked_before, "what either of them kept, both have"
 
 
-@pytest.mark.fault("R9")
+@pytest.mark.fault("R8")
 async def test_a_state_store_that_is_away_costs_what_is_kept_and_is_said(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -154,7 +154,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.fault("R20")
+@pytest.mark.fault("R21")
 async def test_a_source_that_may_not_be_asked_says_which_right_is_missing_and_stops_no_other() -> None:
     async with changed("pod-crashloop") as world:
         for service, operation, _ in REFUSED.values():

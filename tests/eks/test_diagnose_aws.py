@@ -86,7 +86,7 @@ async def test_a_dry_subnet_is_told_with_its_chain_what_it_is_not_and_what_helps
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-@pytest.mark.fault("R6")
+@pytest.mark.fault("R21")
 async def test_where_aws_refuses_the_cluster_still_answers_and_the_gap_names_the_right() -> None:
     async with asking("healthy", aws=True) as ask:
         ask.play(FIXTURES["F5"], 0)

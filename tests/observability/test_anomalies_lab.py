@@ -135,7 +135,7 @@ async def test_devops_guru_is_one_voice_and_its_silence_is_a_line(stage: Stage) 
     assert answer["memory_class"] == "seasonal"
 
 
-@pytest.mark.fault("R9")
+@pytest.mark.fault("R21")
 async def test_a_backend_that_fails_is_said_and_not_answered_for(stage: Stage) -> None:
     stage.play("memory-daily", 0)
     stage.lab.observatory.fail("prometheus", status=503)

@@ -46,7 +46,7 @@ STORIES = ("memory-leak-slow", "memory-spike", "az-gray-failure", "active-alarms
 
 
 @pytest.mark.threat("T14")
-@pytest.mark.fault("R9")
+@pytest.mark.fault("R21")
 async def test_no_answer_of_a_backend_breaks_the_server_or_passes_for_an_empty_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

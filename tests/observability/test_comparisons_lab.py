@@ -65,7 +65,7 @@ async def test_windows_that_are_none_are_refused_before_anything_is_asked(
         assert stage.lab.observatory.log.asked == []
 
 
-@pytest.mark.fault("R3")
+@pytest.mark.fault("R21")
 async def test_a_measure_that_fails_is_a_warning_and_all_failing_an_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

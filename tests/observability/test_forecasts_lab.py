@@ -98,7 +98,7 @@ async def test_a_question_is_checked_before_anything_is_asked(
         assert stage.lab.observatory.log.asked == []
 
 
-@pytest.mark.fault("R3")
+@pytest.mark.fault("R21")
 async def test_a_backend_that_is_down_is_said_and_nothing_is_guessed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

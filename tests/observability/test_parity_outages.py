@@ -11,7 +11,7 @@ import pytest_asyncio
 from aiops_lab.scenarios import traced
 from tests.observability.stage import Stage, watched
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow, pytest.mark.fault("R9")]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow, pytest.mark.fault("R21")]
 FAULTS = {"503": (503, 0.0), "throttled": (429, 0.0), "silent": (0, 30.0)}
 CODES = {"503": "upstream_error", "throttled": "throttled", "silent": "timeout"}
 METRICS = {

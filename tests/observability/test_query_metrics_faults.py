@@ -31,7 +31,7 @@ def means(answer: Answer) -> dict[str, float]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-@pytest.mark.fault("R9")
+@pytest.mark.fault("R21")
 @pytest.mark.row("S8")
 async def test_another_backend_answers_for_the_one_that_fails_with_the_same_numbers(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -65,7 +65,7 @@ async def _ill(stage: Stage) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-@pytest.mark.fault("R9")
+@pytest.mark.fault("R21")
 async def test_a_query_in_one_backends_words_is_asked_of_it_alone(stage: Stage) -> None:
     stage.lab.observatory.fail("prometheus", status=503)
     answer = await stage.ask("query_metrics", query="sum(container_memory_working_set_bytes)")
@@ -164,7 +164,7 @@ async def test_every_view_fits_its_budget_and_marks_foreign_text(stage: Stage) -
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-@pytest.mark.fault("R9")
+@pytest.mark.fault("R21")
 async def test_when_every_backend_fails_the_first_failure_is_told_with_the_others(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -92,7 +92,7 @@ def _no_metrics(stage: Stage) -> None:
     stage.lab.fail_aws("cloudwatch", "*", code="InternalFailure")
 
 
-@pytest.mark.fault("R9")
+@pytest.mark.fault("R21")
 @pytest.mark.timeout(60)
 async def test_what_fails_is_left_out_and_said_and_when_all_fails_the_reason_is_the_answer(
     stage: Stage,

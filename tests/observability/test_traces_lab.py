@@ -195,7 +195,7 @@ async def test_a_wrong_name_gets_the_right_ones_and_wrong_words_are_refused_befo
     assert len(stage.lab.observatory.log.asked) == before
 
 
-@pytest.mark.fault("R9")
+@pytest.mark.fault("R21")
 async def test_a_store_that_fails_in_part_gives_a_partial_answer_and_one_that_fails_a_clear_error(
     stage: Stage,
 ) -> None:
@@ -222,7 +222,7 @@ async def test_a_store_that_fails_in_part_gives_a_partial_answer_and_one_that_fa
         assert (await stage.got("analyze_traces", source=source, **ask))["outlier"] == zone(stage)
 
 
-@pytest.mark.fault("R9")
+@pytest.mark.fault("R3")
 async def test_a_store_that_throttles_or_hangs_is_named_within_the_deadline(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -187,7 +187,7 @@ async def test_a_capability_that_is_degraded_is_not_usable_and_says_why(
         )
 
 
-@pytest.mark.fault("R6")
+@pytest.mark.fault("R21")
 async def test_capabilities_that_cannot_be_asked_are_unknown_and_not_absent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -71,7 +71,6 @@ async def test_a_resumed_action_is_not_counted_again_nor_against_itself(tmp_path
 
 
 @pytest.mark.row("S30")
-@pytest.mark.fault("R12")
 async def test_the_fourth_in_an_hour_is_refused_also_after_a_restart(tmp_path: Path) -> None:
     policy = Policy(PolicySettings())
     for number in range(3):

@@ -106,21 +106,21 @@ def failed(status: int, kind: str, text: str) -> Reply:
         (Reply(reset=True), UpstreamError, ""),
     ],
 )
-@pytest.mark.fault("R9")
+@pytest.mark.fault("R21")
 async def test_each_failure_has_its_own_error(reply: Reply, error: type[AiopsError], words: str) -> None:
     with pytest.raises(error) as caught:
         await asked(reply)
     assert words in str(caught.value)
 
 
-@pytest.mark.fault("R9")
+@pytest.mark.fault("R1")
 async def test_a_throttled_query_is_tried_once_more() -> None:
     left = [Reply(b"wait", 429), matrix(one(pod="a"))]
     answer = await asked(lambda _: left.pop(0))
     assert [dict(found.labels) for found in answer.series] == [{"pod": "a"}]
 
 
-@pytest.mark.fault("R9")
+@pytest.mark.fault("R3")
 async def test_no_answer_in_time_is_a_timeout_and_the_fifth_one_opens_the_breaker() -> None:
     async def never() -> AsyncIterator[bytes]:
         await anyio.sleep(30)
@@ -134,7 +134,7 @@ async def test_no_answer_in_time_is_a_timeout_and_the_fifth_one_opens_the_breake
         await backend.aclose()
 
 
-@pytest.mark.fault("R9")
+@pytest.mark.fault("R21")
 async def test_after_five_silences_it_is_left_alone() -> None:
     backend = driver("http://127.0.0.1:1")
     for _ in range(5):

@@ -70,7 +70,7 @@ async def generated(given: FakePeers) -> Any:
     return await ConfigMaker(given, CLOCK).generate(RESOURCES)
 
 
-@pytest.mark.fault("R3")
+@pytest.mark.fault("R21")
 @pytest.mark.parametrize(
     "error",
     [
@@ -86,7 +86,7 @@ async def test_what_another_server_refuses_keeps_its_code_and_its_hint(error: Ai
     assert raised.value.hint == error.hint
 
 
-@pytest.mark.fault("R3")
+@pytest.mark.fault("R21")
 @pytest.mark.parametrize(
     "error", [ThrottledError("amp", "throttled", ""), UpstreamTimeoutError("amp", "late", "")]
 )
@@ -97,7 +97,7 @@ async def test_a_metrics_store_that_fails_is_no_lack_of_data(error: AiopsError) 
         await generated(peers(observability__query_metrics=InsufficientDataError("cpu", "none", "")))
 
 
-@pytest.mark.fault("R3")
+@pytest.mark.fault("R21")
 async def test_a_file_that_nothing_could_check_is_not_called_good() -> None:
     denied = AccessDeniedError("patch deployment", "forbidden", "grant patch on deployments")
     found = await generated(peers(eks__scan_manifest=denied))
@@ -108,7 +108,7 @@ async def test_a_file_that_nothing_could_check_is_not_called_good() -> None:
     assert only.files[0].valid is None
 
 
-@pytest.mark.fault("R3")
+@pytest.mark.fault("R21")
 async def test_a_verdict_on_half_the_facts_says_which_are_missing() -> None:
     late = UpstreamTimeoutError("prometheus", "no answer", "")
     given = peers(observability__compare_windows=late, observability__analyze_logs=late)

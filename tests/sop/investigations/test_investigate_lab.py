@@ -119,7 +119,7 @@ async def test_the_right_cause_comes_first_and_none_where_nothing_is_wrong(
 
 
 @pytest.mark.row("S8")
-@pytest.mark.fault("R9")
+@pytest.mark.fault("R21")
 async def test_with_a_source_down_the_answer_is_partial_and_says_so(stage: Stage) -> None:
     stage.play("subnet-ip-exhaustion", 0)
     stage.lab.fail_aws("xray", "*", code="AccessDeniedException")

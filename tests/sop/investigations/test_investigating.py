@@ -100,7 +100,7 @@ async def test_one_question_asks_many_sources_at_the_same_time() -> None:
     assert {name.partition(".")[0] for name, _ in peers.asked} == {"eks", "observability"}
 
 
-@pytest.mark.fault("R9")
+@pytest.mark.fault("R21")
 @pytest.mark.parametrize("gone", sorted(EVERY))
 async def test_any_source_may_fail_and_is_named(gone: str) -> None:
     replies = {**EVERY, gone: ThrottledError("upstream", "slow down", "wait")}
@@ -111,7 +111,7 @@ async def test_any_source_may_fail_and_is_named(gone: str) -> None:
     assert found.root_cause.code == ("APP_ERROR" if gone != "eks.diagnose" else "")
 
 
-@pytest.mark.fault("R9")
+@pytest.mark.fault("R3")
 async def test_a_source_that_never_answers_costs_its_facts_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(investigating, "ROUND_S", 0.05)
     found = await over(Hanging(EVERY, silent="observability.analyze_logs")).investigate(ASKED)
