@@ -2,6 +2,7 @@
 
 Two layers. `redact_tree` knows structure: a Secret's data, an environment variable's value, a key's name.
 `redact` knows text: ten named rules behind one cheap look for hints, so that a clean line costs one search.
+A tree is looked over once, as the text of its JSON; only where that holds a hint is it gone through.
 Whole values are redacted first and cut afterwards (`shortened`): a rule cannot see half a secret.
 
 `escape_untrusted` makes visible what text of a cluster could hide from a reader or do to a terminal (T7).
@@ -16,7 +17,17 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
-from aiops_shared.guardrails.redaction_rules import NAME, RULES, harmless, hinted, is_secret_name, mask
+import orjson
+
+from aiops_shared.guardrails.redaction_rules import (
+    NAME,
+    RULES,
+    harmless,
+    hinted,
+    hinted_throughout,
+    is_secret_name,
+    mask,
+)
 
 MAX_DEPTH: Final = 200
 _MOST_ROUNDS: Final = 5
@@ -50,7 +61,40 @@ def shortened(text: str, limit: int) -> str:
 
 def redact_tree(value: Any, counts: Counts | None = None) -> Any:
     """The same JSON value with secrets masked by place, by name and by `redact`; the input stays as it is."""
+    if _is_clean(value):
+        try:
+            return _copied(value, 0)
+        except RecursionError:
+            pass
     return _tree(value, counts, 0)
+
+
+def _is_clean(value: Any) -> bool:
+    """Whether one look over the whole says that nothing of it is secret; False where that cannot be said."""
+    try:
+        return not hinted_throughout(orjson.dumps(value).decode())
+    except (
+        TypeError
+    ):  # no JSON as it stands: half a surrogate pair, a key that is no text, a number too large
+        return False
+
+
+def _copied(value: Any, depth: int) -> Any:
+    """What `_tree` makes of a value without secrets. Raises RecursionError where it would mask the depth."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):  # no other mapping has JSON
+        _require_shallow(depth)
+        return {key: _copied(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        _require_shallow(depth)
+        return [_copied(item, depth + 1) for item in value]
+    return value
+
+
+def _require_shallow(depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise RecursionError
 
 
 def _tree(value: Any, counts: Counts | None, depth: int) -> Any:
