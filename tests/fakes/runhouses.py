@@ -3,7 +3,7 @@
 `drive` carries a run on without DBOS, step by step in the test's own loop; `running()` is the real thing.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,6 +101,7 @@ class RunHouse:
     concurrency: int = 20
     database_url: str = ""
     state_url: str = ""
+    hands_of: Callable[[Path], FakeHands] = FakeHands
 
     def __post_init__(self) -> None:
         self.settings = Settings(
@@ -112,7 +113,7 @@ class RunHouse:
         self.store = StateStore(self.settings.state)
         self.guard = Guardrails.open(self.settings, self.clock, _no_hands, ANNA)
         self.lifetime = Lifetime(self.clock)
-        self.hands = FakeHands(self.dir / "world.db")
+        self.hands = self.hands_of(self.dir / "world.db")
         self.teller, self.library, self.promotion = FakeTeller(), FakeLibrary(), FakePromotion()
         self.desk: RunDesk = runs_of(
             Outside(

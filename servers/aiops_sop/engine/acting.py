@@ -15,11 +15,12 @@ from aiops_shared.errors import (
     AiopsError,
     PlanExpiredError,
     PlanStaleError,
+    UnauthenticatedError,
     UndoRefusedError,
     UpstreamError,
 )
 from aiops_sop.documents.expressions import filled
-from aiops_sop.engine.outcomes import BLOCKED, Pause, PausedError, StepFailedError, failed, pause_of
+from aiops_sop.engine.outcomes import StepFailedError, failed, stopped
 from aiops_sop.engine.records import StepRow
 from aiops_sop.engine.work import Work
 from aiops_sop.models.documents import SopStep
@@ -49,7 +50,7 @@ async def _plan(work: Work, step: SopStep, row: StepRow, more: Obj) -> StepRow:
     try:
         plan = await work.call(step, row.path, step.what, arguments)
     except AiopsError as error:
-        raise _stopped(error) from error
+        raise stopped(error) from error
     finally:
         work.spend("decide", began, await work.now())
     work.ports.crash.pass_by("before_intent", row.path)
@@ -83,7 +84,7 @@ async def _started(work: Work, step: SopStep, row: StepRow) -> StepRow:
     except (PlanStaleError, PlanExpiredError):
         raise
     except AiopsError as error:
-        raise _stopped(error) from error
+        raise stopped(error) from error
     finally:
         work.spend("act", began, await work.now())
     work.ports.crash.pass_by("after_effect", row.path)
@@ -120,7 +121,11 @@ async def _ended(work: Work, step: SopStep, row: StepRow, end: Any) -> Obj:
         except UpstreamError as error:
             away_s += pause_s
             if away_s > _AWAY_S:
-                raise PausedError(Pause("evidence", f"{BLOCKED}: {error}"[:400])) from error
+                raise stopped(error) from error
+        except (
+            UnauthenticatedError
+        ) as error:  # refused with a renewed token too: the action rests as well (R5)
+            raise stopped(error) from error
         else:
             away_s = 0.0
             if action.get("state") not in LIVE:
@@ -144,17 +149,12 @@ async def give_back(work: Work, step: SopStep, made: StepRow, row: StepRow) -> S
     except UndoRefusedError as error:
         raise failed(error) from error
     except AiopsError as error:
-        raise _stopped(error) from error
+        raise stopped(error) from error
     if action.get("state") != "undone":
         says = f"the way back ended {action.get('state')}: {action.get('summary', '')}"
         raise StepFailedError(says[:600], "undo_failed")
     body = {**row.body, "output": action, "says": action.get("summary", "")}
     return await work.put(replace(row, state="done", action_id=made.action_id, body=body))
-
-
-def _stopped(error: AiopsError) -> PausedError | StepFailedError:
-    pause = pause_of(error)
-    return failed(error) if pause is None else PausedError(pause)
 
 
 def _kept_of(answer: Obj) -> Obj:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from aiops_shared.errors import AiopsError, InvalidInputError, UpstreamError
+from aiops_shared.errors import AiopsError, InvalidInputError, UnauthenticatedError, UpstreamError
 from aiops_sop.documents.expressions import filled, holds
-from aiops_sop.engine.outcomes import BLOCKED, Pause, PausedError, failed
+from aiops_sop.engine.outcomes import BLOCKED, Pause, PausedError, failed, stopped
 from aiops_sop.engine.work import Work
 from aiops_sop.models.documents import Check, SopStep
 
@@ -57,6 +57,8 @@ async def _look(
         result = await work.call(step, path, check.call, filled(check.args, context))
     except UpstreamError as error:
         return Seen(False, looks, None, str(error)[:300]), error
+    except UnauthenticatedError as error:
+        raise stopped(error) from error
     except AiopsError as error:
         if error.retryable:
             return Seen(False, looks, None, str(error)[:300]), error

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import anyio
 
-from aiops_shared.errors import AiopsError, ApprovalInvalidError, UpstreamError
+from aiops_shared.errors import AiopsError, ApprovalInvalidError, UnauthenticatedError, UpstreamError
 from aiops_shared.guardrails.canonical import sha256_of
 from aiops_sop.documents.expressions import filled
 from aiops_sop.engine.checks import until_met
-from aiops_sop.engine.outcomes import Pause, PausedError, StepFailedError, failed, pause_of
+from aiops_sop.engine.outcomes import Pause, PausedError, StepFailedError, failed, stopped
 from aiops_sop.engine.records import StepRow
 from aiops_sop.engine.work import Work
 from aiops_sop.models.documents import SopStep
@@ -44,8 +44,9 @@ async def _asked(work: Work, step: SopStep, path: str, arguments: Obj) -> Obj:
             return await work.call(step, path, step.what, arguments)
         except UpstreamError as error:
             if not left:
-                pause = pause_of(error)
-                raise PausedError(pause) if pause else failed(error) from error
+                raise stopped(error) from error
+        except UnauthenticatedError as error:  # its token was renewed once already (R5)
+            raise stopped(error) from error
         except AiopsError as error:
             raise failed(error) from error
         await work.pause(pause_s)

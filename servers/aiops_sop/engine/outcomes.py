@@ -11,6 +11,7 @@ from aiops_shared.errors import (
     FrozenError,
     RateLimitedError,
     RepeatLimitError,
+    UnauthenticatedError,
     UpstreamError,
 )
 from aiops_shared.guardrails.asking_people import approval_named_in
@@ -64,6 +65,12 @@ def pause_of(error: AiopsError) -> Pause | None:
         return Pause("approval", f"{error.thing}: {error.reason}", approval, error.hint)
     if isinstance(error, FrozenError):
         return Pause("freeze", str(error)[:400], how="eks-aiops freeze status")
-    if isinstance(error, UpstreamError | AuditDownError | RateLimitedError):
+    if isinstance(error, UpstreamError | UnauthenticatedError | AuditDownError | RateLimitedError):
         return Pause("evidence", f"{BLOCKED}: {error}"[:400])
     return None
+
+
+def stopped(error: AiopsError) -> PausedError | StepFailedError:
+    """A pause where waiting helps, else the step's end."""
+    pause = pause_of(error)
+    return failed(error) if pause is None else PausedError(pause)
