@@ -98,6 +98,7 @@ async def test_without_a_queue_nobody_waits() -> None:
     assert first.status == 200
 
 
+@pytest.mark.fault("R18")
 async def test_who_leaves_while_waiting_frees_the_queue_and_takes_no_place() -> None:
     slow = Slow()
     app, shed = layer(slow, concurrency=1, queue=1, queue_s=30)

@@ -202,6 +202,7 @@ async def test_a_region_that_is_down_is_unreachable(monkeypatch: pytest.MonkeyPa
         await aws().call(WEST, "eks", "list_clusters")
 
 
+@pytest.mark.fault("R3")
 @pytest.mark.fault("R6")
 async def test_a_service_that_never_answers_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     async def never() -> AsyncIterator[bytes]:
