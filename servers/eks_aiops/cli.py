@@ -14,6 +14,7 @@ import typer
 from aiops_shared.errors import AiopsError
 from eks_aiops.policy_commands import policy_app
 from eks_aiops.serving_commands import add_servers
+from eks_aiops.state_commands import state_app
 
 app = typer.Typer(
     help="See an EKS platform whole, find causes, change it safely. Start with: eks-aiops demo",
@@ -265,6 +266,7 @@ freeze_app = typer.Typer(
 )
 app.add_typer(freeze_app, name="freeze")
 app.add_typer(policy_app, name="policy")
+app.add_typer(state_app, name="state")
 
 
 sops_app = typer.Typer(help="SOPs: check, list, play and export them.", no_args_is_help=True)
