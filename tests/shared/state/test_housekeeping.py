@@ -1,10 +1,12 @@
-"""What an operator does to a store: a copy taken under load is whole; a sweep takes what ended and nothing else."""
+"""What an operator does to a store: a copy under load is whole; a sweep takes what ended and nothing else."""
 
+import itertools
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -81,8 +83,15 @@ def test_a_sweep_takes_what_ended_long_ago_and_leaves_what_somebody_needs(store:
     gone = store.run_now(lambda conn: swept(conn, LIMIT))
     assert gone == told
     assert {name: count for name, count in gone.items() if count} == {
-        **{"plans": 2, "approvals": 2, "nonces": 2, "actions": 1, "action_steps": 1},
-        **{"sop_runs": 1, "sop_steps": 1, "sop_asks": 1, "events": 1},
+        "plans": 2,
+        "approvals": 2,
+        "nonces": 2,
+        "actions": 1,
+        "action_steps": 1,
+        "sop_runs": 1,
+        "sop_steps": 1,
+        "sop_asks": 1,
+        "events": 1,
     }
 
     def left(conn: Connection) -> set[str]:
@@ -105,14 +114,15 @@ def test_a_copy_that_is_taken_while_others_write_is_one_moment_of_the_store(
 ) -> None:
     stop = threading.Event()
 
+    def pair(conn: Connection, number: int) -> None:
+        for half in "ab":
+            conn.execute(leases.insert().values(name=f"{number}/{half}", owner="me", fence=1, expires_at=NOW))
+
     def write() -> None:
-        number = 0
-        while not stop.is_set():
-            number += 1
-            rows = [
-                {"name": f"{number}/{half}", "owner": "me", "fence": 1, "expires_at": NOW} for half in "ab"
-            ]
-            store.run_now(lambda conn, rows=rows: conn.execute(leases.insert(), rows), durable=False)
+        for number in itertools.count():
+            if stop.is_set():
+                return
+            store.run_now(partial(pair, number=number), durable=False)
 
     store.run_now(lambda conn: None)
     writer = threading.Thread(target=write)
