@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 CONTROL_PLANE := $(or $(KUBEBUILDER_ASSETS),$(CURDIR)/.cache/controlplane)
 
-.PHONY: help setup demo test lint types walls docs docs-check lock bench bench-http cluster-test control-plane chart-renderer client-packages conformance eval faults fuzz proofs proof sbom audit clean
+.PHONY: help setup demo test lint types walls docs docs-check lock bench bench-http cluster-test control-plane chart-renderer client-packages conformance eval faults fuzz proofs proof sbom audit release clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -98,6 +98,10 @@ sbom: setup  ## Write dist/eks-aiops.cdx.json: what a release is made of (Cyclon
 
 audit: setup  ## Look up known vulnerabilities of everything that the lock names
 	$(BIN)/python -m eks_aiops.dependency_audit
+
+release: setup  ## Build, sum and (KEY=file) sign everything that is published, into dist/release
+	rm -rf dist/release
+	$(BIN)/python -m eks_aiops.releasing dist/release $(if $(KEY),--key $(KEY))
 
 clean:  ## Remove what the targets made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
