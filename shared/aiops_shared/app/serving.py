@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 
+import anyio
 from fastmcp import FastMCP
+from fastmcp.server.context import reset_transport, set_transport
+from mcp.server.stdio import stdio_server
 
 from aiops_shared.app.ending import end_on_signals
 from aiops_shared.app.logs import log_to_stderr
 from aiops_shared.app.telemetry import export_telemetry
+from aiops_shared.app.unreadable import AnsweredInput
 from aiops_shared.settings import Settings
 
 
@@ -16,4 +20,15 @@ def serve_stdio(name: str, make: Callable[[Settings], FastMCP]) -> None:
     log_to_stderr(settings.log_level)
     end_on_signals()
     export_telemetry(settings, name)
-    make(settings).run(show_banner=False)
+    anyio.run(_serve, make(settings))
+
+
+async def _serve(server: FastMCP) -> None:
+    """As `FastMCP.run_stdio_async`, with an answer to every line; it has no public way to its streams."""
+    token = set_transport("stdio")
+    try:
+        async with server._lifespan_manager(), stdio_server() as (reading, writing):
+            inside = server._mcp_server
+            await inside.run(AnsweredInput(reading, writing), writing, inside.create_initialization_options())
+    finally:
+        reset_transport(token)
