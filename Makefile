@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 CONTROL_PLANE := $(or $(KUBEBUILDER_ASSETS),$(CURDIR)/.cache/controlplane)
 
-.PHONY: help setup demo test lint types walls docs docs-check lock bench bench-http cluster-test control-plane chart-renderer client-packages conformance eval faults fuzz proofs proof sbom audit release clean
+.PHONY: help setup demo test lint types walls docs docs-check transcripts lock bench bench-http cluster-test control-plane chart-renderer client-packages conformance eval faults fuzz proofs proof sbom audit release clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -63,6 +63,9 @@ docs-check: setup  ## Fail when a generated page is stale or the site does not b
 	$(BIN)/python -m eks_aiops.docs --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m tests.docs.site
 
+transcripts: setup  ## Play the stories of docs/servers on the lab and write what was said
+	$(BIN)/python -m tests.docs.transcripts
+
 lock: setup  ## Resolve the lock anew, with hashes and without addresses
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
@@ -75,11 +78,13 @@ bench: setup  ## Measure cold start, memory, tokens, gate cost; print ratios
 bench-http: setup  ## Measure the servers over HTTP under load, beside peers; writes docs/benchmarks-http.md
 	$(BIN)/python -m bench.http_load --write
 
-eval: setup control-plane  ## Count how good the judgements are: causes, anomalies, leaks, forecasts, alerts, templates, bills, fleets
+eval: setup control-plane  ## Count how good the judgements are: causes, anomalies, leaks, forecasts, bills, stories by pattern, routing
 	KUBEBUILDER_ASSETS="$(CONTROL_PLANE)" $(BIN)/python -m evals
 	$(BIN)/python -m evals.observability
 	$(BIN)/python -m evals.cost
 	$(BIN)/python -m evals.sop
+	$(BIN)/python -m evals.patterns
+	$(BIN)/python -m evals.routing
 
 faults: setup  ## Kill runs at every point on SQLite and PostgreSQL, count effects; writes docs/faults.md
 	$(BIN)/python -m faults

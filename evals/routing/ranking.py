@@ -17,7 +17,7 @@ from bm25s.stopwords import STOPWORDS_EN
 from eks_aiops.catalogue import all_tools
 from evals.routing.sentences import Sentence
 
-CLAIMS: Final = 2  # so many of a sentence's words in one tool, and the tool claims a sentence that is nobody's
+CLAIMS: Final = 2  # so many words of a sentence in one tool, and the tool claims it
 _WORD = re.compile(r"[a-z0-9]+")
 _STOP = frozenset(STOPWORDS_EN)
 
