@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, case, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, case, func, or_, select, text, update
 
 from aiops_shared.errors import NotFoundError
 from aiops_shared.guardrails.canonical import canonical
@@ -29,6 +29,21 @@ MOST_WORDS: Final = 12  # of a question
 MOST_PHASES: Final = 60
 _WORD = re.compile(r"[\w.-]{2,64}")
 _OF = incidents.c
+# One that its sender called off and nobody acted on is the same trouble when it comes again: it flaps.
+_FLAPPED = (_OF.state == "resolved") & (_OF.run_id == "")
+# Made once: in a flood, putting these together costs as much as asking them.
+_LIVE = (
+    select(incidents)
+    .where(_OF.fingerprint == bindparam("which"), _OF.last_event_at >= bindparam("since"))
+    .where(or_(_OF.state.in_(("open", "escalated")), _FLAPPED))
+    .order_by(_OF.detected_at.desc())
+    .limit(1)
+)
+_HEARD = (
+    update(incidents)
+    .where(_OF.id == bindparam("which"))
+    .values(alerts=_OF.alerts + bindparam("more"), last_event_at=bindparam("heard_at"))
+)
 
 
 @dataclass(frozen=True)
@@ -128,11 +143,7 @@ def open_in(conn: Connection, event: Event, fingerprint: str, now: datetime, tit
 
 def live_in(conn: Connection, fingerprint: str, since: datetime) -> Incident | None:
     """The incident of this fingerprint that still gets events: its newest, not quiet for too long."""
-    query = select(incidents).where(_OF.fingerprint == fingerprint, _OF.last_event_at >= since)
-    # One that its sender called off and nobody acted on is the same trouble when it comes again: it flaps.
-    flapped = (_OF.state == "resolved") & (_OF.run_id == "")
-    query = query.where(or_(_OF.state.in_(("open", "escalated")), flapped))
-    row = conn.execute(query.order_by(_OF.detected_at.desc()).limit(1)).one_or_none()
+    row = conn.execute(_LIVE, {"which": fingerprint, "since": since}).one_or_none()
     return None if row is None else _incident(row)
 
 
@@ -155,8 +166,7 @@ def store_in(conn: Connection, one: Incident) -> Incident:
 
 def heard_in(conn: Connection, incident_id: str, now: datetime, alerts: int = 1) -> None:
     """Another event of it came."""
-    change = update(incidents).where(_OF.id == incident_id)
-    conn.execute(change.values(alerts=_OF.alerts + alerts, last_event_at=now))
+    conn.execute(_HEARD, {"which": incident_id, "more": alerts, "heard_at": now})
 
 
 def matching(conn: Connection, words: str, limit: int, cluster: str = "") -> list[tuple[Row[Any], float]]:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import anyio
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from aiops_shared.clock import Clock
 from aiops_shared.errors import QueueFullError
@@ -36,6 +36,14 @@ LEASE_S: Final = 9.0
 STORM_WINDOW: Final = timedelta(seconds=60)
 MOST_TRIES: Final = 5
 _OF = events.c
+# Made once: in a flood, putting these together costs as much as asking them.
+_FIRST = (
+    select(_OF.id, events.c["count"].label("so_far"))
+    .where(_OF.incident_id == bindparam("incident"), _OF.fingerprint == bindparam("which"))
+    .order_by(_OF.received_at)
+    .limit(1)
+)
+_COUNTED = update(events).where(_OF.id == bindparam("which")).values(count=events.c["count"] + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +196,10 @@ def _known(conn: Connection, one: _Arriving, found: Incident) -> Taken:
 
 
 def _count(conn: Connection, one: _Arriving, found: Incident, became: Any) -> Taken:
-    first = (_OF.incident_id == found.id) & (_OF.fingerprint == one.fingerprint)
-    query = select(_OF.id, events.c["count"].label("so_far")).where(first).order_by(_OF.received_at).limit(1)
-    row = conn.execute(query).one_or_none()
+    row = conn.execute(_FIRST, {"incident": found.id, "which": one.fingerprint}).one_or_none()
     if row is None:
         return _insert(conn, one, found.id, "done", became)
-    conn.execute(update(events).where(_OF.id == row.id).values(count=events.c["count"] + 1))
+    conn.execute(_COUNTED, {"which": row.id})
     return _taken(row.id, found.id, one, became, row.so_far + 1)
 
 
