@@ -142,10 +142,10 @@ FAULT_CONTROLS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "R10",
-        "A clock that is set back lowers no count: windows end at the latest time that was seen.",
+        "A clock that is set back lowers no count: it goes on at the latest time seen.",
         "shared/aiops_shared/guardrails/limits.py",
-        "        self._end = max((row.counted_at for row in self._rows), default=now)\n",
-        "        self._end = now\n",
+        "    counted_at = max(_latest(conn, same, now), _latest(conn, _by(occurrence), now))\n",
+        "    counted_at = now\n",
         ("tests/shared/guardrails/test_limits.py::test_a_clock_that_jumps_back_lowers_no_count",),
     ),
     Mutation(

@@ -18,9 +18,12 @@ import anyio
 
 from aiops_shared.clock import SystemClock
 from aiops_sop.clients.run_store import OPEN
-from tests.fakes.runhouses import RunHouse, change, front, step
+from tests.fakes.runhouses import VERIFY, RunHouse, change, front, step
 
 TWO = front("two") + step(1, "first", change("a")) + step(2, "second", change("b"))
+# Its second change is never seen to hold: both are taken back.
+NEVER = VERIFY.replace("== true", "== false").replace("60s", "1s").replace("10s", "1s")
+BAD = front("bad") + step(1, "first", change("a")) + step(2, "second", change("b", verify=NEVER))
 
 
 @dataclass
@@ -64,6 +67,7 @@ async def main(asked: argparse.Namespace) -> None:
         state_url=asked.url,
     )
     house.library.add(TWO)
+    house.library.add(BAD)
     async with house.running(looking=True):
         if asked.start:
             sop, name = asked.start

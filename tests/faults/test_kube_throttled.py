@@ -1,6 +1,7 @@
 """Fault R1 at the Kubernetes API: 429 with Retry-After, for a share of the requests or for all of them."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -74,8 +75,8 @@ async def test_a_change_throttled_before_it_was_processed_is_sent_again() -> Non
 class Counting:
     """A server that turns a share of the changes away and counts those that it carries out."""
 
-    def __init__(self, percent: int) -> None:
-        self._percent = percent
+    def __init__(self, percent: int, throttles: Callable[[], bool] = lambda: True) -> None:
+        self._percent, self._throttles = percent, throttles
         self._chance = Random(11)
         self.carried_out: list[str] = []
         self.tries: dict[str, int] = {}
@@ -85,7 +86,7 @@ class Counting:
             return None
         name = seen.path.rsplit("/", 1)[-1]
         self.tries[name] = self.tries.get(name, 0) + 1
-        if self._chance.randrange(100) < self._percent:
+        if self._throttles() and self._chance.randrange(100) < self._percent:
             return throttled("1")
         self.carried_out.append(name)
         return as_json({**CONFIG_MAP, "metadata": {"name": name, "namespace": "shop"}})
@@ -108,6 +109,46 @@ async def test_of_changes_throttled_in_part_each_happens_once_or_is_refused(perc
     assert len(done) + len(refused) == 60
     assert all("try again in 1 s" in str(error) for error in refused)
     assert (len(refused) == 0, len(done) == 0) == (percent == 10, percent == 100)
+
+
+@dataclass
+class PassingPace(RecordedPace):
+    """Waits pass at once, and so much of the minute with them."""
+
+    now_s: float = 0.0
+    chance: Random = field(default_factory=lambda: Random(7))
+
+    def jitter(self) -> float:
+        return self.chance.uniform(-1, 1)
+
+    async def wait(self, seconds: float) -> None:
+        self.now_s += seconds
+        await super().wait(seconds)
+
+
+@pytest.mark.parametrize("percent", [10, 50, 100])
+async def test_through_a_minute_of_throttling_each_change_happens_once_and_waits_are_those_asked_for(
+    percent: int,
+) -> None:
+    pace = PassingPace()
+    server = Counting(percent, lambda: pace.now_s < 60)
+    done: list[str] = []
+    refused: dict[str, float] = {}
+    async with fake_api(server, timeout_s=60, pace=pace) as (api, _):
+        for number in range(150):
+            pace.now_s += 0.5  # two changes a second
+            body = {**CONFIG_MAP, "metadata": {"name": f"m{number}", "namespace": "shop"}}
+            try:
+                done.append((await api.replace(body, dry_run=False, permit=PERMIT))["metadata"]["name"])
+            except ThrottledError:
+                refused[f"m{number}"] = pace.now_s
+    assert server.carried_out == done  # I1
+    assert len(done) + len(refused) == 150
+    assert max(server.tries.values()) <= TRIES
+    assert pace.waits
+    assert all(0.8 <= waited <= 1.2 for waited in pace.waits)  # Retry-After 1, a fifth either way
+    assert bool(refused) == (percent > 10)  # half of all, five times in a row, is met now and then
+    assert all(at < 65 for at in refused.values())  # once it is over, nothing is refused any more
 
 
 BUDGET: dict[str, Any] = {

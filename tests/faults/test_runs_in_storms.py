@@ -4,6 +4,7 @@ Clocks are fake, so that minutes of waiting cost nothing; effects are counted by
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,26 +38,39 @@ def silent() -> AiopsError:
     return UpstreamTimeoutError("eks", "no answer within 30 s")
 
 
-STORMS: dict[str, tuple[Makes, int, bool]] = {  # the error, how many calls, whether the effect happened
-    "throttled": (throttled, 3, False),
-    "cut before": (lambda: UnreachableError("eks", "connection reset"), 1, False),
-    "cut after": (lambda: UnreachableError("eks", "connection reset"), 1, True),
-    "stalled before": (silent, 2, False),
-    "stalled after": (silent, 2, True),
-    "aws fails": (lambda: UpstreamError("ssm", "InternalServerError 500"), 4, False),
-}
-R = {"throttled": "R1", "cut": "R2", "stalled": "R3", "aws": "R6"}
+@dataclass(frozen=True)
+class Storm:
+    """What so many calls in a row answer; `lost`: the effect happened."""
+
+    error: Makes
+    left: int
+    lost: bool = False
+
+
+def cut() -> AiopsError:
+    return UnreachableError("eks", "connection reset")
+
+
+def failing() -> AiopsError:
+    return UpstreamError("ssm", "InternalServerError 500")
 
 
 @pytest.mark.parametrize(
-    "storm", [pytest.param(name, marks=pytest.mark.fault(R[name.split()[0]])) for name in STORMS]
+    "storm",
+    [
+        pytest.param(Storm(throttled, 3), id="throttled", marks=pytest.mark.fault("R1")),
+        pytest.param(Storm(cut, 1), id="cut before", marks=pytest.mark.fault("R2")),
+        pytest.param(Storm(cut, 1, lost=True), id="cut after", marks=pytest.mark.fault("R2")),
+        pytest.param(Storm(silent, 2), id="stalled before", marks=pytest.mark.fault("R3")),
+        pytest.param(Storm(silent, 2, lost=True), id="stalled after", marks=pytest.mark.fault("R3")),
+        pytest.param(Storm(failing, 4), id="aws fails", marks=pytest.mark.fault("R6")),
+    ],
 )
-async def test_a_run_ends_well_whichever_of_its_calls_meets_the_fault(storm: str, tmp_path: Path) -> None:
-    error, left, lost = STORMS[storm]
+async def test_a_run_ends_well_whichever_of_its_calls_meets_the_fault(storm: Storm, tmp_path: Path) -> None:
     house, hands = stormy_house(tmp_path)
     async with house.running():
         for k in range(CALLS):
-            hands.storm(k, error, left, lost)
+            hands.storm(k, storm.error, storm.left, storm.lost)
             started = await house.start("two", params={"name": f"n{k}"})
             run = await weathered(house, started.run_id)
             assert run.state == "succeeded", (k, run)

@@ -11,7 +11,7 @@ import pytest
 
 from aiops_shared.clock import SystemClock
 from tests.fakes.runhouses import RunHouse
-from tests.faults.sop_child import TWO
+from tests.faults.sop_child import BAD, TWO
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.slow]
 EFFECTS = ["do web-a", "do web-b"]
@@ -30,6 +30,7 @@ def child(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 def house_on(folder: Path) -> RunHouse:
     house = RunHouse(folder, clock=SystemClock(), workflows=None)
     house.library.add(TWO)
+    house.library.add(BAD)
     return house
 
 
@@ -59,6 +60,23 @@ async def test_a_killed_process_s_run_is_taken_over_and_nothing_happens_twice(tm
     async with house_on(tmp_path).running(looking=True) as house:
         assert await ended(house, run_id, 10.0) == "succeeded"
         assert house.hands.effects() == EFFECTS
+        run = await house.seen(run_id)
+        assert run.audit_chain.startswith("valid")
+
+
+@pytest.mark.fault("R7")
+@pytest.mark.fault("R14")
+@pytest.mark.parametrize("path", ["undo/second", "undo/first"])
+async def test_a_way_back_that_a_failed_check_began_is_taken_over_and_goes_on_in_reverse_order(
+    tmp_path: Path, path: str
+) -> None:
+    dying = child(tmp_path, "--start", "bad", "web", "--point", "during_undo", path)
+    said, wrong = await anyio.to_thread.run_sync(lambda: dying.communicate(timeout=40))
+    assert dying.returncode == -signal.SIGKILL, wrong[-2000:]
+    run_id = said.split()[1]
+    async with house_on(tmp_path).running(looking=True) as house:
+        assert await ended(house, run_id) == "undone"
+        assert house.hands.effects() == [*EFFECTS, "undo web-b", "undo web-a"]
         run = await house.seen(run_id)
         assert run.audit_chain.startswith("valid")
 
