@@ -15,6 +15,7 @@ FAULTS = Evaluation(
         "kills": "Killed at every point",
         "moments": "Killed at any moment",
         "stops": "Stopped, told to end, cut off",
+        "wires": "Throttled, silent, refused, away",
         "crowds": "Many at once",
         "concerns": "R1 to R23: where each is proved",
     },

@@ -24,10 +24,10 @@ from faults.stories import every_story
 from tests.shared.state.postgres import running
 
 DATABASES: tuple[Database, ...] = ("sqlite", "postgresql")
-LANES = (("disk-pressure", "memory-spike-rollback"), ("traffic-surge-preprovision",))  # of each database
 OTHERS: dict[Database, int] = {"sqlite": 1, "postgresql": 2}
 TAKEOVER_S = 10.0
-LONGEST_S = 1500.0  # after that no further kill is begun, and the page says how many were not
+LONGEST_S = 2700.0  # after that no further kill is begun, and the page says how many were not
+LANES = 2  # of each database
 Drawing = Callable[[Story, Reference], Sequence[Kill]]  # the kills of one story
 Job = tuple[Story, Kill, Reference]
 
@@ -54,7 +54,7 @@ def rows(seed: int) -> list[Row]:
 def played(lane: Callable[[Database, str, int], Share]) -> dict[Database, list[Share]]:
     """What the lanes of each database came to, all played at once."""
     with TemporaryDirectory(prefix="eks-aiops-pg-") as folder, postgresql(Path(folder)) as url:
-        lanes = [(database, url, number) for database in DATABASES for number in range(len(LANES))]
+        lanes = [(database, url, number) for database in DATABASES for number in range(LANES)]
         spawned = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(len(lanes), mp_context=spawned) as pool:
             shares = list(pool.map(lane, *zip(*lanes, strict=True)))
@@ -75,15 +75,20 @@ def _aimed(database: Database, url: str, number: int) -> Share:
     seen = set()
 
     def kills(story: Story, reference: Reference) -> Iterator[Kill]:
-        """A step that two stories share is killed in one."""
+        """A step that two stories share is killed in one; of a way back asked for, only the way back."""
         for kill in kills_of(reference):
             which = (story.sop, kill.step, kill.point, bool(kill.nth))
-            if which not in seen:
+            if which not in seen and (kill.step.startswith("undo/") or not story.back):
                 seen.add(which)
                 yield kill
 
-    stories = [one for one in every_story() if one.sop in LANES[number]]
+    stories = [one for one in every_story() if lane_of(one) == number]
     return anyio.run(partial(play_all, database, url, stories, lambda *of: list(kills(*of))))
+
+
+def lane_of(story: Story) -> int:
+    """The surge of traffic has most steps: what it does fills a lane, its way back goes with the others."""
+    return int(story.sop == "traffic-surge-preprovision" and not story.back)
 
 
 async def play_all(database: Database, url: str, stories: Sequence[Story], kills: Drawing) -> Share:
@@ -178,4 +183,5 @@ def _takeover(where: str, told: Sequence[Told]) -> Row:
         f"median {took[len(took) // 2]:.1f} s, longest {took[-1]:.1f} s of {len(took)}"
         f" (to its first step: median {work[len(work) // 2]:.1f} s, longest {work[-1]:.1f} s)",
         took[-1] <= TAKEOVER_S,
+        speed=True,
     )

@@ -15,16 +15,11 @@ import anyio.to_thread
 from sqlalchemy import Connection, func, select
 
 from aiops_shared.clock import SystemClock
-from aiops_shared.errors import AiopsError, ApprovalInvalidError
 from aiops_shared.guardrails.audit import Audit
-from aiops_shared.guardrails.models import Caller
-from aiops_shared.settings import CallerSettings, Settings
 from aiops_shared.state import Keys
 from aiops_shared.state.schema import audit, leases
-from eks_aiops.answering import questions
-from eks_aiops.guarding import guardrails
-from eks_aiops.proving_stage import ANNA, BEN
 from faults.ground import START, Database, Ground, House, Replica
+from faults.people import people
 from faults.watching import ENDED, Watch
 from faults.world import Effects, effects, standing
 
@@ -157,17 +152,19 @@ async def play(  # noqa: PLR0913  # what is tried, and what goes wrong
     living = [await ground.zygote.bear(_wish(house, kill)) for _ in range(replicas)]
     living.insert(0, await ground.zygote.bear(_wish(house, kill, story)))
     try:
-        died_at = time.monotonic()
-        if waits:
-            died_at = await _death(living, kill, house, told, watch)
-        else:
-            await _begun(watch)
-        if not replicas and told.died:
-            living.append(await ground.zygote.bear(house.wish()))
-        async with anyio.create_task_group() as tasks:
-            if then is not None:
-                tasks.start_soon(then, living)
-            await _end(house, told, watch)
+        async with people(house) as helpers:
+            watch.helpers = helpers
+            died_at = time.monotonic()
+            if waits:
+                died_at = await _death(living, kill, told, watch)
+            else:
+                await _begun(watch)
+            if not replicas and told.died:
+                living.append(await ground.zygote.bear(house.wish()))
+            async with anyio.create_task_group() as tasks:
+                if then is not None:
+                    tasks.start_soon(then, living)
+                await _end(told, watch)
     finally:
         for one in living:
             if not one.dead:
@@ -200,15 +197,15 @@ def _wish(house: House, kill: Kill, story: Story | None = None) -> dict[str, Any
     return wish
 
 
-async def _death(living: list[Replica], kill: Kill, house: House, told: Told, watch: Watch) -> float:
+async def _death(living: list[Replica], kill: Kill, told: Told, watch: Watch) -> float:
     """Wait until a replica died, or the run ended without; the time of it. It comes to the front."""
     if kill.after_s:
-        return await _shot(living, kill.after_s, house, told, watch)
+        return await _shot(living, kill.after_s, told, watch)
     with anyio.move_on_after(RUN_S):
         while not (fallen := [one for one in living if one.dead or _sleeps(one, kill)]):
             if (await watch.look()).over:
                 return time.monotonic()
-            await helped(house, watch)
+            await watch.help()
             await anyio.sleep(0.03)
         told.died = True
         living.sort(key=lambda one: one is not fallen[0])
@@ -219,12 +216,12 @@ def _sleeps(one: Replica, kill: Kill) -> bool:
     return kill.sign == signal.SIGSTOP and one.stopped
 
 
-async def _shot(living: list[Replica], after_s: float, house: House, told: Told, watch: Watch) -> float:
+async def _shot(living: list[Replica], after_s: float, told: Told, watch: Watch) -> float:
     """Kill whichever process worked last at the run, at a moment that nobody chose."""
     await _begun(watch)
     until = time.monotonic() + after_s
     while time.monotonic() < until and not (await watch.look()).over:
-        await helped(house, watch)
+        await watch.help()
         await anyio.sleep(min(0.03, max(0.0, until - time.monotonic())))
     told.died = not (await watch.look()).over
     living.sort(key=lambda one: -one.worked_at)
@@ -240,35 +237,14 @@ async def _begun(watch: Watch) -> None:
             await anyio.sleep(0.02)
 
 
-async def _end(house: House, told: Told, watch: Watch) -> None:
+async def _end(told: Told, watch: Watch) -> None:
     with anyio.move_on_after(RUN_S):
         while not (await watch.look()).over:
-            await helped(house, watch)
+            await watch.help()
             await anyio.sleep(0.05)
     told.state, told.says = watch.last.state or "lost", watch.last.says
     if not watch.last.over:
         told.state = f"{told.state} after {RUN_S:.0f} s"
-
-
-async def helped(house: House, watch: Watch) -> None:
-    """Two people at terminals of the same store agree to whatever waits: who asked, else the other."""
-    if watch.last.state != "waiting":
-        return
-    for name in (ANNA, BEN):
-        person = Caller(name=name, kind="human")
-        caller = CallerSettings(name=name, kind="human")
-        settings = Settings(state=house.settings, caller=caller, time_source=house.time_source)
-        async with guardrails(settings) as guard, questions(settings, guard) as asks:
-            try:
-                for pending in await guard.pending_approvals():
-                    await guard.approve(pending.approval_id, person, "terminal")
-                for asked in await asks.open():
-                    await asks.decide(asked.ask_id, person, "yes", "terminal")
-            except ApprovalInvalidError:
-                continue
-            except AiopsError as error:  # the store is away; it is tried again
-                del error
-        return
 
 
 async def _judge(ground: Ground, house: House, told: Told, reference: Reference | None) -> None:

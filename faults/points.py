@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -64,7 +65,7 @@ class Fuse:
 
     def _write(self, point: str, where: str) -> None:
         if self.trace is not None:
-            with self.trace.open("a", encoding="utf-8") as file:
+            with suppress(OSError), self.trace.open("a", encoding="utf-8") as file:  # a disk that is full
                 file.write(json.dumps([time.monotonic(), point, where]) + "\n")
 
 

@@ -28,6 +28,7 @@ from faults.stories import every_story
 from tests.shared.state.postgres import programs
 
 ASLEEP_S = 10.0  # a lease of an action is 6 s
+LONG_ASLEEP_S = 60.0
 HAND_OVER_S = 30.0
 SLEEPY = ("after intent", "before effect", "after effect", "step after_intent")
 TOLD = ("before effect", "after effect", "step after_intent", "before call")
@@ -85,21 +86,25 @@ async def _cases(place: Ground, database: Database, server: Path) -> AsyncIterat
     chosen = [one for one in every_story() if one.scenario in CHANGES and not one.back]
     cases = [Case(place, database, one, await reference_of(place, one, database)) for one in chosen]
     where = f"{database}, {OTHERS[database] + 1} processes"
-    yield _row(
+    yield row_of(
         f"R19, {where}: one stopped (SIGSTOP) for {ASLEEP_S:.0f} s around its effect, then continued",
         [await _asleep(case, point) for case in cases for point in SLEEPY],
     )
-    yield _row(
+    yield row_of(
+        f"R19, {where}: one stopped for {LONG_ASLEEP_S:.0f} s around its effect, then continued",
+        [await _asleep(cases[-1], "after intent", LONG_ASLEEP_S)],
+    )
+    yield row_of(
         f"R7 and R19, {where}: one stopped, another one killed meanwhile, the first continued",
         [await _asleep_and_killed(case) for case in cases],
     )
     ended = [await case.played(_at(case, point, signal.SIGTERM)) for case in cases for point in TOLD]
-    yield _row(f"R22, {where}: told to end (SIGTERM) in the middle of a step", ended)
+    yield row_of(f"R22, {where}: told to end (SIGTERM) in the middle of a step", ended)
     yield _ended(where, ended)
-    yield _row(
+    yield row_of(
         f"R1, {where}: Kubernetes or AWS throttle changes (429)", [await _throttled(case) for case in cases]
     )
-    yield _row(
+    yield row_of(
         f"R2, {where}: the connection breaks after a change is done, its answer is lost",
         [await _answerless(case) for case in cases if case.story.scenario == "memory-spike"],
     )
@@ -110,9 +115,9 @@ def _at(case: Case, point: str, sign: int) -> Kill:
     return Kill(point, 0, case.step, sign=sign)
 
 
-async def _asleep(case: Case, point: str) -> Told:
+async def _asleep(case: Case, point: str, asleep_s: float = ASLEEP_S) -> Told:
     async def wake(living: list[Replica]) -> None:
-        await anyio.sleep(ASLEEP_S)
+        await anyio.sleep(asleep_s)
         living[0].signal(signal.SIGCONT)
         await anyio.sleep(1.0)  # it has time for a wrong write
 
@@ -133,14 +138,16 @@ async def _asleep_and_killed(case: Case) -> Told:
 async def _away(case: Case, server: Path) -> Row:
     """The store is away in the middle: PostgreSQL stopped, SQLite's writer lock held by somebody."""
     found = [
-        await case.played(Kill("never"), then=_outage(case, server, away_s), waits=False)
+        await case.played(Kill("never"), then=outage(case, server, away_s), waits=False)
         for away_s in (0.0, 5.0, 20.0)
     ]
     how = "stopped and started" if case.database == "postgresql" else "its writer lock held"
-    return _row(f"R8, {case.database}: {how} for 0, 5 and 20 s in the middle of a run", found)
+    return row_of(f"R8, {case.database}: {how} for 0, 5 and 20 s in the middle of a run", found)
 
 
-def _outage(case: Case, server: Path, away_s: float) -> Disturb:
+def outage(case: Case, server: Path, away_s: float) -> Disturb:
+    """Away for so long, half a second after the run began."""
+
     async def then(_: list[Replica]) -> None:
         await anyio.sleep(0.5)
         if case.database == "postgresql":
@@ -195,7 +202,8 @@ async def _answerless(case: Case) -> Told:
     return await case.played(Kill("never"), before=broken, waits=False)
 
 
-def _row(what: str, told: Sequence[Told]) -> Row:
+def row_of(what: str, told: Sequence[Told]) -> Row:
+    """What a set of runs came to."""
     lost, twice = sum(one.lost for one in told), sum(bool(one.twice) for one in told)
     wrong = [one for one in told if one.wrong]
     missed = sum(one.kill.point != "never" and not one.died for one in told)
@@ -216,4 +224,5 @@ def _ended(where: str, told: Sequence[Told]) -> Row:
         f"< {HAND_OVER_S:.0f} s",
         measured,
         longest < HAND_OVER_S,
+        speed=bool(took),
     )

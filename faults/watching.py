@@ -1,4 +1,7 @@
-"""Looks at one run in the store, again and again: its state, and which process carries it on since when."""
+"""Looks at one run in the store, again and again: its state, and which process carries it on since when.
+
+What it waits for is agreed to by people, where there are any.
+"""
 
 import time
 from dataclasses import dataclass, field
@@ -9,6 +12,7 @@ from sqlalchemy import select
 from aiops_shared.errors import AiopsError
 from aiops_shared.state import StateStore
 from aiops_shared.state.sop_schema import sop_runs
+from faults.people import People
 
 ENDED = frozenset({"succeeded", "undone", "escalated", "cancelled", "refused"})
 
@@ -32,6 +36,7 @@ class Watch:
     store: StateStore
     ended: frozenset[str] = ENDED
     seen: list[Look] = field(default_factory=list)
+    helpers: People | None = None
 
     @property
     def last(self) -> Look:
@@ -55,6 +60,11 @@ class Watch:
             if (now.state, now.worker, now.fence) != (before.state, before.worker, before.fence):
                 self.seen.append(now)
         return self.last
+
+    async def help(self) -> None:
+        """Whatever it waits for is agreed to."""
+        if self.helpers is not None and self.last.state == "waiting":
+            await self.helpers.help()
 
     def taken_after(self, died_at: float) -> float | None:
         """Seconds from a death until another process had the run; None where nobody carried it then."""
