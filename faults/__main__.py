@@ -9,7 +9,9 @@ FAULTS = Evaluation(
     title="What runs survive",
     introduction="Processes with the whole suite in them are killed, stopped and crowded while SOPs run on"
     " the lab. Effects are counted by the simulators' own logs and compared with an undisturbed run of the"
-    " same story; the world is compared object by object, the audit is verified. Made by `make faults`.",
+    " same story; the world is compared object by object, the audit is verified. Made by `make faults`."
+    " It ends 1 where an invariant broke or something was not played; a figure of speed that is missed is"
+    " printed as missed, named on the last line, and fails nothing.",
     page="faults.md",
     parts={
         "kills": "Killed at every point",
