@@ -155,11 +155,11 @@ def _a_time(value: str | None) -> str | None:
 def _rfc3339(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):  # the year 9999 west of Greenwich ends in the year 10000
         raise InvalidInputError(
             "time", f"{shown(text)} is no time", "give -30m, -1h, -2d or RFC 3339 (2026-11-22T03:00:00Z)"
         ) from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def since_to_datetime(text: str, now: datetime) -> datetime:

@@ -30,7 +30,11 @@ def test_an_rfc_3339_time_is_utc(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "2026-11-22T04:00:00Z", "1990-01-01T00:00:00Z", "-999999w"]
+    "text",
+    [
+        *("", "yesterday", "2026-11-22T04:00:00Z", "1990-01-01T00:00:00Z", "-999999w"),
+        *("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"),  # the calendar ends before the zone
+    ],
 )
 def test_what_is_no_usable_time_is_refused(text: str) -> None:
     with pytest.raises(InvalidInputError):

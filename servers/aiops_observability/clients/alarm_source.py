@@ -12,6 +12,7 @@ from aiops_shared.guardrails.redacting import redact
 from aiops_shared.results import Evidence, Severity
 
 MOST_ALARMS = 5_000  # of one source, the worst; more are counted and not grouped
+LAST_YEAR = 9999  # a moment of it has no UTC where its zone lies west
 TEXT_CHARACTERS, MOST_READ = 200, 20_000
 _POD_OF_REPLICASET = re.compile(
     r"-[a-f0-9]{6,10}-[a-z0-9]{5}$|-[bcdfghjklmnpqrstvwxz2456789]{8,10}-[a-z0-9]{5}$"
@@ -106,13 +107,13 @@ def plain(value: object, at_most: int = TEXT_CHARACTERS) -> str:
 
 
 def moment(value: object) -> datetime | None:
-    """A time in RFC 3339 or as botocore gives it, UTC; None for nonsense and for year 1 (Go's zero)."""
+    """A time in RFC 3339 or as botocore gives it, UTC; None for nonsense, year 1 (Go's zero) and the last."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value.replace("Z", "+00:00"))
         except ValueError:
             return None
-    if not isinstance(value, datetime) or value.year < 2000:
+    if not isinstance(value, datetime) or not 2000 <= value.year < LAST_YEAR:
         return None
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
