@@ -1,5 +1,6 @@
 """Every server's tools as a client sees them: `eks-aiops tools`, the docs and the contract tests ask here."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,6 +26,37 @@ async def all_tools(*, write: bool) -> dict[str, list[dict[str, Any]]]:
             async with Client(make(settings)) as client:
                 listed = await client.list_tools()
             found[name] = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in listed]
+    return found
+
+
+@dataclass(frozen=True)
+class Offered:
+    """One resource or prompt: how it is named, what it is, which arguments it takes."""
+
+    name: str
+    says: str
+    arguments: tuple[str, ...] = ()
+
+
+async def all_offers(*, write: bool) -> dict[str, tuple[list[Offered], list[Offered]]]:
+    """`{server: (resources, prompts)}`, as a client lists them; templates stand among the resources."""
+    found: dict[str, tuple[list[Offered], list[Offered]]] = {}
+    with TemporaryDirectory(prefix="eks-aiops-tools-") as folder:
+        settings = Settings(write=write, tools=[], toolsets=[], state=StateSettings(dir=Path(folder), url=""))
+        for name, make in SERVERS.items():
+            async with Client(make(settings)) as client:
+                fixed = [
+                    Offered(str(one.uri), one.description or "") for one in await client.list_resources()
+                ]
+                filled = [
+                    Offered(one.uri_template, one.description or "")
+                    for one in await client.list_resource_templates()
+                ]
+                prompts = [
+                    Offered(one.name, one.description or "", tuple(said.name for said in one.arguments or ()))
+                    for one in await client.list_prompts()
+                ]
+            found[name] = (sorted(fixed + filled, key=lambda one: one.name), prompts)
     return found
 
 

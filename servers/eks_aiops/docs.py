@@ -1,8 +1,9 @@
 """`python -m eks_aiops.docs [--check]`: write the generated files, or fail when one is stale.
 
-configuration.md from the settings, errors.md from the error tree, tools.md from the servers themselves,
-causes.md from the rules of diagnosis, sops.md from the SOPs, the clients' files from the tools' hints,
-rights.md with deploy/rbac and deploy/iam from the table of rights, deploy/grafana from the named questions.
+configuration.md from the settings, errors.md from the error tree, tools.md and coverage.md from the servers
+themselves, causes.md from the rules of diagnosis, sops.md from the SOPs, the clients' files from the tools'
+hints, rights.md with deploy/rbac and deploy/iam from the table of rights, deploy/grafana from the named
+questions, and the tables of tools in docs/servers and docs/gateway.md.
 A page that a machine writes cannot disagree with the code.
 """
 
@@ -19,9 +20,11 @@ from aiops_eks.diagnosis.catalogue import causes_page
 from aiops_shared.errors import AiopsError, every_error
 from aiops_shared.settings import Settings
 from aiops_sop.analysis.causes.codes import SOP_CAUSES
-from eks_aiops.catalogue import all_tools
+from eks_aiops.catalogue import all_offers, all_tools
 from eks_aiops.client_files import client_files
+from eks_aiops.coverage import coverage
 from eks_aiops.dashboards import files as dashboard_files
+from eks_aiops.reference import Tools, reference, server_page
 from eks_aiops.rights_files import files as rights_files
 from eks_aiops.toolset_pages import with_table
 
@@ -133,34 +136,26 @@ def decisions() -> str:
     )
 
 
-async def tools() -> str:
-    """Every tool of every server."""
-    text = "# Tools\n\n" + _MADE
-    for server, listed in (await all_tools(write=True)).items():
-        rows = [
-            (
-                f"`{tool['name']}`",
-                "read" if tool["annotations"]["readOnlyHint"] else "**write**",
-                tool["description"],
-                ", ".join(f"`{name}`" for name in tool["inputSchema"].get("properties", {})),
-            )
-            for tool in listed
-        ]
-        text += f"## {server}\n\n" + _table(("Tool", "Effect", "What it answers", "Arguments"), rows) + "\n"
-    return text.rstrip() + "\n"
+def _server_pages(listed: Tools) -> dict[str, str]:
+    """The page of each server with its tools as they are now; transcripts are tests/docs/transcripts.py's."""
+    named = {f"docs/servers/{server}.md": tools for server, tools in listed.items()}
+    return {name: server_page((ROOT / name).read_text("utf-8"), tools) for name, tools in named.items()}
 
 
 async def pages() -> dict[str, str]:
     """Path from the root -> text of every generated file."""
+    listed = await all_tools(write=True)
     return {
         "docs/configuration.md": configuration(),
         "docs/errors.md": errors(),
-        "docs/tools.md": await tools(),
+        "docs/tools.md": reference(_MADE, listed, await all_offers(write=True)),
+        "docs/coverage.md": coverage(_MADE, listed),
         "docs/causes.md": causes(),
         "docs/sops.md": sops(),
         "docs/decisions/README.md": decisions(),
         "docs/gateway.md": with_table((ROOT / "docs/gateway.md").read_text("utf-8")),
-        **client_files(await all_tools(write=True)),
+        **_server_pages(listed),
+        **client_files(listed),
         **rights_files(),
         **dashboard_files(),
     }
