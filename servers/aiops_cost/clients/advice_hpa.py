@@ -148,7 +148,7 @@ def _patch(scaler: Autoscaler, **spec: Any) -> tuple[str, str]:
     made = manifest("HorizontalPodAutoscaler", scaler.namespace, scaler.name, spec=spec)
     return written(
         made
-    ), "fields of autoscaling/v2; plan it with plan_manifest(action=patch), which dry-runs it"
+    ), "fields of autoscaling/v2; plan it with plan_manifest(action=apply), which dry-runs it"
 
 
 def _metric(one: Watched, wrong: WrongMetric) -> Recommendation:

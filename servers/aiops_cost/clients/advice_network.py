@@ -206,7 +206,7 @@ async def _patches(scene: Scene, served: Served, *, spread: bool) -> tuple[str, 
         objects.append(manifest("Service", space, served.name, spec={"trafficDistribution": "PreferClose"}))
     return written(*objects) if objects else "", (
         "the selector is the workload's own; trafficDistribution needs Kubernetes 1.31 (PreferSameZone is its"
-        " name from 1.35 on); plan it with plan_manifest(action=patch)"
+        " name from 1.35 on); plan it with plan_manifest(action=apply)"
     )
 
 

@@ -169,7 +169,7 @@ async def _level(scene: Scene, service: str) -> tuple[str, str, tuple[str, ...]]
     )
     return (
         written(patch),
-        "container and variable as they stand; plan it with plan_manifest(action=patch)",
+        "container and variable as they stand; plan it with plan_manifest(action=apply)",
         (how,),
     )
 

@@ -209,7 +209,7 @@ def _priced(fleet: Fleet, prices: NodePrices, one: Judged) -> Recommendation | N
         assumptions=(*one.verdict.kept, *_assumed(one), *_hpa(one)),
         risk=_risk(one),
         patch=written(patch),
-        validated=f"{CHECKED}; plan it with plan_manifest(action=patch), which dry-runs it",
+        validated=f"{CHECKED}; plan it with plan_manifest(action=apply), which dry-runs it",
         sources=(f"{one.used.hours / 24:.1f} days of metrics", f"list prices of {prices.as_of}"),
     )
 
