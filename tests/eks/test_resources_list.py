@@ -244,7 +244,7 @@ async def test_a_misspelt_namespace_names_the_nearest(tool: str, arguments: dict
 
 async def test_a_list_that_is_too_long_says_that_it_was_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """BI-025: whatever a cluster holds, a bounded number of rows is read."""
-    monkeypatch.setattr(inventory_rows, "MOST_ROWS", 20)
+    monkeypatch.setattr(inventory_rows, "MOST_READ", 20)
     monkeypatch.setattr(inventory_rows, "PAGE", 10)
     clusters = on(*(pod(f"p-{n}") for n in range(60)))
     answer = await ask(clusters, "list_resources", kind="Pod", namespace="production")

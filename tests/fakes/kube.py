@@ -13,6 +13,7 @@ from aiops_shared.aws import EksCluster
 from aiops_shared.errors import (
     AccessDeniedError,
     ActionRefusedError,
+    AnswerTooLargeError,
     ClusterNotFoundError,
     InvalidInputError,
     KindUnknownError,
@@ -167,6 +168,8 @@ class FakeKube:
         page = await self.list(kind, namespace, selector=selector, fields=fields, limit=at_most)
         for obj in page.items:
             yield obj
+        if page.cursor:
+            raise AnswerTooLargeError(f"list of {kind}", f"more than {at_most} objects", "narrow it")
 
     async def table(
         self,
@@ -193,9 +196,12 @@ class FakeKube:
         found = await self.kind(kind)
         self._ask("rows", found, namespace)
         columns, printer = PRINTERS.get(found.kind, (("Name", "Age"), _print_any))
-        for obj in self._of(found, namespace)[:at_most]:
+        every = self._of(found, namespace)
+        for obj in every[:at_most]:
             cells = dict(zip((column.lower() for column in columns), printer(obj), strict=True))
             yield DescribedRow(obj["metadata"], cells)
+        if len(every) > at_most:
+            raise AnswerTooLargeError(f"list of {kind}", f"more than {at_most} objects", "narrow it")
 
     async def logs(
         self,

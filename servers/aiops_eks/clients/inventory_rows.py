@@ -1,8 +1,8 @@
 """The rows of one list: every page of the server-side Table, each row judged as soon as it is read.
 
 Called by the inventory. Rows are Tables without objects (D30), so an all-namespace list asks namespace by
-namespace. Of a list of the unhealthy, rows that are well are counted and forgotten: ten thousand pods cost
-the memory of those that are not.
+namespace. Every row is judged, and the worst are kept: of a list of the unhealthy, rows that are well are
+counted and forgotten as their page is read, so that 150,000 pods cost the memory of those that are not (R20).
 """
 
 from collections.abc import AsyncIterator
@@ -15,13 +15,14 @@ from aiops_eks.models.answers import ListAsk
 from aiops_eks.models.fields import name_of, namespace_of
 from aiops_eks.models.health import IMPAIRED, UNDERWAY, Health, judge_object, judge_row
 from aiops_eks.ports import Kube
-from aiops_shared.errors import AiopsError
+from aiops_shared.errors import AiopsError, AnswerTooLargeError
 from aiops_shared.kube.models import Kind, TablePage
 from aiops_shared.results import Cell
 
-MOST_ROWS = 20_000
+MOST_ROWS = 20_000  # kept, worst first
+MOST_READ = 200_000  # read and judged
 PAGE = 500
-JUDGED_WHOLE, MOST_WHOLE = frozenset({"Node", "CronJob"}), 2_000
+JUDGED_WHOLE, MOST_WHOLE = frozenset({"Node", "CronJob"}), 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Listed:
     unhealthy: int = 0
     underway: int = 0
     judged: bool = False
+    cut: bool = False  # not every row that was to be kept was
 
     def take(self, row: Row, *, broken_only: bool) -> None:
         """Count a row, and keep it unless it is well and only the others were asked for.
@@ -78,6 +80,26 @@ class Listed:
         leaving = row.health is not None and row.health.word == "terminating"
         if not broken_only or row.badness >= IMPAIRED or leaving:
             self.rows.append(row)
+
+    def join(self, part: "Listed") -> None:
+        """Add the rows of one namespace; of all the worst are kept."""
+        self.rows += part.rows
+        self.total += part.total
+        self.unhealthy += part.unhealthy
+        self.underway += part.underway
+        self.judged, self.cut = self.judged or part.judged, self.cut or part.cut
+        self.bound()
+
+    def bound(self) -> None:
+        """Let go of the best when there are many more than are kept."""
+        if len(self.rows) > MOST_ROWS + MOST_ROWS // 4:
+            self.rank()
+
+    def rank(self) -> None:
+        """Worst first, and no more than are kept."""
+        self.rows.sort(key=lambda row: row.order)
+        self.cut = self.cut or len(self.rows) > MOST_ROWS
+        del self.rows[MOST_ROWS:]
 
 
 def kind_word(kind: Kind) -> str:
@@ -96,19 +118,23 @@ class Reading:
 
     async def listed(self) -> Listed:
         """Every row, worst first."""
-        exact = await self._exact_health() if self.kind.kind in JUDGED_WHOLE else {}
         found = Listed()
+        exact = await self._exact_health(found) if self.kind.kind in JUDGED_WHOLE else {}
         if self.kind.namespaced and not self.ask.namespace:
             await self._every_namespace(found, exact)
         else:
             if self.ask.namespace and not self.kind.namespaced:
                 found.warnings.append(f"{self.kind.kind} is cluster-wide: namespace ignored")
             await self._one(found, exact, self._namespace)
-        if found.total >= MOST_ROWS:
+        found.rank()
+        if found.total >= MOST_READ:
             found.warnings.append(
-                f"only the first {MOST_ROWS} rows were read and ranked; narrow by namespace or selector"
+                f"only the first {found.total} rows were read and ranked; narrow by namespace or selector"
             )
-        found.rows.sort(key=lambda row: row.order)
+        if found.cut:
+            found.warnings.append(
+                f"all {found.total} rows were judged; only the first {MOST_ROWS}, worst first, are listed"
+            )
         return found
 
     @property
@@ -130,13 +156,18 @@ class Reading:
 
     async def _one(self, found: Listed, exact: dict[tuple[str, str], Health], namespace: str) -> None:
         """The rows of one namespace, or of a cluster-wide kind; a part of them is no answer."""
-        rows: list[Row] = []
+        read = Listed()
+        if found.total >= MOST_READ:
+            return
         async for page in _pages(self.kube, kind_word(self.kind), namespace, self.ask.selector):
             if page.relisted:  # the list moved on while it was paged (410): this is its first page again
-                rows.clear()
-            rows += self._judged(page, exact, namespace)
-        for row in rows[: MOST_ROWS - found.total]:
-            found.take(row, broken_only=self.ask.unhealthy_only)
+                read = Listed()
+            for row in self._judged(page, exact, namespace):
+                read.take(row, broken_only=self.ask.unhealthy_only)
+            read.bound()
+            if found.total + read.total >= MOST_READ:
+                break
+        found.join(read)
 
     def _judged(self, page: TablePage, exact: dict[tuple[str, str], Health], namespace: str) -> list[Row]:
         columns = tuple(column.lower() for column in page.columns)
@@ -147,22 +178,27 @@ class Reading:
             rows.append(Row(namespace, columns, values, known or judge_row(self.kind.kind, cells)))
         return rows
 
-    async def _exact_health(self) -> dict[tuple[str, str], Health]:
+    async def _exact_health(self, listed: Listed) -> dict[tuple[str, str], Health]:
         """A node's pressure and a CronJob's last success are in no Table column."""
-        found = {}
+        found: dict[tuple[str, str], Health] = {}
         every = self.kube.every(
             kind_word(self.kind), self._namespace, selector=self.ask.selector, at_most=MOST_WHOLE
         )
-        async for obj in every:
-            health = judge_object(self.kind.kind, obj, self.now)
-            if health:
-                found[namespace_of(obj), name_of(obj)] = health
+        try:
+            async for obj in every:
+                health = judge_object(self.kind.kind, obj, self.now)
+                if health:
+                    found[namespace_of(obj), name_of(obj)] = health
+        except AnswerTooLargeError as error:
+            listed.warnings.append(
+                f"{error.reason}: only the first {len(found)} were read whole, the rest by their rows"
+            )
         return found
 
 
 async def _pages(kube: Kube, kind: str, namespace: str, selector: str = "") -> AsyncIterator[TablePage]:
     read, cursor = 0, ""
-    while read < MOST_ROWS:
+    while read < MOST_READ:
         page = await kube.table(kind, namespace, selector=selector, limit=PAGE, cursor=cursor)
         read = len(page.rows) if page.relisted else read + len(page.rows)
         yield page

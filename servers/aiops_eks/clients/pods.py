@@ -17,7 +17,7 @@ from aiops_eks.diagnosis.reading_containers import moment, strings
 from aiops_eks.models.fields import text, words
 from aiops_eks.models.health import judge_row, seconds_of
 from aiops_eks.ports import Kube, Obj
-from aiops_shared.errors import AiopsError, NotFoundError
+from aiops_shared.errors import AiopsError, AnswerTooLargeError, NotFoundError
 from aiops_shared.kube.models import DescribedRow
 
 WHOLE = 200  # a scope of no more pods is read whole: one page
@@ -54,6 +54,7 @@ class PodReader:
         page = await self.kube.list("Pod", namespace, limit=self.whole)
         if not page.cursor:
             return PodsRead([self.read(obj) for obj in page.items])
+        _require_not_too_many(page.remaining or 0)
         del page  # whole objects; of the rest only rows come
         found, suspects, rows = PodsRead(), list[Ref](), _Rows()
         async for row in self.kube.every_row("Pod", namespace, at_most=MOST_PODS):
@@ -123,6 +124,13 @@ class _Rows:
             conditions=_DONE if done else _READY,
             whole=False,
         )
+
+
+def _require_not_too_many(more: int) -> None:
+    """A part of the pods would judge Services and nodes wrongly, so none are read of more than can be."""
+    if more > MOST_PODS:
+        hint = "name a namespace, or list_resources(unhealthy_only) for all of them"
+        raise AnswerTooLargeError("list of pods", f"more than {MOST_PODS:,} ({more:,})", hint)
 
 
 def _in_trouble(node: Node) -> bool:

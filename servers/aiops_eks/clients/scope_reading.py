@@ -72,7 +72,7 @@ class ScopeReader:
         with anyio.move_on_after(WITHIN_S):
             for read in shelf.of("Pod"):
                 await self._reader.on_troubled_nodes(shelf.of("Node"), namespace, read)
-        pods = [pod for read in shelf.of("Pod") for pod in read.all(templates)]
+        pods = [pod for read in shelf.found.pop("Pod", ()) for pod in read.all(templates)]
         return Facts(
             cluster=self.kube.cluster,
             now=self.now,
