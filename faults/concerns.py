@@ -134,13 +134,15 @@ CONCERNS = (
     Concern(
         10,
         "a clock 5 min off, an hour back, an hour that comes twice",
-        "nothing ends early, nothing is answered or counted twice",
+        "approvals and leases live by the database's time; nothing is done, answered or counted twice",
         (),
         (
             f"{_STORMS}::test_a_clock_that_jumps_in_a_run_ends_no_question_early_and_lets_none_be_answered_twice",
             f"{_STORMS}::test_an_hour_that_comes_twice_is_nothing_to_a_run",
+            "faults/test_clock_faults.py::test_whatever_another_process_s_clock_says_each_effect_happens_once",
             "shared/guardrails/test_limits.py::test_a_clock_that_jumps_back_lowers_no_count",
         ),
+        "on SQLite the machine's clock is the only one: set forward, it ends approvals and leases early",
     ),
     Concern(
         11,
