@@ -124,7 +124,7 @@ def plugin_readme(sops: Sequence[Sop]) -> str:
         "Four MCP servers that see an Amazon EKS platform whole (cluster, metrics, logs, traces, alarms,\n"
         "bill), find root causes and change things safely, and the procedures of the suite as skills.\n"
         "They start read-only, with the AWS credentials of your environment, and need `uvx` on the PATH.\n\n"
-        "```\nclaude plugin marketplace add ./deploy/claude-plugin\n"
+        "```sh\nclaude plugin marketplace add ./deploy/claude-plugin\n"
         "claude plugin install aiops@eks-aiops\n```\n\n"
         "A plugin cannot approve tools beforehand: copy the `permissions` of\n"
         "`deploy/clients/claude-code/.claude/settings.json` and put `plugin_aiops_` before server names.\n"

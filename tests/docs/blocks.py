@@ -1,5 +1,6 @@
 """Every fenced block of the documentation, as a CommonMark parser sees it: where, of what kind, its text."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -12,15 +13,18 @@ from tests.contracts.repository import ROOT
 # Pages that a person reads; those of deploy/ travel with what they describe.
 PLACES = ("README.md", "docs/**/*.md", "deploy/npm/README.md", "deploy/claude-plugin/README.md")
 
+_TITLE = re.compile(r'title="([^"]*)"')
+
 
 @dataclass(frozen=True)
 class Block:
-    """One fenced block; `line` is that of its fence, counted from 1."""
+    """One fenced block; `line` is that of its fence, counted from 1; `title` as in ```json title="answer"."""
 
     page: str
     line: int
     language: str
     text: str
+    title: str = ""
 
     @property
     def where(self) -> str:
@@ -37,7 +41,9 @@ def blocks_of(text: str, page: str) -> Iterator[Block]:
     """The fenced blocks of one page; the first word after a fence is its language."""
     for token in MarkdownIt().parse(text):
         if token.type == "fence" and token.map:
-            yield Block(page, token.map[0] + 1, " ".join(token.info.split()), token.content)
+            language, _, more = token.info.strip().partition(" ")
+            titled = _TITLE.search(more)
+            yield Block(page, token.map[0] + 1, language, token.content, titled[1] if titled else "")
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Each recipe of docs/policy-cookbook.md changes the verdicts that the page says, from what to what."""
+"""Each recipe of docs/policy-cookbook.md turns the verdicts as the page says; no rule lacks its Korean line."""
 
 import re
 import shlex
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from aiops_shared.guardrails.policy import SHIPPED
+from aiops_shared.guardrails.policy import SHIPPED, Policy
+from aiops_shared.settings import PolicySettings
 from eks_aiops.cli import app
 from tests.contracts.repository import ROOT
 
@@ -95,4 +96,10 @@ def test_the_page_names_every_fact_of_the_schema() -> None:
     schema = (SHIPPED / "schema.cedarschema").read_text("utf-8").partition("type Facts = {")[2]
     page = PAGE.read_text("utf-8")
     missing = [name for name in re.findall(r"^    (\w+): ", schema, re.MULTILINE) if f"`{name}`" not in page]
+    assert not missing
+
+
+def test_the_korean_page_names_every_rule() -> None:
+    page = (ROOT / "docs/ko/guardrails.md").read_text("utf-8")
+    missing = {rule.name for rule in Policy(PolicySettings()).rules if f"| `{rule.name}` |" not in page}
     assert not missing
