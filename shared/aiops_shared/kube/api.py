@@ -52,6 +52,15 @@ class KubeApi(Writing, Watching, Proxying):
         """The cluster's name."""
         return self._name
 
+    @property
+    def busy(self) -> bool:
+        """Whether a request is under way."""
+        return self._connection.busy
+
+    async def rest(self) -> None:
+        """Close all sockets for now; the next request opens new ones."""
+        await self._connection.aclose()
+
     async def aclose(self) -> None:
         """Close all sockets."""
         await self._connection.aclose()

@@ -7,6 +7,7 @@ the default AWS credentials. Nothing is asked before the first call.
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -19,6 +20,7 @@ from aiops_shared.kube.choosing import Choice, each_once, fits_glob, is_glob, ma
 from aiops_shared.kube.cluster_sources import Entry, Place, require_word, sources_of
 from aiops_shared.kube.models import ClusterInfo
 from aiops_shared.kube.nearest import nearest
+from aiops_shared.kube.open_clusters import OpenClusters
 from aiops_shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,13 +57,11 @@ class ClusterDirectory:
         self._entries: tuple[Entry, ...] = ()
         self._problems: tuple[ClusterInfo, ...] = ()
         self._found_at = float("-inf")
-        self._open: dict[Entry, KubeApi] = {}
+        self._open = OpenClusters()
 
     async def aclose(self) -> None:
         """Close every connection."""
-        for api in self._open.values():
-            await api.aclose()
-        self._open.clear()
+        await self._open.aclose()
 
     async def known(self) -> Sequence[ClusterInfo]:
         """Every cluster that may be named, described; what cannot be reached says why in `problem`.
@@ -160,25 +160,26 @@ class ClusterDirectory:
     async def environment(self, cluster: str | None) -> str:
         """The environment that the operator's table gives a cluster; empty counts as production."""
         api = await self.open(cluster)
-        return next((entry.environment for entry, known in self._open.items() if known is api), "")
+        entry = self._open.entry_of(api)
+        return entry.environment if entry else ""
 
     def _api(self, entry: Entry) -> "KubeApi":
+        return self._open.get(entry, self._made)
+
+    def _made(self, entry: Entry) -> "KubeApi":
         from aiops_shared.kube.api import KubeApi
         from aiops_shared.kube.connection import Connection
         from aiops_shared.kube.impersonating import Impersonation
 
-        found = self._open.get(entry)
-        if found is None:
-            kube = self._settings.kube
-            source = entry.credentials(self._aws)
-            connection = Connection(
-                source,
-                timeout_s=kube.timeout_s,
-                max_answer_bytes=kube.max_answer_bytes,
-                as_whom=Impersonation(kube, self._caller).headers,
-            )
-            found = self._open[entry] = KubeApi(entry.name, connection)
-        return found
+        kube = self._settings.kube
+        connection = Connection(
+            entry.credentials(self._aws),
+            timeout_s=kube.timeout_s,
+            max_answer_bytes=kube.max_answer_bytes,
+            as_whom=Impersonation(kube, self._caller).headers,
+            asked=partial(self._open.asking, entry),
+        )
+        return KubeApi(entry.name, connection)
 
     async def _sources(self) -> tuple[Place, ...]:
         if self._places is None:

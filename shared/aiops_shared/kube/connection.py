@@ -6,7 +6,7 @@ error says so, and the executor reads back (fault R2).
 """
 
 import math
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -82,9 +82,13 @@ def _nobody() -> Headers:
     return NOBODY
 
 
+async def _told_to_nobody() -> None:
+    """Of a connection that nobody keeps a list of."""
+
+
 class Connection:
     """One cluster's API server. Sockets are shared by all callers; `as_whom` says for each request as whom
-    it is made (`impersonating`).
+    it is made (`impersonating`); `asked` is told of each before it is sent (`open_clusters`).
     """
 
     def __init__(
@@ -95,9 +99,12 @@ class Connection:
         max_answer_bytes: int = 64 * 1024 * 1024,
         pace: Pace | None = None,
         as_whom: Callable[[], Headers] = _nobody,
+        asked: Callable[[], Awaitable[None]] = _told_to_nobody,
     ) -> None:
         self._source = source
         self._as_whom = as_whom
+        self._asked = asked
+        self._under_way = 0
         self._timeout_s = timeout_s
         self._max_bytes = max_answer_bytes
         self._pace = pace or RealPace()
@@ -115,11 +122,26 @@ class Connection:
         """Deadline of one request with all its tries, seconds."""
         return self._timeout_s
 
+    @property
+    def busy(self) -> bool:
+        """Whether a request is under way."""
+        return self._under_way > 0
+
     async def aclose(self) -> None:
-        """Close all sockets."""
-        for client in self._clients.values():
+        """Close all sockets. A later request opens new ones."""
+        clients, self._clients = self._clients, {}
+        for client in clients.values():
             await client.aclose()
-        self._clients.clear()
+
+    @asynccontextmanager
+    async def _asking(self) -> AsyncIterator[None]:
+        """While a request is under way, nobody closes the sockets that it needs."""
+        self._under_way += 1
+        try:
+            await self._asked()
+            yield
+        finally:
+            self._under_way -= 1
 
     async def json(self, ask: Ask, *, timeout_s: float | None = None) -> Any:
         """The parsed answer. Raises `AiopsError`."""
@@ -130,12 +152,18 @@ class Connection:
         hint = UNKNOWN if ask.effect else "ask for less, or again later"
         limit_s = timeout_s or self._timeout_s
         ask = replace(ask, as_whom=self._as_whom())
-        with self._breaker.guarding(ask.thing) as call, deadline(ask.thing, limit_s, hint):
-            return await self._until_answered(ask, call, json_only=json_only)
+        async with self._asking():
+            with self._breaker.guarding(ask.thing) as call, deadline(ask.thing, limit_s, hint):
+                return await self._until_answered(ask, call, json_only=json_only)
 
     @asynccontextmanager
     async def stream(self, ask: Ask, *, timeout_s: float) -> AsyncIterator[httpx.Response]:
         """An open 2xx answer to read piece by piece. The caller bounds time and size."""
+        async with self._asking(), self._streamed(ask, timeout_s) as response:
+            yield response
+
+    @asynccontextmanager
+    async def _streamed(self, ask: Ask, timeout_s: float) -> AsyncIterator[httpx.Response]:
         ask = replace(ask, as_whom=self._as_whom())
         access = await self._source.access()
         timeout = httpx.Timeout(timeout_s, connect=self._timeout_s)
