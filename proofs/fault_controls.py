@@ -133,6 +133,16 @@ FAULT_CONTROLS: tuple[Mutation, ...] = (
         (f"{_STORMS}::test_a_run_whose_store_cannot_be_written_goes_on_without_a_restart[read_only]",),
     ),
     Mutation(
+        "R8",
+        "An engine whose launch broke off with its database is launched anew, and whole.",
+        "servers/aiops_sop/clients/durable.py",
+        "                DBOS.destroy()\n                _here.clear()\n                raise\n",
+        "                raise\n",
+        (
+            "tests/sop/runs/test_standing_still.py::test_an_engine_whose_first_launch_broke_off_is_launched_anew_and_whole",
+        ),
+    ),
+    Mutation(
         "R9",
         "An intent that cannot be audited is no effect.",
         "shared/aiops_shared/guardrails/run_context.py",

@@ -170,7 +170,13 @@ class Durable:
             _here[:] = [_Here(carrier, loop)]
             if not _registered:
                 _registered.append(DBOS.workflow(name=NAME)(_run_sop))
-            DBOS.launch()
+            try:
+                DBOS.launch()
+            except BaseException:
+                # Launched half it would take itself for launched: what it did not migrate stayed so (R8).
+                DBOS.destroy()
+                _here.clear()
+                raise
             self._opened = True
 
     def start(self, run_id: str, generation: int) -> None:

@@ -7,7 +7,11 @@ from typing import Any
 
 import anyio
 import pytest
+from dbos._sys_db_sqlite import SQLiteSystemDatabase
+from sqlalchemy import select
 
+from aiops_shared.clock import SystemClock
+from aiops_shared.state.sop_schema import sop_runs
 from tests.fakes.runhouses import ByHand, RunHouse, change, front, step
 
 pytestmark = pytest.mark.fault("R8")
@@ -42,6 +46,34 @@ class Flaky:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.real, name)
+
+
+async def test_an_engine_whose_first_launch_broke_off_is_launched_anew_and_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database goes away while DBOS makes its tables: half of them are no start."""
+    real, left = SQLiteSystemDatabase.run_migrations, [sqlite3.OperationalError("disk I/O error")]
+
+    def breaks_off(self: SQLiteSystemDatabase) -> None:
+        if left:
+            raise left.pop()
+        real(self)
+
+    monkeypatch.setattr(SQLiteSystemDatabase, "run_migrations", breaks_off)
+    house = RunHouse(tmp_path, clock=SystemClock(), workflows=None)
+    house.library.add(ONE)
+    async with house.running(looking=True):
+        with pytest.raises(sqlite3.OperationalError):
+            await house.start("one")
+        state = ""
+        for _ in range(400):  # a thread of DBOS carries it on
+            (state,) = await house.store.read(
+                lambda conn: conn.execute(select(sop_runs.c.state)).scalars().all()
+            )
+            if state == "succeeded":
+                break
+            await anyio.sleep(0.05)
+        assert (state, house.hands.effects()) == ("succeeded", ["do web-a"])
 
 
 async def test_a_workflow_that_could_not_be_started_is_started_anew(tmp_path: Path) -> None:
