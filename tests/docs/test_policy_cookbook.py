@@ -1,4 +1,4 @@
-"""Each recipe of docs/policy-cookbook.md turns the verdicts as the page says; no rule lacks its Korean line."""
+"""Each recipe of docs/policy-cookbook.md turns its verdicts as it says; each rule has its Korean line."""
 
 import re
 import shlex
