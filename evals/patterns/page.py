@@ -35,7 +35,8 @@ class Measured:
     @property
     def stories(self) -> list[str]:
         """In their order, each once."""
-        return list(dict.fromkeys(one.scenario for one in (*self.tried, *self.left_out)))
+        tried = [one.scenario for one in self.tried]
+        return list(dict.fromkeys([*tried, *(one.scenario for one in self.left_out)]))
 
 
 @dataclass(frozen=True, slots=True)

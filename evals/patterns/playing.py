@@ -30,6 +30,7 @@ from bench.tokens import tokens
 from eks_aiops.proving import Ask, Proved, params_of, played
 from eks_aiops.proving_stage import ANNA, TwoPeople
 from eks_aiops.sop_pages import every_sop
+from evals.patience import patient
 from evals.patterns.allowed import forbidden, writes
 from evals.patterns.events import event_of
 from evals.patterns.evidence import lacking
@@ -45,7 +46,7 @@ Obj = dict[str, Any]
 SOPS: Final[Mapping[str, Sop]] = {sop.id: sop for sop in every_sop(shipped())}
 AGAIN: Final = 2  # so often a question is asked anew when a source did not answer in time
 AUTO: Final = {f"autonomy_{env}": "auto-safe" for env in ("prod", "staging", "dev")}
-DONE_S: Final = 150.0  # real: for an event to be worked off
+DONE_S: Final = 400.0  # real: for an event to be worked off
 _POLL_S: Final = 0.1
 _CAUSE_ONLY = "no procedure of ours names its cause: it goes to people"
 _NO_QUESTION = "asks no question of causes, and no procedure is proved on it"
@@ -188,7 +189,7 @@ class Story:
         incident = str(answer.data["incident_id"])
         state, record = "", Obj()
         with anyio.move_on_after(DONE_S):
-            while not record.get("decision"):
+            while not _settled(record):
                 record = await self._incident(incident)
                 await anyio.sleep(_POLL_S)
             while record.get("run_id") and state not in ENDED | {"waiting"}:
@@ -207,7 +208,7 @@ class Story:
             ended=state or str(record.get("state", "")),
             calls=count.calls,
             tokens=count.tokens,
-            broke="" if record.get("decision") else "no decision in time",
+            broke="" if _settled(record) else "nothing came of it in time",
         )
 
     async def _incident(self, incident_id: str) -> Obj:
@@ -262,6 +263,11 @@ def _named(told: Obj) -> str:
     return next((one["sop"] for one in told.get("actions", ()) if one.get("sop")), "")
 
 
+def _settled(incident: Obj) -> bool:
+    """Whether a run was started, or people were told."""
+    return bool(incident.get("run_id")) or incident.get("state", "open") != "open"
+
+
 def _late(told: Obj) -> bool:
     """Whether a source did not answer in time."""
     rows = told.get("sources", {}).get("rows", ())
@@ -277,6 +283,7 @@ def _complete(sop: Sop, params: Obj) -> bool:
 async def playing() -> AsyncIterator["Player"]:
     """A lab for any number of stories."""
     with pytest.MonkeyPatch.context() as patch:
+        patient(patch)
         patch.setattr(RealPace, "wait", _at_once)
         async with running_lab("healthy", 0, start=START) as lab:
             pointed_at(lab, patch)

@@ -18,6 +18,7 @@ from aiops_shared.settings import PolicySettings, Settings
 from aiops_sop.clients.investigating import Investigator
 from aiops_sop.clients.peers import McpPeers
 from aiops_sop.models.investigations import Investigation, Question
+from evals.patience import patient
 from evals.sop.questions import question
 from tests.e2e.stage import lab_environment, settings_on
 from tests.lab_fixture import running_lab
@@ -63,6 +64,7 @@ class Play:
 async def playing() -> AsyncIterator[Play]:
     """The suite on a lab."""
     with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as folder:
+        patient(patch)
         patch.setattr(RealPace, "wait", _at_once)
         async with running_lab("healthy", 0, start=START) as lab:
             lab_environment(lab, patch, IDENTITY)
