@@ -291,6 +291,14 @@ FAULT_CONTROLS: tuple[Mutation, ...] = (
         (f"{_EXECUTOR}::test_a_stop_ends_the_step_under_way_and_hands_the_rest_over",),
     ),
     Mutation(
+        "R22",
+        "Runs are handed over from the signal on, beside the drain of requests, not after it.",
+        "shared/aiops_shared/remote/running.py",
+        "            stop_all()\n",
+        "",
+        ("tests/remote/test_drain.py::test_runs_are_handed_over_beside_the_drain_and_not_after_it",),
+    ),
+    Mutation(
         "R23",
         "An older program says no to a newer one's store and changes nothing.",
         "shared/aiops_shared/state/migrating.py",
