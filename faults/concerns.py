@@ -23,6 +23,7 @@ _LEAVING = "remote/test_leaving_a_write.py"
 _LEAVING_RUN = "remote/test_leaving_a_run.py"
 _RUNS_LAB = "sop/runs/test_runs_lab.py"
 _WHOLE = "eks/test_the_whole_promise.py"
+_DOORS = "remote/test_doors.py"
 _AUDIT = "faults/test_audit_faults.py"
 
 
@@ -113,11 +114,12 @@ CONCERNS = (
     Concern(
         8,
         "the database away 0-40 s, cut, full, read-only",
-        "no action without a durable intent; the run goes on; reads answer",
+        "no action without a durable intent; the run goes on; reads answer; health says so",
         ("stops", "wires"),
         (
             f"{_STORMS}::test_a_run_whose_store_cannot_be_written_goes_on_without_a_restart",
             f"{_STORMS}::test_while_the_store_cannot_be_written_nothing_begins_and_reads_go_on",
+            f"{_DOORS}::test_a_state_store_that_does_not_answer_makes_the_server_not_ready_and_says_nothing_else",
         ),
         "a full disk under PostgreSQL is not played: its server ends itself then, as one that is away",
     ),

@@ -273,6 +273,7 @@ async def test_a_websocket_is_closed_before_any_layer_looks_at_it(idp: Issuer, t
     assert said == [{"type": "websocket.close", "code": 1008}]
 
 
+@pytest.mark.fault("R8")
 async def test_a_state_store_that_does_not_answer_makes_the_server_not_ready_and_says_nothing_else(
     tmp_path: Path,
 ) -> None:
