@@ -72,8 +72,8 @@ lock: setup  ## Resolve the lock anew, with hashes and without addresses
 		-o .ci/requirements.lock
 	awk '/^uv==/ {keep = 1} keep {print; if ($$0 !~ /\\$$/) exit}' .ci/requirements.lock > .ci/bootstrap.lock
 
-bench: setup  ## Measure cold start, memory, tokens, gate cost; print ratios
-	$(BIN)/python -m bench
+bench: setup  ## Measure everything, beside the other servers of the field; writes bench/data and the pages (45 minutes)
+	$(BIN)/python -m bench --write
 
 bench-http: setup  ## Measure the servers over HTTP under load, beside peers; writes docs/benchmarks-http.md
 	$(BIN)/python -m bench.http_load --write

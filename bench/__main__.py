@@ -1,57 +1,45 @@
-"""`make bench`: cold start, memory, tokens, gate cost, large lists, what is found in one call.
+"""`make bench`: every measured figure of the suite, and the other servers of the field beside it.
 
-Prints the table and, with --write, keeps it in docs. `--only PART` measures one (see PARTS). Figures of one
-run on one machine: compare them with each other, not with the world.
+Prints the rows and, with --write, keeps the raw figures in `bench/data/` and makes the pages in docs from
+them. `--only PART` measures one (see PARTS, OWN_PAGES). Figures of one run on one machine: compare them with
+each other, not with the world.
 """
 
+import argparse
 import io
 import json
-import os
-import platform
 import sys
 import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import anyio
 
-from aiops_shared.clock import SystemClock
 from aiops_shared.settings import inherited
 from bench.analysing import analyses
 from bench.draining import drains
 from bench.events import flood
+from bench.field.measuring import beside_peers
 from bench.finding import found_faults
 from bench.gate import decide_ms, gate_ms
-from bench.listing import ROUNDS, in_lab
+from bench.http_load import IDLE_S, SECONDS, as_kept
+from bench.keeping import keep
+from bench.listing import in_lab
+from bench.pages import write_pages
 from bench.paying import paying
-from bench.peers import AWSLABS_EKS, awslabs_eks
+from bench.peers import AWSLABS_EKS, command_of
 from bench.processes import Started, median, start_all
 from bench.real_plane import on_real_plane
 from bench.rows import Row, met, told
 from bench.running import runs_and_events
+from bench.scale import scale
 from bench.scanning import scans
 from bench.tokens import tokens
 from eks_aiops.demo.play import KEPT, play
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 RUNS = 15
-NOTES = """
-How to read it
-* **The same requests raw**: one plain httpx client, at most eight requests at once, JSON read with orjson and
-  forgotten: the namespaces, each one's Table of pods without objects, each suspect whole. Ours and raw take
-  turns; the ratio is the median of the pairs. Ours is one tool call over stdio and does the judging too.
-* **Simulated** pods stand in a lab in a process of its own (Python, and slow), which counts the requests; on
-  the real kube-apiserver they are written into its etcd, since no API lets a test set a pod's age.
-* **Peak memory** is VmHWM of our server process after all lists, through a kubeconfig context with a token;
-  in a row of its own, with the AWS client that finds a cluster by account and region.
-* **Planted faults**: what is wrong with each pod is written in `bench/planted.py` and matched by code
-  (`bench/naming.py`): the state and every word of the cause must stand in what was said about that pod. Eight
-  of the sixty tell their cause in events only, which are sensitive reads (off as installed).
-* **Peers** are driven by a real client on their shortest way. The client knows which pods to read; awslabs'
-  list, which shows no state, would not have told it. Folded YAML and quoted JSON are matched unfolded.
-"""
 BUDGETS = {
     "eks-aiops eks": 6000,
     "eks-aiops observability": 4000,
@@ -79,8 +67,8 @@ def _commands() -> dict[str, list[str]]:
         "eks-aiops cost": [*SERVER[:-1], "cost"],
         "eks-aiops sop": [*SERVER[:-1], "sop"],
     }
-    if peer := awslabs_eks():
-        found[AWSLABS_EKS.replace("==", " ")] = peer
+    if peer := command_of(AWSLABS_EKS):
+        found[AWSLABS_EKS.named] = peer
     return found
 
 
@@ -92,7 +80,8 @@ def _listed_tokens(started: Started) -> tuple[int, int]:
 def starts() -> list[Row]:
     """Cold start and memory beside the others."""
     with TemporaryDirectory() as folder:
-        found = start_all(_commands(), _environment(folder), RUNS)
+        commands = _commands()
+        found = start_all(commands, dict.fromkeys(commands, _environment(folder)), RUNS)
     base = found["minimal FastMCP"]
     rows: list[Row] = []
     for name, runs in found.items():
@@ -144,41 +133,6 @@ async def gate() -> list[Row]:
     return [("gate per call, without the durable commit", "p50 <= 2 ms", says, met(p50, 2))]
 
 
-def _page(rows: list[Row]) -> str:
-    python = platform.python_version()
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {python}"
-    today = SystemClock().safe_now()
-    lines = [
-        "# Targets and measurements",
-        "",
-        "Made by `python -m bench --write`; `make bench` prints it. Ratios within one run on one machine; a",
-        "part measured again with `--only PART --write` replaces its own rows;",
-        "nothing here is a timed test. A missed target stays here until it is met.",
-        "",
-        f"Machine: {machine}, load {os.getloadavg()[1]:.1f} (5 minutes). Date: {today:%Y-%m-%d}. Median of",
-        f"{RUNS} starts each and of {ROUNDS} lists each.",
-        "",
-        "| What | Target | Measured | |",
-        "|---|---|---|---|",
-        *(f"| {' | '.join(row)} |" for row in rows),
-        "",
-        *NOTES.strip().splitlines(),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _renewed(page: str, rows: list[Row]) -> str:
-    """The page with the rows of one part measured anew; new ones come last, the others stay as they were."""
-    new = {row[0]: f"| {' | '.join(row)} |" for row in rows}
-    if len(new) != len(rows):
-        raise SystemExit("two rows of this part have one name: measure all parts to write them")
-    lines = page.splitlines()
-    named = [line.removeprefix("| ").partition(" | ")[0] for line in lines]
-    lines = [new.pop(name, line) for name, line in zip(named, lines, strict=True)]
-    end = max(place for place, line in enumerate(lines) if line.startswith("| ")) + 1
-    return "\n".join([*lines[:end], *new.values(), *lines[end:]]) + "\n"
-
-
 def lists() -> list[Row]:
     """Large lists and diagnoses in the lab."""
     return [row for pods in (5_000, 10_000, 20_000) for row in in_lab(pods, inherited(*KEPT))]
@@ -196,24 +150,60 @@ PARTS: dict[str, tuple[str, Callable[[], list[Row]]]] = {
     "runs": ("what a run costs", runs_and_events),
     "events": ("a flood of events", flood),
     "scans": ("scans of 500 documents", scans),
+    "scale": ("150,000 pods, 200 clusters, 1,000 callers, the store", lambda: scale(inherited(*KEPT))),
     "faults": ("60 planted faults, ours and the peers", lambda: found_faults(SERVER, inherited(*KEPT))),
 }
 
 
+# Parts with pages of their own: what they find is kept as it is.
+OWN_PAGES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
+    "http": ("HTTP under load", lambda: as_kept(SECONDS, IDLE_S)),
+    "peers": ("the other servers of the field", lambda: beside_peers(inherited(*KEPT))),
+}
+
+
 def main(arguments: list[str]) -> int:
-    """Measure, print, keep."""
-    wanted = [arguments[arguments.index("--only") + 1]] if "--only" in arguments else [*PARTS]
-    rows: list[Row] = []
-    for part in wanted:
-        title, measure = PARTS[part]
+    """Measure, keep, print; 1 when a part failed."""
+    said = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").partition("\n")[0])
+    said.add_argument("--only", choices=[*PARTS, *OWN_PAGES], help="one part")
+    said.add_argument("--write", action="store_true", help="keep figures in bench/data, pages in docs")
+    said.add_argument("--quick", action="store_true", help="peers: each question once, three starts")
+    said.add_argument("--pages", action="store_true", help="measure nothing; make the pages from bench/data")
+    wanted = said.parse_args(arguments)
+    if wanted.pages:
+        write_pages([*PARTS])
+        return 0
+    if wanted.quick:
+        OWN_PAGES["peers"] = ("a quick look at the field", lambda: beside_peers(inherited(*KEPT), 3, 1))
+    parts = [wanted.only] if wanted.only else [*PARTS, *OWN_PAGES]
+    failed = [part for part in parts if not _part(part, wanted)]
+    if failed:
+        sys.stderr.write(f"bench: failed: {', '.join(failed)}\n")
+    return 1 if failed else 0
+
+
+def _part(part: str, wanted: argparse.Namespace) -> bool:
+    """Measure one part, print its rows and, when that is wanted, keep them and make the pages again."""
+    title, measure = PARTS.get(part) or OWN_PAGES[part]
+    try:
         with told(title):
-            rows += measure()
-    page = _page(rows)
-    sys.stdout.write(page)
-    if "--write" in arguments:
-        whole = wanted == [*PARTS]
-        PAGE.write_text(page if whole else _renewed(PAGE.read_text("utf-8"), rows), encoding="utf-8")
-    return 0
+            found = measure()
+    except (
+        RuntimeError,
+        OSError,
+        ValueError,
+        KeyError,
+    ) as error:  # the others go on
+        sys.stderr.write(f"bench: {part}: {type(error).__name__} {str(error)[:300]}\n")
+        return False
+    figures = found if isinstance(found, dict) else {"rows": found}
+    for row in figures["rows"]:
+        sys.stdout.write(f"| {' | '.join(row)} |\n")
+    sys.stdout.flush()
+    if wanted.write:
+        keep(part, figures)
+        write_pages([*PARTS])
+    return True
 
 
 if __name__ == "__main__":

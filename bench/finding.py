@@ -9,7 +9,7 @@ from fastmcp.exceptions import FastMCPError
 from mcp.shared.exceptions import MCPError
 
 from bench.listing import crowded_lab, standing
-from bench.peers import AWSLABS_EKS, KUBERNETES_MCP, awslabs_eks, kubernetes_mcp_server
+from bench.peers import AWSLABS_EKS, KUBERNETES_MCP, command_of
 from bench.planted import Truth
 from bench.recall import Outcome, awslabs, ours
 from bench.recall import kubernetes_mcp_server as ask_kubernetes_mcp_server
@@ -57,11 +57,12 @@ def _ours(
 def _peers(environment: Mapping[str, str], truths: Sequence[Truth], cluster: str) -> list[Row]:
     plain = {name: value for name, value in environment.items() if not name.startswith("AIOPS_")}
     ways = (
-        (KUBERNETES_MCP, kubernetes_mcp_server(), ask_kubernetes_mcp_server),
-        (AWSLABS_EKS, awslabs_eks(), partial(awslabs, cluster=cluster)),
+        (KUBERNETES_MCP, command_of(KUBERNETES_MCP), ask_kubernetes_mcp_server),
+        (AWSLABS_EKS, command_of(AWSLABS_EKS), partial(awslabs, cluster=cluster)),
     )
     rows: list[Row] = []
-    for peer, command, ask in ways:
+    for package, command, ask in ways:
+        peer = package.named
         if command is None:
             rows.append(_unmeasured(peer, "cannot be installed here"))
             continue

@@ -1,122 +1,45 @@
 """`python -m bench.http_load`: how the eks server behaves over HTTP under load, beside peers that speak HTTP.
 
-Prints the table and, with --write, keeps it in docs/benchmarks-http.md. Everything is on loopback; upstream
-is a lab in a process of its own whose Kubernetes API answers 20 ms late. `--full`: ten minutes of load and an
-hour of idle clients, as the target says; without it a minute each.
+Prints the page and, with --write, keeps it and its raw figures. Everything is on loopback; upstream is a lab
+in a process of its own whose Kubernetes API answers 20 ms late. `--full`: ten minutes of load and an hour of
+idle clients, as the target says; without it a minute each.
 
-    --seconds N   of the load       --idle N     of the idle clients      --no-peers     ours alone
+    --seconds N   of the load       --idle N     of the idle clients
     --only PART   stdio, load, idle, aborts, overload or peers
 """
 
 import argparse
 import asyncio
 import json
-import os
-import platform
-import signal
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Any, Final
 
 import anyio
 
-from aiops_shared.clock import SystemClock
 from aiops_shared.settings import inherited
 from bench.http_client import HANDSHAKE, MODERN, Client, GoneError, Tally, call_body, timed
-from bench.http_peers import PEERS, Peer, installed, opened, running
+from bench.http_page import http_page
+from bench.http_peers import SERVED, Peer, opened, running
+from bench.http_served import LATENCY_MS, Served, lab, served
+from bench.keeping import keep, kept, machine
+from bench.peers import command_of
 from bench.processes import cpu_s, rss_bytes
 from bench.rows import Row, met, told, verdict
 from bench.talking import Child, talking
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "benchmarks-http.md"
-LATENCY_MS: Final = 20
+SECONDS, IDLE_S = 60.0, 60.0  # of load and of idleness, so that all of `make bench` is over in 45 minutes
 CLIENTS, IDLE, ABORTED = 100, 500, 1_000
 TOOL: Final = "list_resources"
 ASKS: Final = {"kind": "Service", "namespace": "default"}
-START_S: Final = 180.0
 PARTS: Final = ("stdio", "load", "idle", "aborts", "overload", "peers")
 PLACES: Final = 16  # of the server that is overloaded: four times as many clients come
-
-
-@dataclass(frozen=True)
-class Served:
-    """Our server over HTTP."""
-
-    url: str
-    pid: int
-    process: "subprocess.Popen[str]"
-
-    def at_rest(self) -> tuple[int, int, int]:
-        """Its threads, its sockets, its places taken: what a leak would add to."""
-        here = Path(f"/proc/{self.pid}")
-        threads = len(list((here / "task").iterdir()))
-        links = [link for link in (here / "fd").iterdir() if _is_socket(link)]
-        return threads, len(links), int(self.metric("aiops_http_places_taken"))
-
-    def metric(self, name: str) -> float:
-        """One value of its /metrics."""
-        import httpx
-
-        page = httpx.get(self.url.replace("/mcp", "/metrics"), timeout=30, trust_env=False).text
-        return float(next(line.split()[-1] for line in page.splitlines() if line.startswith(f"{name} ")))
-
-
-def _is_socket(link: Path) -> bool:
-    try:
-        return os.readlink(link).startswith("socket:")
-    except OSError:
-        return False
-
-
-@contextmanager
-def lab(base: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """A lab behind a network; the environment of a server on it."""
-    with talking([sys.executable, "-m", "bench.slow_lab", str(LATENCY_MS)], base) as child:
-        said = child.hear()
-        cluster = said.pop("cluster")
-        said.pop("AIOPS_TIME_SOURCE")  # a server has its own clock; asking the lab's is no part of a read
-        yield {**base, **said, "AIOPS_KUBE_CONTEXT": cluster, "FASTMCP_LOG_LEVEL": "ERROR"}
-
-
-@contextmanager
-def served(environment: Mapping[str, str], **settings: object) -> Iterator[Served]:
-    """The eks server over HTTP on a free port; `settings`: of AIOPS_HTTP_*."""
-    own = {f"AIOPS_HTTP_{name.upper()}": str(value) for name, value in settings.items()}
-    with TemporaryDirectory() as state, TemporaryFile("w+", encoding="utf-8") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "eks_aiops", "eks", "--http", "--port", "0"],
-            env={**environment, "AIOPS_STATE_DIR": state, **own},
-            stderr=errors,
-            text=True,
-        )
-        try:
-            yield Served(_said(process, errors), process.pid, process)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(timeout=60)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _said(process: "subprocess.Popen[str]", errors: Any) -> str:
-    until = time.monotonic() + START_S
-    while time.monotonic() < until and process.poll() is None:
-        errors.seek(0)
-        for line in errors:
-            if "listening on" in line:
-                return str(line.split()[-1])
-        Event().wait(0.05)
-    raise RuntimeError("the server does not listen")
 
 
 async def _crowd(
@@ -319,16 +242,15 @@ def peers(environment: Mapping[str, str], seconds: float) -> list[Row]:
         asyncio.run(_warm(server.url, version))
         ours = _rate(server.url, server.pid, seconds, version)
     rows: list[Row] = [("20 clients, the same list: ours", "", _told_rate(ours), "")]
-    with TemporaryDirectory() as folder:
-        for peer in PEERS:
-            program = installed(peer, Path(folder) / peer.program)
-            if program is None:
-                rows.append((f"… {peer.package}", "", "not installed here", ""))
-                continue
-            with running(peer, program, environment) as there:
-                found = _rate(there[0], there[1], seconds, version, peer) if there else (0.0, 0.0, 0.0)
-            ratio = f"; ours has {ours[0] / found[0]:.2f} x its rate" if found[0] else ""
-            rows.append((f"… {peer.package.replace('@', ' ')}", "", _told_rate(found) + ratio, ""))
+    for peer in SERVED:
+        program = command_of(peer.package)
+        if program is None:
+            rows.append((f"… {peer.package.named}", "", "cannot be installed here", ""))
+            continue
+        with running(peer, program, environment) as there:
+            found = _rate(there[0], there[1], seconds, version, peer) if there else (0.0, 0.0, 0.0)
+        ratio = f"; ours has {ours[0] / found[0]:.2f} x its rate" if found[0] else ""
+        rows.append((f"… {peer.package.named}", "", _told_rate(found) + ratio, ""))
     return rows
 
 
@@ -349,22 +271,21 @@ def _told_rate(found: tuple[float, float, float]) -> str:
     return f"{rate:.0f}/s, p95 {p95:.0f} ms, {mb:.0f} MB" if rate else "answered nothing"
 
 
-def measured(wanted: argparse.Namespace) -> list[Row]:
-    """Every part that is wanted."""
+def measured(seconds: float, idle_s: float, only: str = "") -> list[Row]:
+    """Every part, or one."""
     base = inherited("PATH", "HOME", "LANG", "TMPDIR")
-    parts = {
-        "stdio": lambda at: stdio(at),
-        "load": lambda at: load(at, wanted.seconds),
-        "idle": lambda at: idle(at, wanted.idle),
-        "aborts": lambda at: aborts(at),
-        "overload": lambda at: overload(at, min(20, wanted.seconds)),
-        "peers": lambda at: peers(at, min(15, wanted.seconds)),
+    parts: dict[str, Callable[[Mapping[str, str]], list[Row]]] = {
+        "stdio": stdio,
+        "load": lambda at: load(at, seconds),
+        "idle": lambda at: idle(at, idle_s),
+        "aborts": aborts,
+        "overload": lambda at: overload(at, min(20, seconds)),
+        "peers": lambda at: peers(at, min(15, seconds)),
     }
-    chosen = [wanted.only] if wanted.only else [name for name in PARTS if name != "peers" or wanted.peers]
     rows: list[Row] = []
     with lab(base) as environment:
-        for name in chosen:
-            with told(name):
+        for name in [only] if only else PARTS:
+            with told(f"  {name}"):
                 try:
                     rows += parts[name](environment)
                 except (RuntimeError, OSError, ValueError) as error:
@@ -372,74 +293,36 @@ def measured(wanted: argparse.Namespace) -> list[Row]:
     return rows
 
 
-NOTES: Final = """
-How to read it
-* **A cheap read** is `list_resources` of the Services of one namespace: one request upstream, judged,
-  redacted, written into the call journal, answered. Our server is one process, so one of the two cores at
-  most; the lab and the clients share the other.
-* **stdio** is one call after the other; the upstream's time is the same list by a plain client, taken apart.
-* **Shed** calls are answered with 503 or 429 and Retry-After; a client comes again a quarter second later,
-  which is less polite than it was told.
-* **Aborts** leave between 0 and 30 ms after the call was sent. Threads, sockets and places are counted in the
-  server's process before and after.
-* **Peers** are asked for the same list in their own words, over MCP 2025-11-25, which all of them speak. AWS
-  Labs' servers have no HTTP. Fifty SOP runs at once are in [faults.md](faults.md).
-"""
-
-
-def _page(rows: Sequence[Row], wanted: argparse.Namespace) -> str:
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    today = SystemClock().safe_now()
-    busy = os.getloadavg()[2]
-    lines = [
-        "# HTTP under load: targets and measurements",
-        "",
-        "Made by `python -m bench.http_load --write`; nothing here is a timed test. A missed target stays",
-        "here until it is met.",
-        "",
-        f"Machine: {machine}, Python {platform.python_version()}, upstream {LATENCY_MS} ms late.",
-        f"Date: {today:%Y-%m-%d}. Load of the last 15 minutes, this run included: {busy:.1f}.",
-        *(["", f"**{wanted.note}**"] if wanted.note else []),
-        "",
-        "| What | Target | Measured | |",
-        "|---|---|---|---|",
-        *(f"| {' | '.join(row)} |" for row in rows),
-        "",
-        *NOTES.strip().splitlines(),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _joined(rows: Sequence[Row]) -> list[Row]:
-    """With the rows of the page that were not measured now, in their places."""
-    kept = PAGE.read_text(encoding="utf-8").splitlines() if PAGE.exists() else []
-    cells = [
-        tuple(cell.strip() for cell in line[2:-2].split(" | ")) for line in kept if line.startswith("| ")
-    ]
-    found = {cell[0]: (cell[0], cell[1], cell[2], cell[3]) for cell in cells[1:] if len(cell) == 4}
-    return list((found | {row[0]: row for row in rows}).values())
+def as_kept(seconds: float, idle_s: float, only: str = "") -> dict[str, Any]:
+    """What is kept of one run; with `only`, one part's rows renewed among those that were kept before."""
+    rows = measured(seconds, idle_s, only)
+    before = kept("http") if only else None
+    if before:
+        new = {row[0]: row for row in rows}
+        old = [new.pop(row[0], tuple(row)) for row in before["rows"]]
+        rows = [*old, *new.values()]
+        seconds, idle_s = before["seconds"], before["idle_s"]
+    return {"latency_ms": LATENCY_MS, "seconds": seconds, "idle_s": idle_s, "rows": rows}
 
 
 def main() -> None:
     """Measure, print, keep."""
     said = argparse.ArgumentParser(prog="python -m bench.http_load")
-    said.add_argument("--seconds", type=float, default=60)
-    said.add_argument("--idle", type=float, default=60)
+    said.add_argument("--seconds", type=float, default=SECONDS)
+    said.add_argument("--idle", type=float, default=IDLE_S)
     said.add_argument("--full", action="store_true", help="ten minutes of load, an hour of idle clients")
-    said.add_argument("--only", choices=PARTS)
-    said.add_argument("--no-peers", dest="peers", action="store_false")
-    said.add_argument("--write", action="store_true", help="keep the table in docs/benchmarks-http.md")
-    said.add_argument("--note", default="", help="a sentence about this run, for the page")
+    said.add_argument("--only", choices=PARTS, default="")
+    said.add_argument("--write", action="store_true", help="keep the figures and docs/benchmarks-http.md")
     wanted = said.parse_args()
     if wanted.full:
         wanted.seconds, wanted.idle = 600.0, 3_600.0
-    rows = measured(wanted)
-    page = _page(rows, wanted)
-    sys.stdout.write(page)
+    found = as_kept(wanted.seconds, wanted.idle, wanted.only)
+    sys.stdout.write(http_page({"machine": machine(), **found}))
     if wanted.write:
-        page = _page(_joined(rows), wanted)
-        PAGE.write_text(page, encoding="utf-8")
-    sys.stderr.write(f"bench: {json.dumps({'missed': [row[0] for row in rows if row[3] == 'MISSED']})}\n")
+        keep("http", found)
+        PAGE.write_text(http_page(kept("http") or {}), encoding="utf-8")
+    missed = [row[0] for row in found["rows"] if row[3] == "MISSED"]
+    sys.stderr.write(f"bench: {json.dumps({'missed': missed})}\n")
 
 
 if __name__ == "__main__":

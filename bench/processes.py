@@ -50,6 +50,18 @@ def rss_bytes(pid: int) -> int:
     return _ticks(pid)[1]
 
 
+def family(pid: int) -> list[int]:
+    """A process and its descendants that live: some servers are a launcher and a program."""
+    found = [pid]
+    for one in found:  # grows while it is walked
+        try:
+            tasks = [*Path(f"/proc/{one}/task").iterdir()]
+            found += [int(child) for task in tasks for child in (task / "children").read_text().split()]
+        except OSError:
+            continue
+    return found
+
+
 def peak_bytes(pid: int | str) -> int:
     """The most memory that a process has held so far (VmHWM)."""
     for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
@@ -83,7 +95,8 @@ def start_once(command: list[str], environment: dict[str, str]) -> Started:
                 process.stdout.readline()
         listing = process.stdout.readline()
         wall_s = time.perf_counter() - began
-        cpu_s, rss_bytes = _ticks(process.pid)
+        held = [_ticks(one) for one in family(process.pid)]
+        cpu_s, rss_bytes = sum(cpu for cpu, _ in held), sum(rss for _, rss in held)
     finally:
         process.stdin.close()
         try:
@@ -95,15 +108,15 @@ def start_once(command: list[str], environment: dict[str, str]) -> Started:
 
 
 def start_all(
-    commands: dict[str, list[str]], environment: dict[str, str], runs: int
+    commands: dict[str, list[str]], environments: dict[str, dict[str, str]], runs: int
 ) -> dict[str, list[Started]]:
     """Every server `runs` times, in turn, so that a busy moment hits all alike; one warm-up each."""
-    for command in commands.values():
-        start_once(command, environment)
+    for name, command in commands.items():
+        start_once(command, environments[name])
     found: dict[str, list[Started]] = {name: [] for name in commands}
     for _ in range(runs):
         for name, command in commands.items():
-            found[name].append(start_once(command, environment))
+            found[name].append(start_once(command, environments[name]))
     return found
 
 

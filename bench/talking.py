@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from tempfile import TemporaryFile
+from threading import Timer
 from typing import IO, Any
 
 from bench.processes import INITIALIZE, peak_bytes
@@ -26,6 +27,11 @@ class Child:
         self._process = process
         self._errors = errors
         self._number = 1
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
 
     @property
     def peak_bytes(self) -> int:
@@ -57,15 +63,26 @@ class Child:
 
     def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
         """Call an MCP tool: its result. Raises TalkError for an error."""
-        self._number += 1
-        params = {"name": tool, "arguments": arguments}
-        self.say({"jsonrpc": "2.0", "id": self._number, "method": "tools/call", "params": params})
-        while (answer := self.hear()).get("id") != self._number:
-            pass
+        answer = self.request("tools/call", {"name": tool, "arguments": arguments})
         result: dict[str, Any] = answer.get("result") or {}
         if not result or result.get("isError"):
             raise TalkError(f"{tool}: {str(answer)[:300]}")
         return result
+
+    def request(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Make a request: its answer, result or error; what the child says meanwhile is passed over."""
+        self._number += 1
+        self.say({"jsonrpc": "2.0", "id": self._number, "method": method, "params": params})
+        while (answer := self.hear()).get("id") != self._number or "method" in answer:
+            pass
+        return answer
+
+    def end_after(self, seconds: float) -> Timer:
+        """Kill the child when it takes longer; cancel the timer when it did not."""
+        timer = Timer(seconds, self._process.kill)
+        timer.daemon = True
+        timer.start()
+        return timer
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from aiops_lab.run import Lab
 from aiops_lab.scenarios.names import cast
 from aiops_shared.settings import inherited
-from bench.peers import awslabs_eks, kubernetes_mcp_server
+from bench.peers import AWSLABS_EKS, KUBERNETES_MCP, Package, command_of
 from tests.e2e.clients import missing
 from tests.lab_fixture import child_environment, running_lab
 
@@ -27,10 +27,10 @@ HOME, SEED = "production", 4
 Ask = Callable[[str, dict[str, Any]], Awaitable[str]]
 
 
-async def _installed(make: Callable[[], list[str] | None], name: str) -> list[str]:
-    command = await anyio.to_thread.run_sync(make)
+async def _installed(package: Package) -> list[str]:
+    command = await anyio.to_thread.run_sync(command_of, package)
     if command is None:
-        missing(f"{name} cannot be installed here: no package registry, or no npm")
+        missing(f"{package.named} cannot be installed here: no package registry, or no npm")
     return command or []
 
 
@@ -70,7 +70,7 @@ def _shows(text: str, names: list[str]) -> None:
 
 
 async def test_kubernetes_mcp_server_reads_the_lab(tmp_path: Path) -> None:
-    command = await _installed(kubernetes_mcp_server, "kubernetes-mcp-server")
+    command = await _installed(KUBERNETES_MCP)
     started = [*command, "--read-only", "--disable-multi-cluster"]
     async with running_lab("pod-crashloop", SEED) as lab, _asking(started, lab, tmp_path) as ask:
         here = {"namespace": HOME}
@@ -96,7 +96,7 @@ async def test_kubernetes_mcp_server_reads_the_lab(tmp_path: Path) -> None:
 
 
 async def test_awslabs_eks_mcp_server_finds_the_cluster_through_aws_and_reads_it(tmp_path: Path) -> None:
-    command = await _installed(awslabs_eks, "awslabs.eks-mcp-server")
+    command = await _installed(AWSLABS_EKS)
     started = [*command, "--allow-sensitive-data-access"]
     async with running_lab("pod-crashloop", SEED) as lab, _asking(started, lab, tmp_path) as ask:
         here = {"cluster_name": lab.account.cluster, "namespace": HOME}

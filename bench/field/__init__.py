@@ -1,0 +1,1 @@
+"""This suite beside the other servers of the field: same lab, same run, raw figures kept (docs/peers.md)."""
