@@ -88,10 +88,7 @@ DEPUTIES = (
         "shared/aiops_shared/auth/behalf.py",
         "    if not hmac.compare_digest(mac.encode(), _mac(body, key).encode()):\n",
         "    if not mac:\n",
-        (
-            f"{_BEHALF}test_a_forged_edited_stretched_or_misdirected_statement_is_refused",
-            "tests/sop/test_peers.py::test_a_plan_is_made_for_whom_the_statement_names_and_a_forged_one_is_refused",
-        ),
+        (f"{_BEHALF}test_a_forged_edited_stretched_or_misdirected_statement_is_refused",),
     ),
     Mutation(
         "T4",

@@ -84,12 +84,7 @@ APPROVING = (
         "servers/eks_aiops/terminal.py",
         "    if mark := agent_mark():\n",
         '    if (mark := agent_mark()) == "never":\n',
-        (
-            (
-                "tests/e2e/test_operator_commands.py"
-                "::test_only_a_person_at_a_terminal_with_the_code_of_the_screen_approves"
-            ),
-        ),
+        ("tests/sop/runs/test_answering.py::test_a_shell_without_a_terminal_is_refused_and_audited",),
         (
             Edit(
                 "servers/eks_aiops/terminal.py",

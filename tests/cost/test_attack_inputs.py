@@ -20,6 +20,7 @@ from tests.contracts.snapshots import Tool
 from tests.cost.every_call import CLUSTER
 from tests.cost.stage import Stage, billed
 from tests.e2e.stage import Answer, Obj
+from tests.listening import lead_to, listening
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 BOOK = Path(__file__).parents[1] / "eks" / "bad_inputs.csv"
@@ -394,3 +395,10 @@ def test_no_argument_blows_the_server_up(play: Play) -> None:
         if answer.code not in {"", "invalid_input"} or "NaN" in answer.text or "Infinity" in answer.text:
             wrong.append(f"{manifest!r:.300}: {answer.text[:300]}")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.threat("T5")
+def test_no_text_of_a_caller_opens_a_connection(play: Play) -> None:
+    with listening() as listener:
+        assert lead_to(listener, play) >= 30
+        assert listener.seen == 0

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from tests.contracts.snapshots import Tool
 from tests.e2e.stage import Answer, Obj, Stage, whole
+from tests.listening import lead_to, listening
 
 HOME = "production"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -348,3 +349,10 @@ def test_a_pattern_that_never_ends_is_answered_in_time(play: Play) -> None:
 
 def test_it_still_answers_after_all_that(play: Play) -> None:
     assert not play.ask("list_resources", kind="Pod", namespace=HOME).error
+
+
+@pytest.mark.threat("T5")
+def test_no_text_of_a_caller_opens_a_connection(play: Play) -> None:
+    with listening() as listener:
+        assert lead_to(listener, play) >= 30
+        assert listener.seen == 0

@@ -17,6 +17,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from tests.contracts.snapshots import Tool
 from tests.e2e.stage import Answer, Obj
+from tests.listening import lead_to, listening
 from tests.observability.every_call import COLLECTOR, HOME
 from tests.observability.stage import Stage, watched
 
@@ -296,3 +297,10 @@ def test_no_argument_blows_the_server_up(play: Play) -> None:
             wrong.append(f"{said}: {took_s:.1f} s of CPU")
     assert not wrong, "\n".join(wrong)
     assert not play.ask("query_metrics", query="up").error
+
+
+@pytest.mark.threat("T5")
+def test_no_text_of_a_caller_opens_a_connection(play: Play) -> None:
+    with listening() as listener:
+        assert lead_to(listener, play) >= 30
+        assert listener.seen == 0

@@ -2,16 +2,15 @@
 
 import json
 import logging
-import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Thread
 
 import httpx
 import pytest
 
 from aiops_eks.server import make
+from tests.listening import Listener
 from tests.remote.issuer import AUDIENCE, NO_TLS, Issuer, Served, issuer, made_key, remote_settings, served
 from tests.remote.verifying import NOW, b64, claims_of, header_of
 
@@ -29,31 +28,6 @@ def place(idp: Issuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
     settings = remote_settings(idp, tmp_path_factory.mktemp("state"))
     with served(make(settings), settings) as found:
         yield found
-
-
-class Listener:
-    """A port that notes who connects."""
-
-    def __init__(self) -> None:
-        self.seen = 0
-        self._sock = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._sock.getsockname()[1]}/keys"
-        self._thread = Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while True:
-            try:
-                found, _ = self._sock.accept()
-            except OSError:
-                return
-            self.seen += 1
-            found.close()
-
-    def close(self) -> None:
-        self._sock.shutdown(socket.SHUT_RDWR)
-        self._sock.close()
-        self._thread.join()
 
 
 Case = Callable[[Issuer], str]

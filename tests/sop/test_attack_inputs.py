@@ -14,6 +14,7 @@ import pytest
 
 from tests.attacking import COMMON, ROWS, Play, faults, played
 from tests.e2e.stage import Obj
+from tests.listening import lead_to, listening
 from tests.sop.stage import Stage, operated
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -365,3 +366,10 @@ def test_the_server_is_alive_after_all_this(play: Play[Stage]) -> None:
     answer = play.ask("find_sops", name="disk-pressure")
     assert not answer.error
     assert json.loads(json.dumps(answer.data)) == answer.data
+
+
+@pytest.mark.threat("T5")
+def test_no_text_of_a_caller_opens_a_connection(play: Play[Stage]) -> None:
+    with listening() as listener:
+        assert lead_to(listener, play) >= 30
+        assert listener.seen == 0

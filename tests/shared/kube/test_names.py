@@ -75,7 +75,6 @@ def test_whatever_passes_as_a_name_is_one_plain_path_segment(text: str) -> None:
         assert passed[0] not in "-."
 
 
-@pytest.mark.threat("T1")
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=4))
 def test_a_path_has_exactly_the_segments_given(segments: list[str]) -> None:
     try:
@@ -84,6 +83,14 @@ def test_a_path_has_exactly_the_segments_given(segments: list[str]) -> None:
         return
     assert path.count("/") == len(segments)
     assert ".." not in path.split("/")
+
+
+@pytest.mark.threat("T1")
+@pytest.mark.parametrize("part", ["", ".", "..", "a/b", "%2e%2e", "a%2fb", "p\u043ed"])
+def test_no_part_of_a_path_changes_its_shape(part: str) -> None:
+    for segments in ((part,), ("api", "v1", "pods", part), (part, "status")):
+        with pytest.raises(InvalidInputError):
+            names.path(*segments)
 
 
 def test_a_refused_name_is_shown_in_ascii_and_short() -> None:
