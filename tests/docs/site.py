@@ -55,7 +55,7 @@ def table(folder: Path, warnings: Sequence[str]) -> str:
         "warnings": len(warnings),
     }
     return "\n".join(
-        ["| Documentation | |", "|---|---|", *(f"| {name} | {n:,} |" for name, n in found.items())]
+        ["| Documentation | |", "|---|---|", *(f"| {name} | {n:,} |" for name, n in found.items()), ""]
     )
 
 

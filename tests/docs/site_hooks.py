@@ -1,4 +1,4 @@
-"""What the site takes from the pages themselves: the order from the map, and links that lead out of docs/.
+"""What the site takes from the pages themselves: the order from the map, links out of docs/, diagrams.
 
 mkdocs.yml names this file under `hooks`. The map (docs/README.md) is the one list of pages: a `##` heading is
 a section of the navigation; the first link of each row of its tables is a page, or a folder of pages.
@@ -6,9 +6,12 @@ a section of the navigation; the first link of each row of its tables is a page,
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from tests.docs.mermaid import script
 
 Nav = list[Any]
+MERMAID: Final = "assets/mermaid.min.js"
 _ROW = re.compile(r"^\| \[[^\]]*\]\(([^)#]+)\)", re.MULTILINE)
 _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?!https?:|mailto:|#)([^)\s#]+)(#[^)\s]*)?\)")
 
@@ -53,7 +56,18 @@ def inside(markdown: str, page: Path, docs: Path) -> str:
 def on_config(config: Any) -> Any:
     """mkdocs asks once, before it reads pages."""
     config["nav"] = navigation(Path(config["docs_dir"]))
+    if script() is not None:
+        config["extra_javascript"] = [MERMAID]  # else the theme lets the reader's browser fetch it
     return config
+
+
+def on_post_build(config: Any) -> None:
+    """mkdocs tells that all is written: mermaid goes beside the pages."""
+    file = script()
+    if file is not None:
+        target = Path(config["site_dir"]) / MERMAID
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(file.read_bytes())
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:

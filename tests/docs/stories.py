@@ -138,13 +138,14 @@ STORIES: Final[Mapping[str, tuple[Story, ...]]] = {
             write=True,
         ),
         Story(
-            "why-504",
-            "subnet-ip-exhaustion",
+            "why-it-crashes",
+            "pod-crashloop",
             (
                 Exchange(
-                    "api-server answers 504 now and then. Why?",
+                    "Orders are not taken since a few minutes, pods restart. Why?",
                     "investigate",
-                    {"symptom": "intermittent 504", "service": "api-server", "namespace": "production"},
+                    {"symptom": "pods restart again and again", "namespace": "production"},
+                    ("untrusted",),
                 ),
             ),
         ),
