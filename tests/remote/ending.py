@@ -58,7 +58,7 @@ async def process(
 ) -> AsyncIterator[Process]:
     """The server, listening; killed at the end if it still runs."""
     own = {"AIOPS_HTTP_PORT": "0", "AIOPS_STATE_DIR": str(folder), "FASTMCP_LOG_LEVEL": "ERROR"}
-    every = {**inherited("PATH", "HOME", "LANG"), **own, **env}
+    every = {**inherited("PATH", "HOME", "LANG", "PYTHONPATH"), **own, **env}
     started = await asyncio.create_subprocess_exec(
         *command,
         cwd=ROOT,
