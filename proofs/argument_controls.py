@@ -212,7 +212,7 @@ SOPS = (
         "servers/aiops_sop/documents/expressions.py",
         "    if len(found) > MOST_ITEMS:\n",
         "    if len(found) < 0:\n",
-        (f"{_SOP_FILES}test_a_foreach_over_a_million_is_refused",),
+        (f"{_SOP_FILES}test_a_foreach_goes_through_500_items_and_no_more",),
     ),
 )
 

@@ -153,9 +153,9 @@ ANSWERS = (
         "T12",
         "As whom a request is made is asked anew for each request on a shared connection.",
         _CONNECTION,
-        "        ask = replace(ask, as_whom=self._as_whom())\n        with self._breaker",
+        "        ask = replace(ask, as_whom=self._as_whom())\n        async with self._asking():\n",
         '        ask = replace(ask, as_whom=vars(self).setdefault("_first", self._as_whom()))\n'
-        "        with self._breaker",
+        "        async with self._asking():\n",
         (f"{_KUBERNETES}test_interleaved_callers_on_one_connection_never_lend_each_other_their_rights",),
     ),
 )

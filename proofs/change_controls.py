@@ -262,6 +262,38 @@ RECORD = (
 SUPPLY = (
     Mutation(
         "T16",
+        "A file of a release that differs by a byte from what was signed is refused.",
+        "servers/eks_aiops/releasing.py",
+        "        if name not in there or _sha256(folder / name) != told[name]:\n",
+        "        if name not in there:\n",
+        ("tests/launch/test_releasing.py::test_one_changed_byte_is_refused",),
+    ),
+    Mutation(
+        "T16",
+        "Checksums count only with the signature of a key that the user trusts.",
+        "servers/eks_aiops/releasing.py",
+        '    if done.returncode:\n        raise InvalidInputError(f"{SUMS}.sig"',
+        '    if done.returncode < 0:\n        raise InvalidInputError(f"{SUMS}.sig"',
+        (
+            "tests/launch/test_releasing.py::test_a_changed_byte_with_its_checksum_changed_too_is_refused",
+            "tests/launch/test_releasing.py::test_another_key_another_person_and_another_purpose_are_refused",
+        ),
+    ),
+    Mutation(
+        "T16",
+        "An audit of dependencies that looked something up not at all does not pass for a clean one.",
+        "servers/eks_aiops/dependency_audit.py",
+        "        return VULNERABLE if self.found else NOT_AUDITED if self.unknown else CLEAN\n",
+        "        return VULNERABLE if self.found else CLEAN\n",
+        (
+            (
+                "tests/launch/test_dependency_audit.py"
+                "::test_what_was_skipped_is_not_audited_though_pip_audit_ends_with_nothing_known"
+            ),
+        ),
+    ),
+    Mutation(
+        "T16",
         "A tool whose words or schema change does not pass unseen: its listing has a committed hash.",
         "servers/aiops_cost/tools/changes.py",
         "description=\"Known: '-6h deploy v2'\"",

@@ -205,6 +205,13 @@ def test_a_foreach_over_a_million_is_refused() -> None:
 
 
 @pytest.mark.threat("T8")
+def test_a_foreach_goes_through_500_items_and_no_more() -> None:
+    assert len(items("params.l", {"params": {"l": list(range(500))}})) == 500
+    with pytest.raises(InvalidInputError, match="501 items; at most 500"):
+        items("params.l", {"params": {"l": list(range(501))}})
+
+
+@pytest.mark.threat("T8")
 def test_sops_that_run_in_a_circle_are_broken_together() -> None:
     def running(name: str, other: str) -> str:
         return sop(FRONT.replace("fix-it", name), look=f"id: look\nrun: {other}\nwith: {{name: x}}")
