@@ -34,6 +34,7 @@ from aiops_shared.settings import Settings
 
 if TYPE_CHECKING:
     from aiops_shared.guardrails.audit import Audit
+    from aiops_shared.guardrails.books import Books
     from aiops_shared.guardrails.freezing import Freeze
     from aiops_shared.guardrails.history import PastAction
     from aiops_shared.guardrails.wiring import Wired
@@ -91,7 +92,7 @@ class Guardrails:
     @property
     def audit(self) -> "Audit":
         """The audit, for `eks-aiops audit` and for reads of sensitive data."""
-        return self._wired.audit
+        return self._books.audit
 
     async def judge(self, request: Request, owner: str = "") -> Verdict:
         """The policy's advice on a change, with limits and freezes as they are now. Refuses nothing."""
@@ -215,14 +216,20 @@ class Guardrails:
 
     def close(self) -> None:
         """Give the database connections back."""
-        if "_wired" in self.__dict__:
-            self._wired.store.close()
+        if "_books" in self.__dict__:
+            self._books.store.close()
+
+    @cached_property
+    def _books(self) -> "Books":
+        from aiops_shared.guardrails.books import Books
+
+        return Books.of(self.settings.state, self.clock)
 
     @cached_property
     def _wired(self) -> "Wired":
         from aiops_shared.guardrails.wiring import wire
 
-        return wire(self.settings, self.clock, self.effects_for, self.lifetime)
+        return wire(self.settings, self.clock, self.effects_for, self.lifetime, self._books)
 
     async def _adopt(self) -> None:
         if await self.lifetime.rest(ADOPT_AFTER_S):

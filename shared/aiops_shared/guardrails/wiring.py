@@ -7,6 +7,7 @@ from aiops_shared.clock import Clock
 from aiops_shared.guardrails.approvals import Approvals
 from aiops_shared.guardrails.asking_people import ways_to_approve
 from aiops_shared.guardrails.audit import Audit
+from aiops_shared.guardrails.books import Books
 from aiops_shared.guardrails.brakes import Brakes
 from aiops_shared.guardrails.executor import Executor, Parts
 from aiops_shared.guardrails.freezing import Freezer, windows
@@ -22,7 +23,7 @@ from aiops_shared.guardrails.ports import Effects
 from aiops_shared.guardrails.run_context import Hands
 from aiops_shared.guardrails.snapshots import Snapshots
 from aiops_shared.settings import Settings
-from aiops_shared.state import Keys, StateStore
+from aiops_shared.state import StateStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,13 @@ def wire(
     clock: Clock,
     effects_for: Callable[[str], Awaitable[Effects]],
     lifetime: Lifetime,
+    books: Books,
 ) -> Wired:
-    """Build everything. Opens no connection yet. Raises NotConfiguredError for a wrong policy or window."""
-    store, keys = StateStore(settings.state), Keys(settings.state)
+    """Build everything over the books. Opens no connection yet. Raises NotConfiguredError for a wrong policy
+    or window.
+    """
+    store, keys, audit = books.store, books.keys, books.audit
     policy, modes = Policy(settings.policy), Modes.of(settings)
-    audit = Audit(store, keys, clock)
     brake = Brakes(windows(settings.policy), clock)
     plans, snapshots = PlanStore(store, keys, clock), Snapshots(store, keys, clock)
     ttl_s = settings.policy.approval_ttl_s
