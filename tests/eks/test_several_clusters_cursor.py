@@ -27,7 +27,7 @@ def test_a_cluster_that_is_gone_is_counted_and_a_new_one_begins_at_its_start() -
     assert offsets_of(cursor, QUESTION, ["b", "c"]) == ({"b": 9}, 1)
 
 
-@pytest.mark.threat("T5")
+@pytest.mark.threat("T1")
 @pytest.mark.parametrize(
     "cursor", ["x", "====", "\u00e4", "AAAAAAAAAAAA", cursor_of({"a": 1}, digest("other"))]
 )

@@ -99,7 +99,7 @@ async def test_clusters_of_one_account_and_region_have_networks_of_their_own() -
         await anyio.to_thread.run_sync(walk)
 
 
-@pytest.mark.threat("T5")
+@pytest.mark.threat("T4")
 async def test_a_role_of_another_account_wants_its_external_id_and_opens_its_own_clusters_only() -> None:
     async with running_fleet([SPECS[0], SPECS[3]]) as fleet:
         reader = fleet.directory.standing("aiops-reader")

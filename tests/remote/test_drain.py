@@ -134,7 +134,6 @@ async def test_a_second_signal_ends_the_process_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault("R18")
-@pytest.mark.threat("T12")
 async def test_clients_that_leave_take_their_calls_with_them_and_leave_nothing_behind(tmp_path: Path) -> None:
     """BI-120; the thousand calls are in `bench.http_load`."""
     async with process(tmp_path, AIOPS_HTTP_CONCURRENCY="8", AIOPS_HTTP_QUEUE="0") as one:

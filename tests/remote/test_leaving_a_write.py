@@ -57,7 +57,6 @@ async def got(client: Client, tool: str, **arguments: Any) -> Obj:
 
 
 @pytest.mark.fault("R18")
-@pytest.mark.threat("T12")
 async def test_a_change_whose_caller_leaves_has_its_effect_once_and_get_action_tells_how_it_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

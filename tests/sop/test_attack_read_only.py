@@ -15,7 +15,6 @@ async def listed(stage: Stage) -> set[str]:
 
 
 @pytest.mark.threat("T2")
-@pytest.mark.threat("T8")
 async def test_a_read_only_process_plans_and_does_nothing_else(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -203,7 +203,7 @@ def test_images_are_pruned_by_crictl_and_a_node_without_it_says_so(root: Path) -
     assert (root / "asked").read_text().strip().endswith("rmi --prune")
 
 
-@pytest.mark.threat("T9")
+@pytest.mark.threat("T1")
 def test_no_text_has_a_place_for_an_argument() -> None:
     for text in COMMANDS.values():
         assert "{" not in text.replace("{print", "").replace("{printf", "").replace("() {", "").replace(

@@ -121,7 +121,7 @@ async def test_apply_works_both_ways_and_conflicts_are_named(lab: KubeLab) -> No
     assert ".spec.replcas: field not declared in schema" in await lab.kubectl(*forced, stdin=typo, fails=True)
 
 
-@pytest.mark.threat("T14")
+@pytest.mark.threat("T2")
 async def test_a_server_side_dry_run_of_a_drain_evicts_nobody(lab: KubeLab) -> None:
     fill(lab)
     version = lab.store.shelf.version

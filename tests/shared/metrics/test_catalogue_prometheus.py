@@ -115,7 +115,7 @@ def test_routes_of_several_services_stay_apart() -> None:
     assert "by (route)" in asks("requests", Target("shop", "Service", "web")).query
 
 
-@pytest.mark.threat("T9")
+@pytest.mark.threat("T1")
 def test_a_name_cannot_leave_its_label() -> None:
     asked = asks("memory", Target('x"} or up{a="', "Pod", 'y"}\n'))
     assert {one.name for one in selectors(parsed(asked.query))} == {"container_memory_working_set_bytes"}

@@ -254,7 +254,7 @@ async def test_no_token_goes_over_plain_http_and_a_wrong_authority_file_is_told(
     assert ssl.OPENSSL_VERSION
 
 
-@pytest.mark.threat("T9")
+@pytest.mark.threat("T4")
 async def test_alerts_of_another_cluster_in_a_shared_store_are_not_shown() -> None:
     rows = [
         {"labels": {"alertname": "High", "cluster": name}, "state": "firing", "value": "1e+00"}

@@ -161,7 +161,7 @@ async def test_names_labels_and_kinds_are_found(backend: PrometheusMetrics) -> N
     assert any("does not count queries" in warning for warning in size.warnings)
 
 
-@pytest.mark.threat("T9")
+@pytest.mark.threat("T4")
 async def test_a_shared_store_answers_for_one_cluster_alone(real: RealPrometheus) -> None:
     api = PrometheusApi(Place(real.url, "Prometheus", 10))
     mine = PrometheusMetrics(api, FakeClock(END), Bounds(5_000_000, ("service", API)))

@@ -47,7 +47,7 @@ def test_an_ordinary_query_is_written_as_the_same_tree(query: str) -> None:
 
 
 @pytest.mark.parametrize("query", [one for one in ORDINARY if "inf" not in one])
-@pytest.mark.threat("T9")
+@pytest.mark.threat("T1")
 def test_every_selector_carries_the_clusters_label_once(query: str) -> None:
     text = with_label(query, "cluster", 'prod"} or {x=~"1')
     found = selectors(parsed(text))
@@ -64,13 +64,13 @@ def test_a_subquery_keeps_its_default_step_and_a_range_its_milliseconds() -> Non
 @pytest.mark.parametrize(
     "query", ['foo{cluster="other"}', 'foo{cluster!=""}', 'a + rate(b{cluster=~".*"}[5m])', "foo{cluster=''}"]
 )
-@pytest.mark.threat("T9")
+@pytest.mark.threat("T4")
 def test_a_query_may_not_choose_the_cluster_itself(query: str) -> None:
     with pytest.raises(QueryInvalidError, match="tells clusters apart"):
         with_label(query, "cluster", "prod")
 
 
-@pytest.mark.threat("T9")
+@pytest.mark.threat("T4")
 def test_alternatives_of_matchers_are_refused_since_the_label_would_bind_one_alone() -> None:
     with pytest.raises(QueryInvalidError, match="or"):
         with_label('foo{a="1" or b="2"}', "cluster", "prod")
@@ -158,7 +158,7 @@ def _escaped(value: str) -> str:
 
 @settings(max_examples=300, deadline=None)
 @given(VALUES, VALUES)
-@pytest.mark.threat("T9")
+@pytest.mark.threat("T1")
 def test_no_value_of_any_label_escapes_its_quotes(mine: str, theirs: str) -> None:
     told = f'a="{_escaped(theirs)}"'
     query = f'sum(rate(foo{{{told},b!~"x"}}[5m])) / max_over_time(bar{{{told}}}[1h:5m])'

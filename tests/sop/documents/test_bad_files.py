@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aiops_shared.errors import SopInvalidError, SopNotFoundError
+from aiops_shared.errors import InvalidInputError, SopInvalidError, SopNotFoundError
 from aiops_shared.settings import Settings, SopSettings
 from aiops_sop.clients.library import SopLibrary
 from aiops_sop.documents.cycles import broken_runs

@@ -370,7 +370,6 @@ def test_every_code_of_our_own_is_documented_and_no_error_s() -> None:
     assert not ours & {found.code.upper() for found in every_error()}
 
 
-@pytest.mark.threat("T16")
 def test_no_rule_carries_a_name_of_a_fixture() -> None:
     names = cast(0)
     told = {names.api, names.worker, names.config, names.cleaner, "orders-db", "users-service", "api-gateway"}
