@@ -98,7 +98,7 @@ def open_postgres(url: URL) -> Engine:
         url,
         pool_pre_ping=True,
         pool_size=5,
-        max_overflow=15,
+        max_overflow=35,  # all stores of a process share it: as many as there are worker threads
         pool_timeout=CONNECT_TIMEOUT_S,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
     )

@@ -1,8 +1,8 @@
 """The one door to the database: `await store.run(fn)` runs `fn(connection)` as one transaction.
 
 `fn` runs in a worker thread. The store is opened at the first call, so that a server starts without
-SQLAlchemy. Any process may hold one on the same database; what must not happen twice is decided inside one
-write transaction.
+SQLAlchemy. Any process may hold one on the same database, and those of one process share its connections;
+what must not happen twice is decided inside one write transaction.
 """
 
 import threading
@@ -16,6 +16,7 @@ import anyio.to_thread
 
 from aiops_shared.errors import AiopsError, UnreachableError
 from aiops_shared.settings import StateSettings
+from aiops_shared.state.sharing import Shared, given_back, taken
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -37,7 +38,7 @@ class StateStore:
 
     def __init__(self, settings: StateSettings) -> None:
         self._settings = settings
-        self._engine: Engine | None = None
+        self._shared: Shared | None = None
         self._opening = threading.Lock()
         # SQLite has one writer at a time; waiting here is fair, waiting in SQLite is polling.
         self._writing = threading.Lock()
@@ -80,9 +81,9 @@ class StateStore:
     def close(self) -> None:
         """Give the connections back; the next call opens again."""
         with self._opening:
-            if self._engine is not None:
-                self._engine.dispose()
-                self._engine = None
+            if self._shared is not None:
+                given_back(self._settings.database_url, self._shared)
+                self._shared = None
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -94,9 +95,9 @@ class StateStore:
 
     def _opened(self) -> "Engine":
         with self._opening:
-            if self._engine is None:
-                self._engine = _open(self._settings)
-            return self._engine
+            if self._shared is None:
+                self._shared = taken(self._settings.database_url, partial(_open, self._settings))
+            return self._shared.engine
 
 
 def after_commit(conn: "Connection", call: Callable[[], None]) -> None:
