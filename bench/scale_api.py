@@ -13,7 +13,7 @@ import json
 import ssl
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import orjson
 import yaml
@@ -47,6 +48,7 @@ class Seen:
     most_open: int = 0
     most_clusters: int = 0
     held: anyio.Event | None = None  # answers wait for it
+    writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
     def opened(self, cluster: str, change: int) -> None:
         """A connection came or went."""
@@ -85,6 +87,7 @@ class Api:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, until the client closes it."""
         self.seen.opened(self.cluster.name, 1)
+        self.seen.writers.add(writer)
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -93,6 +96,7 @@ class Api:
             pass
         finally:
             self.seen.opened(self.cluster.name, -1)
+            self.seen.writers.discard(writer)
             writer.close()
 
     async def _answer(self, head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -161,8 +165,21 @@ async def serving(
     try:
         yield seen, kubeconfig, table
     finally:
-        for server in servers:
-            server.close()
+        await _ended(seen, servers)
+
+
+async def _ended(seen: Seen, servers: Sequence[asyncio.Server]) -> None:
+    """Close the ports, and what is connected would outlive the loop."""
+    for server in servers:
+        server.close()
+    if seen.held is not None:
+        seen.held.set()
+    with anyio.CancelScope(shield=True), anyio.move_on_after(5):
+        await anyio.lowlevel.checkpoint()  # what was just accepted begins to be served
+        while seen.writers:
+            for writer in seen.writers:
+                writer.transport.abort()
+            await anyio.sleep(0.01)
 
 
 async def main(folder: Path, clusters: int, nodes: int, namespaces: int, pods: int) -> None:

@@ -47,7 +47,7 @@ def many_callers(base: Mapping[str, str]) -> list[Row]:
 
 
 def _measured(server: Served, tokens: Sequence[str], state: Path) -> list[Row]:
-    asyncio.run(_round(server.url, tokens[:AT_ONCE] * 20))  # what is opened once is opened
+    asyncio.run(_round(server.url, [*tokens[:AT_ONCE]] * 20))  # what is opened once is opened
     first, began_s = rss_bytes(server.pid), cpu_s(server.pid)
     tally = asyncio.run(_round(server.url, tokens))
     after, took_s = rss_bytes(server.pid), cpu_s(server.pid) - began_s

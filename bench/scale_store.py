@@ -159,9 +159,10 @@ async def _all(act: Act, times: int) -> None:
 def _bytes(conn: Any, table: str) -> tuple[int, int]:
     """What a table holds with its indexes, and how much was logged so far (PostgreSQL)."""
     if conn.dialect.name == "sqlite":
-        held = "SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE name LIKE :name"
-        return int(conn.execute(text(held), {"name": f"{table}%"}).scalar_one()) if table else 0, 0
-    held = int(conn.execute(text(f"SELECT pg_total_relation_size('{table}')")).scalar_one()) if table else 0
+        pages = text("SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE name LIKE :name")
+        return int(conn.execute(pages, {"name": f"{table}%"}).scalar_one()) if table else 0, 0
+    size = text("SELECT pg_total_relation_size(CAST(:name AS regclass))")
+    held = int(conn.execute(size, {"name": table}).scalar_one()) if table else 0
     return held, int(conn.execute(text("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')")).scalar_one())
 
 

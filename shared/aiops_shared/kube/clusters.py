@@ -15,7 +15,13 @@ import anyio
 from aiops_shared.auth import CallerIdentity
 from aiops_shared.aws import AwsClients, EksCluster
 from aiops_shared.clock import Clock
-from aiops_shared.errors import AiopsError, ClusterNotFoundError, InvalidInputError, NotConfiguredError
+from aiops_shared.errors import (
+    AiopsError,
+    ClusterNotFoundError,
+    InvalidInputError,
+    NotConfiguredError,
+    UpstreamTimeoutError,
+)
 from aiops_shared.kube.choosing import Choice, each_once, fits_glob, is_glob, may_hold, named
 from aiops_shared.kube.cluster_sources import Entry, Place, require_word, sources_of
 from aiops_shared.kube.models import ClusterInfo
@@ -27,6 +33,8 @@ if TYPE_CHECKING:
     from aiops_shared.kube.api import KubeApi
 
 AT_ONCE = 8
+DESCRIBED_AT_ONCE = 16
+KNOWN_WITHIN_S = 35.0  # of the 50 s that a call has
 KEEP_S = 60.0
 MAX_CANDIDATES = 10
 NOTHING = (
@@ -64,7 +72,8 @@ class ClusterDirectory:
         await self._open.aclose()
 
     async def known(self) -> Sequence[ClusterInfo]:
-        """Every cluster that may be named, described; what cannot be reached says why in `problem`.
+        """Every cluster that may be named, described; what cannot be reached says why in `problem`, and so do
+        those of a large table that there was no time for.
 
         Raises NotConfiguredError when nothing is configured at all.
         """
@@ -72,11 +81,14 @@ class ClusterDirectory:
         from aiops_shared.kube.gathering import gather
 
         entries = await self._all()
+        found: dict[Entry, ClusterInfo] = {}
 
-        async def look(entry: Entry) -> ClusterInfo:
-            return await describe(entry, self._aws, self._api(entry))
+        async def look(entry: Entry) -> None:
+            found[entry] = await describe(entry, self._aws, self._api(entry))
 
-        return (*(await gather(look, entries, at_once=AT_ONCE)), *self._problems)
+        with anyio.move_on_after(KNOWN_WITHIN_S):
+            await gather(look, entries, at_once=DESCRIBED_AT_ONCE)
+        return (*(found.get(entry) or _unasked(entry) for entry in entries), *self._problems)
 
     async def choose(self, words: Sequence[str]) -> Choice:
         """The clusters that names and globs (`prod-*`, `111122223333/*/*`) mean, each once. Describes none.
@@ -251,6 +263,22 @@ class ClusterDirectory:
 
 
 PROBLEM = "unavailable"
+
+
+def _unasked(entry: Entry) -> ClusterInfo:
+    """One that the time was over for; asked by its name it may well answer."""
+    late = UpstreamTimeoutError(
+        f"cluster {entry.name}", f"not described within {KNOWN_WITHIN_S:g} s", "ask for it by its name"
+    )
+    return ClusterInfo(
+        name=entry.name,
+        account_id=entry.target.account,
+        region=entry.target.region,
+        environment=entry.environment,
+        source=entry.source,
+        reachable=False,
+        problem=str(late),
+    )
 
 
 def _problem(place: Place, error: AiopsError) -> ClusterInfo:

@@ -10,6 +10,7 @@ import pytest
 from aiops_shared.auth import CallerIdentity
 from aiops_shared.aws import AwsClients
 from aiops_shared.clock import SystemClock
+from aiops_shared.kube import clusters as known_clusters
 from aiops_shared.kube.clusters import ClusterDirectory
 from aiops_shared.kube.open_clusters import OpenClusters
 from aiops_shared.settings import AwsSettings, KubeSettings, Settings
@@ -68,6 +69,24 @@ async def test_a_cluster_that_is_being_asked_keeps_its_connection(
         assert answers == [10] * CLUSTERS
         await ask(names[0])
         await _until(lambda: len(seen.open) == MOST)
+        await clusters.aclose()
+
+
+async def test_clusters_that_there_was_no_time_for_are_listed_and_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(tmp_path, 2, 2, 1, 10) as (seen, kubeconfig, table):
+        monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+        monkeypatch.setattr(known_clusters, "KNOWN_WITHIN_S", 0.5)
+        clusters = directory(table)
+        seen.held = anyio.Event()  # both accept connections and say nothing
+        found = await clusters.known()
+        assert [(one.name, one.reachable) for one in found] == [("c000", False), ("c001", False)]
+        assert all("not described within 0.5 s; ask for it by its name" in one.problem for one in found)
+        seen.held.set()
+        monkeypatch.undo()
+        monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+        assert all(one.reachable for one in await clusters.known())
         await clusters.aclose()
 
 
