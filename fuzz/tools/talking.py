@@ -80,7 +80,10 @@ class Heard:
 class Talk(Protocol):
     """One server process and a way to it."""
 
-    pid: int
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        ...
 
     async def call(self, tool: str, arguments: str) -> Heard:
         """Call a tool with arguments as JSON text."""
