@@ -234,10 +234,10 @@ PATHS = (
     ),
     Mutation(
         "T13",
-        "A commit is planned for plain files of the repository: a symbolic link is none.",
-        "servers/aiops_eks/clients/git_repository.py",
-        '        return self.kind == "blob" and self.mode in _FILE_MODES\n',
-        '        return self.kind == "blob"\n',
+        "A commit is planned for files of the repository's own folders: a symbolic link is none.",
+        "servers/aiops_eks/clients/git_places.py",
+        '            if entry is not None and entry.kind != "tree":\n',
+        "            if entry is not None and entry.kind is None:\n",
         (
             "tests/eks/planning/test_git_plans.py::test_symlinks_are_not_followed_neither_to_read_nor_to_write",
         ),

@@ -151,6 +151,13 @@ BLAST = (
         "    if not plan.targets:\n",
         "    if plan.targets is None:\n",
         ("tests/shared/guardrails/test_plans.py::test_a_plan_that_could_not_be_carried_out_is_refused",),
+        (
+            Edit(
+                "shared/aiops_shared/guardrails/plans.py",
+                "    if min(plan.waves, default=0) < 1 or sum(plan.waves) != len(plan.targets):\n",
+                "    if plan.waves is None:\n",
+            ),
+        ),
     ),
     Mutation(
         "T10",
