@@ -1,10 +1,14 @@
 """Of a list longer than what is kept every row is judged, and the worst are kept (fault R20)."""
 
+from typing import Any
+
+import anyio
 import pytest
 
 from aiops_eks.clients import inventory_rows
-from tests.eks.reading import ask, on
-from tests.fakes.kube import crashing, made, pod
+from aiops_shared.kube.models import TablePage
+from tests.eks.reading import ask, on, refused
+from tests.fakes.kube import FakeKube, crashing, made, pod
 
 pytestmark = pytest.mark.fault("R20")
 
@@ -31,6 +35,27 @@ async def test_a_list_of_the_unhealthy_is_of_all_pods_and_whole(monkeypatch: pyt
     clusters = on(*(pod(f"a-{n:03}", f"team-{n % 10}") for n in range(200)), crashing("z", "team-9"))
     answer = await ask(clusters, "list_resources", kind="Pod", unhealthy_only=True)
     assert (answer["total"], answer["unhealthy"], answer.get("warnings")) == (201, 1, None)
+
+
+async def test_namespaces_that_answer_too_late_leave_an_answer_that_says_it_is_a_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(inventory_rows, "WITHIN_S", 0.5)
+    clusters, at_once = on(pod("a", "team-1"), pod("b", "team-9")), FakeKube.table
+
+    async def table(self: FakeKube, kind: str, namespace: str = "", **more: Any) -> TablePage:
+        if namespace == "team-9" or (namespace and none_answers):
+            await anyio.sleep_forever()
+        return await at_once(self, kind, namespace, **more)
+
+    monkeypatch.setattr(FakeKube, "table", table)
+    none_answers = False
+    answer = await ask(clusters, "list_resources", kind="Pod")
+    assert answer["total"] == 1
+    assert answer["warnings"] == ["only the first 1 rows were read and ranked within 0.5 s; name a namespace"]
+    none_answers = True
+    said = await refused(clusters, "list_resources", kind="Pod")
+    assert said.startswith("[timeout] list of pods: no namespace was read within 0.5 s")
 
 
 async def test_nodes_too_many_to_be_read_whole_are_judged_by_their_rows(
