@@ -29,7 +29,7 @@ async def test_a_transcript_is_what_is_said(server: str, story: Story, stage: St
     assert masked(written[2]).strip() == masked(said).strip(), "run `make transcripts` and read what changed"
 
 
-def test_every_place_of_a_page_has_its_story() -> None:
+async def test_every_place_of_a_page_has_its_story() -> None:
     for server, stories in STORIES.items():
         text = page_of(server).read_text("utf-8")
         assert text.count("<!-- transcript ") == len(stories)
