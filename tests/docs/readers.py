@@ -14,6 +14,7 @@ import io
 import json
 import tomllib
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -119,17 +120,22 @@ def _entry(entry: Mapping[str, Any]) -> None:
         assert entry["command"].endswith("eks-aiops"), entry
 
 
-def _call(call: Mapping[str, Any]) -> None:
-    """A tool's call: the tool is there, and its schema takes the arguments."""
-    found = {
+@cache
+def _schemas() -> Mapping[str, Any]:
+    """What each tool takes, by its name and by the gateway's name for it."""
+    return {
         name: tool["inputSchema"]
         for server, tools in asyncio.run(all_tools(write=True)).items()
         for tool in tools
         for name in (tool["name"], f"{server}_{tool['name']}")
     }
+
+
+def _call(call: Mapping[str, Any]) -> None:
+    """A tool's call: the tool is there, and its schema takes the arguments."""
     name = call.get("tool") or call["name"]
-    assert name in found, name
-    jsonschema.validate(call.get("arguments", {}), found[name])
+    assert name in _schemas(), name
+    jsonschema.validate(call.get("arguments", {}), _schemas()[name])
 
 
 def read_json(block: Block, folder: Path) -> None:
