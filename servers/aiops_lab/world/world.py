@@ -26,6 +26,7 @@ from aiops_lab.telemetry import Telemetry
 from aiops_lab.world.addon_pods import AddonPods
 from aiops_lab.world.argo import Argo
 from aiops_lab.world.autoscaling import Autoscalers, AutoscaleStories
+from aiops_lab.world.building import uncollected
 from aiops_lab.world.cache import Cache
 from aiops_lab.world.cluster import Cluster, Controller
 from aiops_lab.world.cni import Cni
@@ -130,6 +131,7 @@ class World(AutoscaleStories):
 
     # stories
 
+    @uncollected()
     def load(self, scenario: str, seed: int | None = None, *, furnished: bool = True) -> None:
         """Forget everything and stand at T0 of a scenario. Raises KeyError for an unknown name.
 
