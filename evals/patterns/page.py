@@ -99,7 +99,7 @@ def _lines(measured: Measured) -> Iterator[str]:
     yield ""
     yield from (f"* {name}: {meant}." for name, meant in _MEANT.items())
     unsettled = sum(one.unsettled for one in measured.tried)
-    yield f"* In {unsettled} plays a source did not answer in time, also when it was asked again."
+    yield f"* In {unsettled} plays a source did not answer, also when it was asked again."
     yield ""
     yield from _table(measured)
     yield from _left_out(measured)

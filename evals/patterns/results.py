@@ -13,7 +13,7 @@ class Tried:
     """One play. `wanted` is None where the story asks for no cause; "" where nothing is wrong there.
 
     `ended`, `should_end`: states of the run, empty where there is none or any end is right. `unsettled`:
-    a source did not answer in time, also when asked again: a slow machine, or a slow server.
+    a source did not answer, also when asked again.
     """
 
     scenario: str
@@ -56,7 +56,7 @@ class Tried:
             parts.append(f"ended {self.ended}, not {self.should_end}")
         parts.extend(f"wrote {one}" for one in self.forbidden)
         if self.unsettled:
-            parts.append("a source did not answer in time")
+            parts.append("a source did not answer")
         return "; ".join(parts)
 
 
