@@ -134,7 +134,7 @@ BROWSERS = (
         "if settings.auth.issuer or (is_loopback(http.host) and (public is None or is_loopback(public))):",
         "if http:",
         (
-            f"{_DOORS}test_an_address_that_others_reach_is_not_listened_to_without_tokens",
+            f"{_DOORS}test_only_loopback_is_safe_without_tokens",
             f"{_DOORS}test_a_public_url_without_tokens_does_not_start_either",
         ),
     ),

@@ -316,6 +316,15 @@ def test_an_address_that_others_reach_is_not_listened_to_without_tokens(
 
 
 @pytest.mark.threat("T11")
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "10.0.0.7", "127.0.0.1.nip.io"])
+def test_only_loopback_is_safe_without_tokens(host: str) -> None:
+    plain = Settings()
+    reached = plain.model_copy(update={"http": plain.http.model_copy(update={"host": host})})
+    with pytest.raises(NotConfiguredError, match="no tokens are asked for"):
+        require_safe(reached)
+
+
+@pytest.mark.threat("T11")
 def test_a_public_url_without_tokens_does_not_start_either() -> None:
     plain = Settings()
     public = plain.http.model_copy(update={"public_url": OURS})
