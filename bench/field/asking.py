@@ -4,6 +4,7 @@ A way may need several servers (AWS Labs sells one for Kubernetes and one for it
 greeted before the first call is timed. A way ends as soon as every fact stands in what was answered.
 """
 
+import re
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -75,9 +76,10 @@ def _asked(way: Way, facts: Sequence[Fact], world: World, rounds: int) -> dict[s
         with told(f"    {way.title}"):
             runs = [_walk(way, facts, world) for _ in range(rounds)]
     except (TalkError, OSError, ValueError) as error:  # somebody else's program, mostly
-        return {**found, "error": f"{type(error).__name__}: {str(error)[:200]}"}
+        return {**found, "error": f"{type(error).__name__}: {without_paths(str(error))[:200]}"}
     seconds = [run["seconds"] for run in runs]
-    return {**found, **runs[-1], "seconds": round(statistics.median(seconds), 3), "seconds_each": seconds}
+    times = {key: round(statistics.median(run[key] for run in runs), 3) for key in ("seconds", "again_s")}
+    return {**found, **runs[-1], **times, "seconds_each": seconds}
 
 
 def _walk(way: Way, facts: Sequence[Fact], world: World) -> dict[str, Any]:
@@ -87,24 +89,39 @@ def _walk(way: Way, facts: Sequence[Fact], world: World) -> dict[str, Any]:
     with ExitStack() as closing:
         children = {one: _opened(one, world, closing) for one in dict.fromkeys(c.server for c in way.calls)}
         for call in way.calls:
-            began = time.perf_counter()
-            text, failed = answer(children[call.server], call.tool, filled_all(call.arguments, world.places))
-            took_s = time.perf_counter() - began
+            text, failed, took_s = _timed(children[call.server], call, world.places)
             heard.append(text)
-            trail.append(
-                {"tool": call.tool, "tokens": tokens(text), "seconds": round(took_s, 3), "failed": failed}
-            )
+            trail.append({"tool": call.tool, "tokens": tokens(text), "seconds": round(took_s, 3)})
+            if failed:
+                trail[-1]["failed"] = without_paths(text)[:200]
             said = unfolded(heard)
             stands = [fact.title for fact in facts if fact.stands_in(said, world.places)]
             if len(stands) == len(facts):
                 break
+        again_s = sum(
+            _timed(children[call.server], call, world.places)[2] for call in way.calls[: len(trail)]
+        )
     return {
+        "again_s": round(again_s, 3),
         "calls": len(trail),
         "tokens": sum(one["tokens"] for one in trail),
         "seconds": round(sum(one["seconds"] for one in trail), 3),
         "stands": stands,
         "trail": trail,
     }
+
+
+def _timed(child: Child, call: Call, places: Places) -> tuple[str, bool, float]:
+    """Text, whether it is an error, seconds."""
+    arguments = filled_all(call.arguments, places)
+    began = time.perf_counter()
+    text, failed = answer(child, call.tool, arguments)
+    return text, failed, time.perf_counter() - began
+
+
+def without_paths(text: str) -> str:
+    """What somebody's program said, without this machine's folders."""
+    return re.sub(r"(?:/[\w.@+-]+){2,}", "(path)", text)
 
 
 def _opened(server: Server, world: World, closing: ExitStack) -> Child:

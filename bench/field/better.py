@@ -62,8 +62,9 @@ def _asked(question: Found) -> Iterator[str]:
             continue  # less said in less time is not better
         if way["tokens"] * LEAST < ours["tokens"]:
             yield f"{title}: {way['title']} needs {way['tokens']:,} tokens, ours {ours['tokens']:,}."
-        if way["seconds"] * LEAST < ours["seconds"]:
-            yield f"{title}: {way['title']} needs {way['seconds']:.2f} s, ours {ours['seconds']:.2f} s."
+        for key, when in (("seconds", "at first"), ("again_s", "asked again")):
+            if key in way and key in ours and way[key] * LEAST < ours[key]:
+                yield f"{title}: {way['title']} needs {way[key]:.2f} s {when}, ours {ours[key]:.2f} s."
 
 
 def _lists(lists: list[Found]) -> Iterator[str]:

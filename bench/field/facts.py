@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 _PLACE = re.compile(r"<([a-z_]+(?::[a-z0-9-]+)?)>")
-_NUMBER = re.compile(r"(?<![\w.])(\d[\d,]*(?:\.\d+)?)(?:\s?(Ki|Mi|Gi|[KMG]B)B?)?(?![\w%])")
+_UNIT = r"(?:\s?(Ki|Mi|Gi|[KMG]B)B?)?(?![\w%])"
+# Thousands may be set apart by commas, and so may be the members of a JSON list: both readings count.
+_PLAIN = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)" + _UNIT)
+_GROUPED = re.compile(r"(?<![\w.])(\d{1,3}(?:,\d{3})+(?:\.\d+)?)" + _UNIT)
 _UNITS = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "KB": 1e3, "MB": 1e6, "GB": 1e9}
 Places = Mapping[str, str]
 
@@ -54,7 +57,7 @@ def unfolded(texts: Iterable[str]) -> str:
 
 
 def _holds(text: str, wanted: float, within: float) -> bool:
-    for digits, unit in _NUMBER.findall(text):
+    for digits, unit in (*_PLAIN.findall(text), *_GROUPED.findall(text)):
         value = float(digits.replace(",", "")) * _UNITS.get(unit, 1.0)
         if abs(value - wanted) <= within * wanted:
             return True

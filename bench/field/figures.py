@@ -29,7 +29,7 @@ def counted(way: Found, question: Found) -> str:
 
 def ratio(way: Found, ours: Found | None, key: str) -> str:
     """` (3.1 x)`; nothing where there is nothing to divide by."""
-    if ours is None or not ours[key]:
+    if ours is None or not ours.get(key) or key not in way:
         return ""
     return (
         f" ({way[key] / ours[key]:.2g} x)"
@@ -38,9 +38,11 @@ def ratio(way: Found, ours: Found | None, key: str) -> str:
     )
 
 
-def seconds_of(way: Found) -> str:
-    """Seconds, with as many digits as mean something."""
-    return f"{way['seconds']:.2f}" if way["seconds"] < 10 else f"{way['seconds']:.0f}"
+def seconds_of(way: Found, key: str) -> str:
+    """Seconds, with as many digits as mean something; nothing where they were not measured."""
+    if key not in way:
+        return ""
+    return f"{way[key]:.2f}" if way[key] < 10 else f"{way[key]:.0f}"
 
 
 def figure(number: float) -> str:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from bench.field.asking import answer, with_deadline
+from bench.field.asking import answer, with_deadline, without_paths
 from bench.field.questions import aws
 from bench.field.servers import AWS_EKS, EKS, K8S_GO, K8S_NODE, Server
 from bench.listing import crowded_lab
@@ -55,7 +55,7 @@ def _listed(
                 took.append(round(time.perf_counter() - began, 3))
             peak = sum(peak_bytes(pid) for pid in family(child.pid))
     except (TalkError, OSError, ValueError) as error:  # somebody else's program, mostly
-        return {"error": f"{type(error).__name__}: {str(error)[:160]}"}
+        return {"error": f"{type(error).__name__}: {without_paths(str(error))[:160]}"}
     if failed:
-        return {"error": f"answers with an error: {' '.join(text.split())[:160]}"}
+        return {"error": f"answers with an error: {without_paths(' '.join(text.split()))[:160]}"}
     return {"first_s": took[0], "seconds": took[1], "tokens": tokens(text), "peak_bytes": peak}

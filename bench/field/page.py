@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from bench.field.better import better_lines
-from bench.field.figures import counted, figure, mb, ours_first, ours_of, ratio, seconds_of
+from bench.field.figures import OURS, counted, figure, mb, ours_first, ours_of, ratio, seconds_of
 from bench.field.pictures import PICTURES
 from bench.keeping import Kept, machines_line
 from bench.rows import Row
@@ -23,9 +23,11 @@ NOTES: Final = """
 * **Shortest fair way**: who asks knows the pod, the workload, the log group. *Told which*: the server's list
   shows no state, so the name of what is broken was given to it. *Told the query*: the client wrote PromQL or
   Logs Insights, which ours writes itself. All ways stand in `bench/field/questions.py` and `causes.py`.
-* **Seconds** are of the calls, on a fresh process that was greeted; median of the rounds. Ratios are of this
-  run. **Tokens** are o200k tokens of the text that a model reads. **Memory** is that of all processes of a
-  server that live (a launcher and its program); what `kubectl` takes meanwhile is not in it.
+* **Seconds** are of the calls, on a fresh process that was greeted: what a server loads at its first call is
+  in them. **Asked again**: the same calls once more in the same process (ours answers a settled bill from its
+  store then). Medians of the rounds; ratios are of this run.
+* **Tokens** are o200k tokens of the text that a model reads. **Memory** is that of all processes of a server
+  that live (a launcher and its program); what `kubectl` takes meanwhile is not in it.
 * **What the lab does not play**, so that these servers might do better on a real account: CloudWatch's
   `pattern` command and log anomaly detectors (`analyze_log_group`), Cost Explorer's comparison drivers, the
   kubelet's statistics (`nodes_stats_summary`). `pattern` would spare the query that was written for the log
@@ -116,23 +118,25 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _starts(starts: Sequence[Found]) -> list[str]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for one in starts:
         if error := one.get("error"):
             rows.append((one["server"], error, "", "", "", ""))
         else:
-            wall = f"{one['wall_s']:.2f} s"
-            rows.append(
-                (
-                    one["server"],
-                    wall,
-                    f"{one['cpu_s']:.2f} s",
-                    mb(one["rss_bytes"]),
-                    str(one["tools"]),
-                    f"{one['tokens']:,}",
-                )
-            )
+            took = (f"{one['wall_s']:.2f} s", f"{one['cpu_s']:.2f} s")
+            read = (str(one["tools"]), f"{one['tokens']:,}")
+            rows.append((one["server"], *took, mb(one["rss_bytes"]), *read))
+    rows += [row for name in (OURS, "awslabs") if (row := _together(name, starts))]
     return _table(("Server", "First tools/list", "CPU", "Memory", "Tools", "Tokens of tools/list"), rows)
+
+
+def _together(name: str, starts: Sequence[Found]) -> tuple[str, ...] | None:
+    """What a client holds that runs all servers of one house; nothing when one is missing."""
+    house = [one for one in starts if one["server"].startswith(f"{name} ")]
+    if not house or any("error" in one for one in house):
+        return None
+    held, tools, size = (sum(one[key] for one in house) for key in ("rss_bytes", "tools", "tokens"))
+    return (f"**all {len(house)} of {name}**", "", "", mb(held), str(tools), f"{size:,}")
 
 
 def _asked(questions: Sequence[Found]) -> list[str]:
@@ -141,21 +145,22 @@ def _asked(questions: Sequence[Found]) -> list[str]:
         ours = ours_of(question)
         rows = [_way(way, question, ours) for way in ours_first(question["ways"])]
         lines += [f"### {question['title']}", ""]
-        lines += _table(("Server", "Facts", "Calls", "Tokens", "Seconds", "Note"), rows)
+        lines += _table(("Server", "Facts", "Calls", "Tokens", "Seconds", "Asked again", "Note"), rows)
         lines += ["", f"Facts: {'; '.join(question['facts'])}.", ""]
     return lines
 
 
 def _way(way: Found, question: Found, ours: Found | None) -> tuple[str, ...]:
     if error := way.get("error"):
-        return (way["title"], "", "", "", "", f"not measured: {error}")
+        return (way["title"], "", "", "", "", "", f"not measured: {error}")
     beside = ours if ours is not None and ours is not way else None
     return (
         way["title"],
         counted(way, question),
         str(way["calls"]),
         f"{way['tokens']:,}{ratio(way, beside, 'tokens')}",
-        f"{seconds_of(way)}{ratio(way, beside, 'seconds')}",
+        f"{seconds_of(way, 'seconds')}{ratio(way, beside, 'seconds')}",
+        f"{seconds_of(way, 'again_s')}{ratio(way, beside, 'again_s')}",
         way["note"],
     )
 

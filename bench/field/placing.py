@@ -6,6 +6,7 @@ Taken from the world itself, never from an answer of a server.
 from datetime import date, datetime, timedelta
 
 from aiops_lab.billing import Ledger
+from aiops_lab.kube.wire import Obj
 from aiops_lab.run import Lab
 from aiops_lab.scenarios.bills import spike
 from aiops_lab.scenarios.names import cast
@@ -15,7 +16,10 @@ _SERVICES = {"ec2": "Amazon Elastic Compute Cloud - Compute", "cloudwatch": "Ama
 
 
 def places_of(lab: Lab) -> dict[str, str]:
-    """Name to value: moments, a pod of each app (`pod:api-server`), one that `waits`, what was paid."""
+    """Name to value: moments, what was paid, one pod that `waits`, and a pod of each app.
+
+    `pod:api-server`: one that is not ready, if there is one.
+    """
     now = lab.clock.now()
     found = {"cluster": lab.account.cluster, "account": lab.account_id, "now": _wire(now)}
     for name, seconds in _LONGER.items():
@@ -23,13 +27,19 @@ def places_of(lab: Lab) -> dict[str, str]:
     for pod in lab.store.list("Pod"):
         about = pod["metadata"]
         if app := about.get("labels", {}).get("app"):
-            found[f"pod:{app}"] = about["name"]
+            if f"pod:{app}" not in found or not _ready(pod):
+                found[f"pod:{app}"] = about["name"]
             used = lab.world.pod(about["namespace"], about["name"]) or {}
             memory = sum(memory_bytes for _, memory_bytes in used.values())
             found[f"memory:{app}"] = str(max(memory, int(found.get(f"memory:{app}", "0"))))
         if pod.get("status", {}).get("phase") == "Pending":
             found["waits"] = about["name"]
     return {**found, **_paid(lab.account.area(Ledger), now)}
+
+
+def _ready(pod: Obj) -> bool:
+    conditions = pod.get("status", {}).get("conditions", ())
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 def _wire(moment: datetime) -> str:

@@ -74,7 +74,7 @@ QUESTIONS: Final = (
         "What is broken in the cluster?",
         (CRASH, "image-pull", "pod-pending-cpu"),
         (
-            Fact("api-server crashes", ("api-server", "CrashLoopBackOff|crash")),
+            Fact("api-server crashes", ("api-server", "CrashLoopBackOff|crash|Back-off restarting")),
             Fact("refunds-server's image is not found", ("refunds-server", "not found|IMAGE_NOT_FOUND")),
             Fact("import-server finds no CPU", ("import-server", "Insufficient cpu|enough free CPU")),
         ),
@@ -265,7 +265,7 @@ QUESTIONS: Final = (
         "Which errors are in the application's log group?",
         ("log-insights",),
         (
-            Fact("1,284 x no connection in the pool", ("Timeout waiting|pool", "1,?284")),
+            Fact("1,284 x no connection in the pool", ("Timeout|pool", "1,?284")),
             Fact("902 x thumbnail decode failed", ("thumbnail", r"\b902\b")),
             Fact("512 x payment provider 502", ("provider", r"\b512\b")),
         ),
