@@ -316,7 +316,7 @@ def test_an_address_that_others_reach_is_not_listened_to_without_tokens(
 
 
 @pytest.mark.threat("T11")
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "10.0.0.7", "127.0.0.1.nip.io"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "10.0.0.7", "127.0.0.1.nip.io"])  # noqa: S104  # refused
 def test_only_loopback_is_safe_without_tokens(host: str) -> None:
     plain = Settings()
     reached = plain.model_copy(update={"http": plain.http.model_copy(update={"host": host})})
