@@ -22,7 +22,7 @@ NODES, NAMESPACES, PODS_EACH = 5_000, 60, 2_500
 MOST_MB: Final = 512  # R20 of the safety page
 MOST_PAGE: Final = 500
 CLUSTERS: Final = 200
-GROUPS: Final = ("c0[0-3]*", "c0[4-7]*", "c0[89]*", "c1[0-3]*", "c1[4-7]*", "c1[89]*")  # at most 40 in a call
+GROUPS: Final = tuple(f"c{number:02}*" for number in range(CLUSTERS // 10))  # ten clusters in a call
 MB: Final = 1_000_000
 _PARTIAL: Final = ("only the first", "more than", "no answer within", "not every", "too_large")
 
