@@ -14,7 +14,7 @@ from pathlib import Path
 from aiops_shared.settings import inherited
 from tests.contracts.repository import ROOT
 from tests.docs.blocks import Block
-from tests.docs.programs.ours import LOGS, stop
+from tests.docs.programs.ours import LOGS, SEEN, stop
 from tests.docs.warm import Stand
 
 COPIED = (".ci", "deploy", "sops", "mcp.json.example", "README.md", "Makefile", "pyproject.toml")
@@ -85,6 +85,7 @@ def sandbox(folder: Path, stand: Stand, lab: Mapping[str, str]) -> Iterator[Sand
         "AIOPS": str(folder / "checkout"),
         "TOKEN": "stands-for-a-token",
         LOGS: str(folder / "logs"),
+        SEEN: str(Path(stand.address).parent),
     }
     try:
         yield Sandbox(folder, environment)

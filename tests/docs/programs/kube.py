@@ -44,6 +44,13 @@ def _known(files: list[str]) -> None:
                 names = {"plural": plural, "singular": singular, "kind": one["kind"]}
                 text = _BARE.format(group=group, version=version, **names)
                 assert _real("apply", "-f", "-", given=text) == 0
+                _namespace(one["metadata"]["namespace"])
+
+
+def _namespace(name: str) -> None:
+    """The chart's, whose install comes before (docs/agents.md) and is only rendered here."""
+    text = f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}\n"
+    assert _real("apply", "-f", "-", given=text) == 0
 
 
 def _forwards(arguments: list[str]) -> int:
