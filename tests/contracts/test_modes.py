@@ -7,12 +7,16 @@ import pytest
 from fastmcp import Client
 from fastmcp.exceptions import McpError
 
+from aiops_cost.server import make as make_cost
 from aiops_eks.server import make
+from aiops_observability.server import make as make_observability
 from aiops_shared.errors import NotConfiguredError
 from aiops_shared.settings import Settings, StateSettings
+from aiops_sop.server import make as make_sop
 from tests.contracts.snapshots import listed
 
 NOT_AN_ARGUMENT = {"not_an_argument": 1}  # stops every tool behind the door, before anything upstream
+OTHERS: dict[str, Any] = {"observability": make_observability, "cost": make_cost, "sop": make_sop}
 MODES: list[dict[str, Any]] = [
     {"write": False},
     {"write": True},
@@ -50,6 +54,23 @@ async def test_the_listed_set_is_the_callable_set(
     assert shown <= set(mode.get("tools") or everything)
     if not mode["write"]:
         assert not shown & {"execute_plan", "undo_action"}
+
+
+@pytest.mark.threat("T2")
+@pytest.mark.parametrize("write", [False, True])
+@pytest.mark.parametrize("server", OTHERS)
+async def test_in_the_other_servers_too(server: str, write: bool, tmp_path: Path) -> None:
+    everything = {tool["name"] for tool in (await listed())[server]}
+    async with Client(OTHERS[server](settings({"write": write}, tmp_path))) as client:
+        shown = {tool.name for tool in await client.list_tools()}
+        refused = set()
+        for name in everything:
+            answer = await client.call_tool(name, NOT_AN_ARGUMENT, raise_on_error=False)
+            text = getattr(answer.content[0], "text", "")
+            assert text.startswith(("[invalid_input]", "[read_only]")), text
+            refused |= {name} if text.startswith("[read_only]") else set()
+    assert refused == everything - shown
+    assert bool(refused) is (not write and server == "sop")
 
 
 @pytest.mark.threat("T2")
