@@ -19,7 +19,7 @@ from aiops_eks.diagnosis.registry import every_cause
 from aiops_lab.scenarios.trials import CONTROLS, TRIALS, Trial
 from evals.loading import RECORDED, LoadError
 from evals.outcomes import SYMPTOMS, Outcome
-from evals.page import OnReal, Run, page
+from evals.page import OnReal, Run, misses, page
 from evals.playing import ONLY_IN_LAB, Real, on_real, stage
 from tests.cluster.control_plane import MISSING, assets, running_control_plane
 
@@ -54,6 +54,8 @@ def main() -> int:
     print(page(run))
     if asked.write:
         PAGE.write_text(page(run))
+    if missed := misses(run):
+        print(f"missed: {'; '.join(missed)}")
     return 0 if run.passes else 1
 
 

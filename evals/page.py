@@ -65,6 +65,14 @@ class Run:
         return self.recall >= RECALL_TARGET and not self.false_alarms and not untried and not different
 
 
+def misses(run: Run) -> list[str]:
+    """What is wrong, for the command's last line."""
+    untried = [score.code for score in run.scores if not score.is_complete]
+    wrong = [f"{one.scenario} seed {one.seed}" for one in run.outcomes if not one.is_right]
+    different = [f"{one.scenario} on the real API server" for one in run.real if one.difference]
+    return [*wrong, *(f"{code} was not tried from all sides" for code in untried), *different]
+
+
 _HEAD = """# How good diagnose is
 
 Made by `make eval` (`python -m evals --write`). Every cause of `docs/causes.md` is played from three sides

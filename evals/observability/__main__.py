@@ -1,5 +1,6 @@
 """`python -m evals.observability [--write]`: measure every part, print the page, end 1 for a miss."""
 
+import os
 import sys
 
 from evals.figures import Evaluation
@@ -11,6 +12,7 @@ OBSERVABILITY = Evaluation(
     " (`evals/observability/series.py`) that the tests do not share. Made by"
     " `python -m evals.observability --write`; every target that is missed is said so.",
     page="evaluation-observability.md",
+    processes=os.cpu_count() or 1,
     parts={
         "anomalies": "Anomalies",
         "leaks": "Leaks",
