@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from aiops_lab.scenarios import STORIES
 from evals.patterns.results import PATTERNS, LeftOut, Pattern, Total, Tried, cell, total
 
 HITS: Final = 0.95
@@ -90,7 +91,8 @@ def _lines(measured: Measured) -> Iterator[str]:
     rows = targets(measured)
     met = sum(row.met for row in rows)
     seeds = ", ".join(map(str, measured.seeds))
-    yield f"Seeds {seeds}; {measured.machine}; {measured.took_s:.0f} s; {met} of {len(rows)} targets met."
+    played = f"{len(measured.stories)} of {len(STORIES)} stories, seeds {seeds}"
+    yield f"{played}; {measured.machine}; {measured.took_s:.0f} s; {met} of {len(rows)} targets met."
     yield ""
     yield "| what | target | measured | |"
     yield "|---|---|---|---|"
