@@ -43,7 +43,7 @@ class Use:
     diagnoses: Kind = Kind(0.05, 1_300.0, 156, 10)
     process_mb: float = 170.0  # one eks server after a diagnosis of 5,000 pods
     caller_kb: float = 0.5
-    cluster_kb: float = 400.0  # until it is measured with more than the table's clusters, an upper estimate
+    cluster_kb: float = 231.0
     journal_bytes: float = 344.0
     journal_days: float = 7.0
     audit_bytes: float = 983.0
