@@ -1,6 +1,7 @@
 """Rules for the whole test run."""
 
 import gc
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -25,6 +26,27 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(_NEW_OBJECTS, _YOUNG, _MIDDLE)
 
 
+# Where FastMCP and its injection library remember what they learned of a function, for the life of a process.
+# Our tools are bound methods, so each remembered one keeps a whole server alive: a process in use builds one,
+# a process of tests thousands, and its memory grew to 6 GB.
+_REMEMBERED = (
+    ("fastmcp.utilities.types", "get_cached_typeadapter"),
+    ("fastmcp.server.dependencies", "without_injected_parameters"),
+    ("fastmcp.server.sessions", "session_id_parameter_names"),
+    ("fastmcp.tools.function_tool", "_wrap_body_errors"),
+    ("uncalled_for.introspection", "_signature_cache"),
+    ("uncalled_for.introspection", "_parameter_cache"),
+    ("uncalled_for.annotations", "_metadata_cache"),
+)
+
+
+def _forget_servers() -> None:
+    for module, name in _REMEMBERED:
+        if module in sys.modules:
+            memory = getattr(sys.modules[module], name)
+            (getattr(memory, "cache_clear", None) or memory.clear)()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _old_objects_at_rest() -> Iterator[None]:
     """What earlier modules left is collected once and then left alone.
@@ -33,6 +55,7 @@ def _old_objects_at_rest() -> Iterator[None]:
     its event loop for seconds, and deadlines pass that were meant for an upstream.
     """
     yield
+    _forget_servers()
     gc.collect()
     gc.freeze()
 
