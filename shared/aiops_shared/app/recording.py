@@ -15,7 +15,7 @@ from opentelemetry import trace
 
 from aiops_shared.errors import ActionRefusedError, AiopsError
 from aiops_shared.guardrails.facade import Guardrails
-from aiops_shared.guardrails.redacting import redact_tree
+from aiops_shared.guardrails.redacting import redact_tree, shortened
 
 log = logging.getLogger("aiops.calls")
 
@@ -34,11 +34,12 @@ class Recorder:
 
     async def allow(self, what: str) -> None:
         """Pass, audited, or raise ActionRefusedError with what the operator must set."""
+        said = shortened(what, 200)  # redacted whole: half a secret is not recognised
         if self.allowed:
-            await self.guard.audit.sensitive_read(self.guard.caller, what[:200], {"what": what[:200]})
+            await self.guard.audit.sensitive_read(self.guard.caller, said, {"what": said})
             return
         raise ActionRefusedError(
-            what[:200],
+            said,
             "logs and events may hold sensitive data and are not allowed (rule sensitive-read)",
             "the operator allows them with AIOPS_SENSITIVE_READS=true",
         )

@@ -10,6 +10,7 @@ async methods, and by `eks-aiops audit`.
 
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -21,7 +22,7 @@ from aiops_shared.guardrails.audit_chain import GENESIS, Anchor, Report, Verifie
 from aiops_shared.guardrails.call_journal import Called, CallJournal
 from aiops_shared.guardrails.canonical import canonical, mac_of
 from aiops_shared.guardrails.models import Caller
-from aiops_shared.guardrails.redacting import redact_tree
+from aiops_shared.guardrails.redacting import redact, redact_tree
 from aiops_shared.results import Frozen
 from aiops_shared.state import Keys, StateStore
 from aiops_shared.state.store import after_commit, fails_as
@@ -33,6 +34,7 @@ T = TypeVar("T")
 LOG: Final = logging.getLogger("aiops.audit")
 EXPORT_EVERY: Final = 100
 _CHUNK: Final = 500
+_ID: Final = re.compile(r"[a-z]{3}_[A-Za-z0-9_-]{20}")
 _MOST_SAID: Final = 32_768  # characters of one record's `says`; longer ones keep their hash only
 
 
@@ -171,7 +173,7 @@ class Audit:
         from aiops_shared.state.schema import audit
         from aiops_shared.state.times import exclusive
 
-        key = self._keys.derive("audit")
+        key, about = self._keys.derive("audit"), _named(about)
         exclusive(conn, "audit")
         head = _head(conn)
         last, prev = (head.seq, head.mac) if head else (0, GENESIS)
@@ -210,6 +212,11 @@ def _down(error: Exception) -> AuditDownError:
         f"it cannot be written ({reason})",
         "nothing was changed; make the state store writable, then retry",
     )
+
+
+def _named(about: str) -> str:
+    """An id as it is; words about a read are a caller's own, and may hold a secret (T6)."""
+    return about if _ID.fullmatch(about) else redact(about)
 
 
 def _said(says: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,6 +52,19 @@ async def test_secrets_are_redacted_before_they_are_written(tmp_path: Path) -> N
     assert b"canary-hunter2" not in everything_in(tmp_path)
 
 
+@pytest.mark.threat("T6")
+async def test_what_a_record_is_about_is_redacted_unless_it_is_an_id(tmp_path: Path) -> None:
+    token = "ghp_" + "a1B2" * 9
+    name = "act_" + "a1B2c" * 4
+    with books(tmp_path) as one:
+        await one.audit.sensitive_read(ANN, f"traces of {token}", {"what": "traces"})
+        await one.audit.refusal(ANN, name, {"rule": "freeze"})
+        shown = await one.audit.show()
+        assert (await one.audit.verify()).holds
+    assert [record.about for record in shown] == ["traces of [redacted:vendor-token]", name]
+    assert token.encode() not in everything_in(tmp_path)
+
+
 async def test_the_hash_of_arguments_tells_values_apart_that_look_the_same_redacted(tmp_path: Path) -> None:
     with books(tmp_path) as one:
         for secret in ("one", "two", "one"):
