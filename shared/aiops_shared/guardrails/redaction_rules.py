@@ -45,22 +45,8 @@ _HINTS: Final = (
         "whsec_",
         "sg.",
     ),
-    *(
-        "npm_",
-        "pypi-",
-        "glsa_",
-        "glc_",
-        "sk-",
-        "hvs.",
-        "dop_v1",
-        "hf_",
-        "dckr_",
-        "8q~",
-        "k8s-aws-v1",
-        "identified",
-        "requirepass",
-        "curl",
-    ),
+    *("npm_", "pypi-", "glsa_", "glc_", "sk-", "hvs.", "dop_v1"),
+    *("hf_", "dckr_", "8q~", "k8s-aws-v1", "identified", "requirepass", "curl"),
 )
 
 
