@@ -86,7 +86,7 @@ CAUSES: Final = (
             way(
                 AWS_EKS,
                 _PODS_AWS,
-                aws("get_k8s_events", kind="Pod", name="<waits>", **HERE),
+                aws("get_k8s_events", kind="Pod", name="<waits>", namespace="<waits_in>"),
                 aws("get_eks_vpc_config"),
                 note=TOLD,
             ),

@@ -10,6 +10,7 @@ from bench.keeping import Kept, machines_line
 from bench.rows import Row
 
 Found = Mapping[str, Any]
+UNMEASURED: Final = "Not measured in this run."
 NOTES: Final = """
 ## How it was measured
 
@@ -66,9 +67,9 @@ def peers_page(found: Kept) -> str:
         *_busy(found),
         "## Before anything is asked",
         "",
-        *_starts(found["starts"]),
+        *(_starts(found["starts"]) if found["starts"] else [UNMEASURED]),
         "",
-        *_picture("starts"),
+        *(_picture("starts") if found["starts"] else []),
         "## Ten everyday questions",
         "",
         "Facts: how many of the planted facts stand in the answers. x: times ours.",
@@ -82,9 +83,9 @@ def peers_page(found: Kept) -> str:
         *_picture("causes"),
         "## Long lists",
         "",
-        *_lists(found["lists"]),
+        *(_lists(found["lists"]) if found["lists"] else [UNMEASURED]),
         "",
-        *_picture("lists"),
+        *(_picture("lists") if found["lists"] else []),
         "## Where a peer is better",
         "",
         *better_lines(found),
@@ -100,7 +101,8 @@ def _busy(found: Kept) -> list[str]:
         return []
     return [
         f"**The machine was busy: load {load:g} on {cores} cores. Seconds are high for everybody and uneven:",
-        "read the counts and tokens, and measure the seconds again on a quiet machine.**",
+        "read the counts and tokens, and measure again on a quiet machine. A server that gives up on a slow",
+        "upstream, as ours does by its own deadlines, also says less here than it would there.**",
         "",
     ]
 

@@ -33,7 +33,8 @@ def draw(found: Found, folder: Path) -> None:
     """Write all pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, (title, panels) in _panels(found).items():
-        _figure(title, panels, folder / f"peers-{name}.png")
+        if any(bars for _, _, bars in panels):
+            _figure(title, panels, folder / f"peers-{name}.png")
 
 
 Panels = list[tuple[str, str, list[Bar]]]  # title, what the axis counts, bars

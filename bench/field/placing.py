@@ -16,7 +16,7 @@ _SERVICES = {"ec2": "Amazon Elastic Compute Cloud - Compute", "cloudwatch": "Ama
 
 
 def places_of(lab: Lab) -> dict[str, str]:
-    """Name to value: moments, what was paid, one pod that `waits`, and a pod of each app.
+    """Name to value: moments, what was paid, one pod that `waits` for an address, and a pod of each app.
 
     `pod:api-server`: one that is not ready, if there is one.
     """
@@ -32,8 +32,10 @@ def places_of(lab: Lab) -> dict[str, str]:
             used = lab.world.pod(about["namespace"], about["name"]) or {}
             memory = sum(memory_bytes for _, memory_bytes in used.values())
             found[f"memory:{app}"] = str(max(memory, int(found.get(f"memory:{app}", "0"))))
-        if pod.get("status", {}).get("phase") == "Pending":
-            found["waits"] = about["name"]
+    for event in lab.store.list("Event"):
+        if event.get("reason") == "FailedCreatePodSandBox":
+            about = event["involvedObject"]
+            found |= {"waits": about["name"], "waits_in": about["namespace"]}
     return {**found, **_paid(lab.account.area(Ledger), now)}
 
 
