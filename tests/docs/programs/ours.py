@@ -6,6 +6,7 @@ import json
 import os
 import re
 import runpy
+import shutil
 import signal
 import socket
 import subprocess
@@ -38,9 +39,10 @@ def load() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """The console script, in this process."""
+    """The console script, in this process; servers that it starts come from the warm process too."""
     from eks_aiops.__main__ import main
 
+    sys.executable = shutil.which("python") or sys.executable
     sys.argv = ["eks-aiops", *arguments]
     try:
         main()
