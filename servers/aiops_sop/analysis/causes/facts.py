@@ -227,10 +227,12 @@ class Facts:
 
     @cached_property
     def path(self) -> frozenset[str]:
-        """Services that the asked service's requests run through, itself among them."""
+        """Services that the asked service's requests run through, itself among them: by the map, and by the
+        call that stands out in its traces, which a map of sampled spans may lack."""
         asked = {self.question.service} if self.question.service else set()
         nodes = {text(row.get("node")) for row in rows(inner(self.said("health"), "nodes"))}
-        return frozenset((asked | nodes) - {""})
+        ends = {end.partition(":")[0] for end in text(self.traces("az").get("edge")).split(" -> ")}
+        return frozenset((asked | nodes | ends) - {""})
 
     @cached_property
     def stores(self) -> frozenset[str]:
