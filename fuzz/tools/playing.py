@@ -22,7 +22,7 @@ from fuzz.tools.attacks import Attack, Drawing, Pool
 from fuzz.tools.ground import Ground, Lane
 from fuzz.tools.judging import Judge, Seen
 from fuzz.tools.skeletons import Obj, every
-from fuzz.tools.talking import Heard, Talk, memory_bytes
+from fuzz.tools.talking import PATIENCE_S, Heard, Talk, memory_bytes
 
 GROWTH: Final = 2.0  # a process may hold so many times what it held once each tool had answered
 EFFECTS: Final = frozenset({"execute_plan", "undo_action", "start_run", "control_run"})
@@ -140,6 +140,15 @@ class Player:
             wrong.append("the process ended")
         self.tally.found(attack, wrong)
 
+    async def silent(self, attack: Attack) -> bool:
+        """`play`; whether no answer came at all, after which nothing more can be asked of this process."""
+        try:
+            await self.play(attack)
+        except TimeoutError:
+            self.tally.found(attack, [f"no answer within {PATIENCE_S:.0f} s"])
+            return True
+        return False
+
     async def _again(self, attack: Attack) -> bool:
         """Whether the same refusal asks upstream once more: what a server does by itself is no fault."""
         for _ in range(3):
@@ -209,7 +218,8 @@ async def play_lane(place: Ground, lane: Lane, calls: int, seed: int, *, longest
         drawing = Drawing(tools, skeletons, Random(f"{seed} {lane.name}"))  # to be repeated
         await player.damaged()
         while tally.calls < calls and time.monotonic() - began < longest_s and talk.alive():
-            await player.play(drawing.next(player.pool))
+            if await player.silent(drawing.next(player.pool)):
+                break
             if tally.calls % 10 == 0:
                 player.watch_memory()
                 place.lab.clock.advance(STEP_S)

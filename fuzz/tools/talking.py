@@ -257,7 +257,11 @@ async def open_talk(
         )
     try:
         if token:
-            yield HttpTalk(process, Client(await _url(process, folder / "server.log"), MODERN), token)
+            client = Client(await _url(process, folder / "server.log"), MODERN)
+            try:
+                yield HttpTalk(process, client, token)
+            finally:
+                client.abort()
         else:
             yield StdioTalk(process)
     finally:
