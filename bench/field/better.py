@@ -12,8 +12,8 @@ What stands behind it, and what was done or not
 * **Cold start.** AWS Labs' eks and prometheus servers stand on a smaller protocol library;
   `kubernetes-mcp-server` is a Go program. Ours speaks both eras of the protocol and stays within 1.15 x of a
   minimal FastMCP server ([benchmarks.md](benchmarks.md)). A server starts once a session, so it was left.
-* **Memory.** A Go program holds less than any Python server. Ours loads the AWS client only when a call needs
-  it.
+* **Memory.** A Go program holds less than a Python server; over stdio its launcher, which is Node, comes on
+  top. Ours loads the AWS client only when a call needs it.
 * **Seconds of a plain read.** A raw list or log costs one request; ours also reads what belongs to the
   question (owners, events, changes, the log before), judges, redacts and writes a journal line. Where that
   takes longer, it is the price of the facts in one call; audit and redaction are not given up for it.
