@@ -122,6 +122,15 @@ def test_a_finding_in_the_zone_explains_what_traces_see_there() -> None:
     assert answered(**given).root_cause.code == "WORKLOAD_DEGRADED_IN_ZONE"  # diagnosis is down: still told
 
 
+def test_a_call_that_stands_out_is_on_the_way_although_the_map_lacks_it() -> None:
+    hurt = finding("SUBNET_IP_EXHAUSTION", "Subnet", "subnet-1", symptoms=[f"Deployment {SPACE}/ledger"])
+    given = {"diagnose": hurt, "health": health(), "anomalies": failing()}
+    on_it = answered(traces__az=traces(f"{SERVICE} -> ledger", 0.9, outlier="zone-x"), **given)
+    beside = answered(traces__az=traces(f"{SERVICE} -> other-api", 0.9, outlier="zone-x"), **given)
+    assert on_it.root_cause.code == "SUBNET_IP_EXHAUSTION"
+    assert beside.root_cause.code != "SUBNET_IP_EXHAUSTION"
+
+
 def test_a_gray_zone_needs_many_parts_and_failing_requests() -> None:
     gray = traces("a itself", 0.2, outlier="zone-x", pattern="az_gray_failure")
     assert answered(traces__az=gray, anomalies=failing()).root_cause.code == "AZ_GRAY_FAILURE"

@@ -230,9 +230,14 @@ class Facts:
         """Services that the asked service's requests run through, itself among them: by the map, and by the
         call that stands out in its traces, which a map of sampled spans may lack."""
         asked = {self.question.service} if self.question.service else set()
-        nodes = {text(row.get("node")) for row in rows(inner(self.said("health"), "nodes"))}
-        ends = {end.partition(":")[0] for end in text(self.traces("az").get("edge")).split(" -> ")}
-        return frozenset((asked | nodes | ends) - {""})
+        caller, _, callee = text(self.traces("az").get("edge")).partition(" -> ")
+        ends = {caller, callee.partition(":")[0]} if callee else set()
+        return frozenset((asked | self.mapped | ends) - {""})
+
+    @cached_property
+    def mapped(self) -> frozenset[str]:
+        """Services on the map around the asked one."""
+        return frozenset(text(row.get("node")) for row in rows(inner(self.said("health"), "nodes")))
 
     @cached_property
     def stores(self) -> frozenset[str]:

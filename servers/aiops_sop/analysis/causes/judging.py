@@ -75,7 +75,7 @@ def _off_topic(facts: Facts, about: frozenset[str]) -> float:
 
 def _map_is_gone(facts: Facts) -> bool:
     """Whether the map of services is missing for an outage; a service without traces has none."""
-    if facts.path - {facts.question.service}:
+    if facts.mapped - {facts.question.service, ""}:
         return False
     causes = (facts.gaps.get(key, "")[1:].partition("]")[0] for key in ("health", "traces/az"))
     return any(code and code not in SILENT for code in causes)
