@@ -31,9 +31,10 @@ ALLOWED: Final[dict[str, frozenset[str]]] = {
     "disk-pressure": _DISK,  # F7a
     "disk-pressure-logs": _DISK,  # F7b: cordon, drain, replacement
     "disk-pressure-four": _DISK,  # F7e: in waves
+    # F-b6, row B13: isolated by a NetworkPolicy that denies all and the label that it selects; nothing goes
     "crypto-mining": frozenset(
-        {*ROLLOUT, "create networkpolicies", "patch networkpolicies"}
-    ),  # F-b6: isolate
+        {*ROLLOUT, "create networkpolicies", "patch networkpolicies", "patch pods"},
+    ),
     "manifest-scan": ROLLOUT,  # F11
     "unlimited-workload": frozenset({*ROLLOUT, "create horizontalpodautoscalers"}),  # F12
     "oversized-workload": ROLLOUT,  # F12b

@@ -20,7 +20,8 @@ the cause in the first place, the kinds of evidence that the page of scenarios n
 simulators' own request logs that the story does not allow (`evals/patterns/allowed.py`), causes named where
 nothing is wrong, and the state in which the run ended beside the procedure's own proof. Made by
 `python -m evals.patterns --write`. The worlds were written by the people who wrote the rules: the figures say
-that the rules hold on them, not how often they would be right in your cluster."""
+that the rules hold on them, not how often they would be right in your cluster. Time limits are stretched
+eightfold (`evals/patience.py`): what a busy machine does to judgements is another question."""
 
 
 @dataclass(frozen=True, slots=True)

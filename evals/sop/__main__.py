@@ -10,8 +10,9 @@ SOP = Evaluation(
     introduction="How often `investigate` names the right cause first, over stories and trials of the lab,"
     " asked over MCP of the three servers that facts come from; and whether its confidence means what it"
     " says. The worlds were written by the people who wrote the rules: the figures say that the rules hold on"
-    " them, not how often they would be right in your cluster. Made by `python -m evals.sop --write`; every"
-    " target that is missed is said so.",
+    " them, not how often they would be right in your cluster. Time limits are stretched eightfold"
+    " (`evals/patience.py`): what a busy machine does to judgements is another question. Made by"
+    " `python -m evals.sop --write`; every target that is missed is said so.",
     page="evaluation-sop.md",
     parts={
         "ranks": "Root causes",
