@@ -113,7 +113,10 @@ def _totals(run: Run) -> Iterator[str]:
         "causes tried from all three sides", str(len(run.codes)), str(len(run.codes) - len(untried)), ""
     )
     same = sum(not one.difference for one in run.real)
-    yield _row("worlds with the same findings on a real API server", "all", f"{same} of {len(run.real)}", "")
+    verdict = "" if not run.real else "met" if same == len(run.real) else "missed"
+    yield _row(
+        "worlds with the same findings on a real API server", "all", f"{same} of {len(run.real)}", verdict
+    )
     error = expected_calibration_error(calibration(run.outcomes))
     yield _row("expected calibration error", "", f"{error:.3f}", "")
 

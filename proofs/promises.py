@@ -269,6 +269,11 @@ PROOF = (
     ),
     Promise("proof", "21 of 23 everyday sentences find their tool", "evaluation-routing.md", ("",)),
     Promise("proof", "R1 to R23", "faults.md", tuple(f"R{number}: " for number in range(1, 24))),
-    Promise("proof", "sizes: 5,000 nodes, 150,000 pods, 200 clusters, 1,000 engineers", "sizing.md", ("",)),
+    Promise(
+        "proof",
+        "sizes: 5,000 nodes, 150,000 pods, 200 clusters, 1,000 engineers",
+        _B,
+        ("5,000 nodes", "200 clusters", "1,000 callers"),
+    ),
 )
 PROMISES = (*FOUNDATION, *REAL, *DIAGNOSIS, *OBSERVABILITY, *COST, *SOP, *REMOTE, *PROOF)

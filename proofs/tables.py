@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-_VERDICTS = {"met": True, "missed": False}
+_VERDICTS = {
+    "met": True,
+    "missed": False,
+    "killed": True,
+    "survived": False,
+}  # the latter of a control taken away
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,7 @@ class Figure:
 
 
 def figures(page: str) -> list[Figure]:
-    """The rows of one page whose last cell is a verdict. A page that is not there yet has none."""
+    """The rows of one page whose last cell is a verdict, or the last but one before a date. None of none."""
     path = DOCS / page
     if not path.exists():
         return []
@@ -40,7 +45,8 @@ def _figure(page: str, line: str) -> Figure | None:
     cells = list(_cells(line))
     if len(cells) < 4:
         return None
-    met = _VERDICTS.get(cells[-1].strip("* ").lower())
+    verdicts = [_VERDICTS.get(cell.strip("* ").lower()) for cell in cells[-2:]]
+    met = verdicts[1] if verdicts[1] is not None else verdicts[0]
     return None if met is None else Figure(page, cells[0], cells[1], cells[2], met)
 
 
