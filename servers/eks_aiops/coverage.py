@@ -129,10 +129,10 @@ COVERED: Final = (
 
 
 def coverage(made: str, listed: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """The page. Raises LookupError when a row names a tool that no server lists."""
+    """The page. Raises ValueError when a row names a tool that no server lists."""
     known = {f"{server}.{tool['name']}" for server, tools in listed.items() for tool in tools}
     if lost := {tool for row in COVERED for tool in row.tools} - known:
-        raise LookupError(f"coverage.py names tools that are not registered: {', '.join(sorted(lost))}")
+        raise ValueError(f"coverage.py names tools that are not registered: {', '.join(sorted(lost))}")
     used = {tool for row in COVERED for tool in row.tools}
     text = (
         "# Coverage of AWS's MCP servers\n\n"

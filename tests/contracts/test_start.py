@@ -13,12 +13,18 @@ HEAVY = {
 }
 # Beside FastMCP: the JSON encoder of the answers. Everything else is the standard library or ours.
 ALLOWED = {"orjson"}
-_LIST = "anyio.run(server.list_tools); print(*sorted(sys.modules), sep='\\n')"
+# Started as it is served: the framework looks at every provider when a server starts.
+_LIST = """
+async def listed():
+    async with server._lifespan_manager():
+        await server.list_tools()
+anyio.run(listed); print(*sorted(sys.modules), sep='\\n')
+"""
 OURS = (
     "import anyio, sys; from aiops_{}.server import make; from aiops_shared.settings import Settings;"
-    f" server = make(Settings(write=True)); {_LIST}"
+    f" server = make(Settings(write=True))\n{_LIST}"
 )
-SMALLEST = f"import anyio, sys; from bench.minimal_fastmcp import server; {_LIST}"
+SMALLEST = f"import anyio, sys; from bench.minimal_fastmcp import server\n{_LIST}"
 COMMAND = "import sys; import eks_aiops.cli; print(*sorted(sys.modules), sep='\\n')"
 
 

@@ -38,7 +38,7 @@ async def test_every_row_in_scope_has_a_tool_that_a_server_lists() -> None:
 
 @pytest.mark.row("S10")
 def test_a_tool_that_nobody_lists_stops_the_page() -> None:
-    with pytest.raises(LookupError, match=r"eks\.diagnose"):
+    with pytest.raises(ValueError, match=r"eks\.diagnose"):
         coverage("", {"eks": [{"name": "list_clusters"}]})
 
 

@@ -12,6 +12,7 @@ from fastmcp.exceptions import PromptError, ResourceError
 from fastmcp.prompts import Prompt
 from fastmcp.prompts.base import PromptArgument
 from fastmcp.server.providers import Provider
+from fastmcp.utilities.components import FastMCPComponent
 from fastmcp.utilities.versions import VersionSpec
 
 from aiops_shared.app.boundary import clean
@@ -49,6 +50,10 @@ class SopPrompts(Provider):
     async def _get_prompt(self, name: str, version: VersionSpec | None = None) -> Prompt | None:
         guide = (await self._guides()).get(name)
         return _prompt(guide) if guide else None
+
+    async def get_tasks(self) -> Sequence[FastMCPComponent]:
+        """None: the framework looks for background tasks at every start, and would read every SOP for it."""
+        return ()
 
     async def _guides(self) -> "Mapping[str, Guide]":
         from aiops_sop.documents.prompting import guides
