@@ -31,6 +31,7 @@ MODERN: Final = "2026-07-28"
 PATIENCE_S: Final = 75.0  # the product's own deadline is 50 s; a busy machine gets the rest
 STARTS_S: Final = 180.0
 _MOST: Final = 16_000_000
+_LATER_S: Final = 10.0
 _SAYS: Final = re.compile(r"listening on (http://\S+)")
 META: Final[Obj] = {
     "io.modelcontextprotocol/protocolVersion": MODERN,
@@ -116,6 +117,16 @@ def call_params(tool: str, arguments: str) -> str:
     return f'{{"name": {json.dumps(tool)}, "arguments": {arguments}'
 
 
+def _id_of(raw: bytes) -> int | None:
+    """The id that an answer will carry, of what is JSON-RPC as far as that; None where none can be told."""
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    given = found.get("id") if isinstance(found, dict) and "method" in found else None
+    return given if isinstance(given, int) and not isinstance(given, bool) else None
+
+
 @dataclass
 class StdioTalk:
     """Over pipes."""
@@ -160,6 +171,11 @@ class StdioTalk:
         await self._write(message(self.sent, "prompts/list", "{").encode() + b"\n")
         _, _, others = await self._until({self.sent})
         found = next((one for one in others if "error" in one or "result" in one), {})
+        waits = _id_of(raw)
+        if not found and waits is not None:  # a request that is told apart by its id may be answered later
+            with anyio.move_on_after(_LATER_S):
+                found, _, more = await self._until({waits})
+                others += more
         return Heard(found, 0, time.monotonic() - began, json.dumps(found), others)
 
     async def _write(self, raw: bytes) -> None:
