@@ -32,11 +32,12 @@ from aiops_shared.app.progressing import telling
 from aiops_shared.app.schemas import lean, shallow
 from aiops_shared.app.views import DATA_KEY, client_draws, viewing
 from aiops_shared.errors import AiopsError, InvalidInputError, UpstreamTimeoutError
-from aiops_shared.guardrails.redacting import escape_untrusted, redact, redact_tree
+from aiops_shared.guardrails.redacting import escape_untrusted, redact, redact_tree, shortened
 from aiops_shared.results.counting import count_redactions
 
 CALL_DEADLINE_S = 50.0  # Kiro and Q cut a call at 60 s
 DEFAULT_TOKENS = 1_500
+_LONGEST_PLACE = 80  # of a parameter that an error names
 LONG_TOKENS = 4_000  # diagnose, investigate, get_report
 MAX_ARGUMENT_BYTES = 1_500_000
 SMALL_BYTES = 6_000  # an answer that is cleaned in milliseconds, whatever is in it
@@ -78,6 +79,7 @@ def _argument_problem(tool: str, cause: ValidationError) -> InvalidInputError:
     says = []
     for problem in cause.errors(include_url=False, include_input=False, include_context=False)[:3]:
         where = ".".join(str(part) for part in problem["loc"] if not str(part).startswith("function-"))
+        where = shortened(where, _LONGEST_PLACE)  # an unknown key is a caller's own text, of any length
         says.append(f"{where or 'arguments'}: {problem['msg'].removeprefix('Value error, ')}")
     return InvalidInputError(tool, "; ".join(says), "correct the arguments and call again")
 

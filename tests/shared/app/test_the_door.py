@@ -134,6 +134,14 @@ async def test_a_wrong_argument_is_refused_without_repeating_its_value() -> None
         )
 
 
+async def test_an_argument_that_nobody_knows_is_named_in_short_and_redacted_before_it_is_cut() -> None:
+    async with connect() as client:
+        text = await text_of(client, "echo", **{"text": "x", "k" * 10_000: 1})
+        assert text.startswith(f"[invalid_input] echo: {'k' * 79}…: ")
+        assert len(text) < 300
+        assert CANARY[:12] not in await text_of(client, "echo", **{"text": "x", f"{'k ' * 34}{CANARY}": 1})
+
+
 @pytest.mark.threat("T2")
 async def test_a_write_tool_is_neither_listed_nor_callable_when_writes_are_off() -> None:
     calls = Calls()
