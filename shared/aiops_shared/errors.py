@@ -70,7 +70,10 @@ class AiopsError(Exception):
 
 
 class InvalidInputError(AiopsError):
-    """An argument is not of the form that the tool takes. Raised before any upstream call."""
+    """An argument is of a wrong form (said before any upstream call), or asks for what cannot be done.
+
+    The latter is seen by a look at the object: a rollback without an earlier revision, a change that is there.
+    """
 
     code = "invalid_input"
 
