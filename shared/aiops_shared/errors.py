@@ -72,7 +72,7 @@ class AiopsError(Exception):
 class InvalidInputError(AiopsError):
     """An argument is of a wrong form (said before any upstream call), or asks for what cannot be done.
 
-    The latter is seen by a look at the object: a rollback without an earlier revision, a change that is there.
+    The latter shows when the object is looked at: a rollback without an earlier revision, nothing to change.
     """
 
     code = "invalid_input"
