@@ -4,6 +4,7 @@
 imported before the first call that needs it (D31).
 """
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import anyio.to_thread
 
 from aiops_shared.auth.behalf import current
 from aiops_shared.clock import Clock
-from aiops_shared.errors import ActionRefusedError, ApprovalInvalidError
+from aiops_shared.errors import ActionRefusedError, ApprovalInvalidError, NotConfiguredError
 from aiops_shared.guardrails.behalves import under_its_run
 from aiops_shared.guardrails.lifetimes import Lifetime
 from aiops_shared.guardrails.models import (
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from aiops_shared.guardrails.history import PastAction
     from aiops_shared.guardrails.wiring import Wired
 
+_log = logging.getLogger("aiops.guardrails")
 ADOPT_AFTER_S = 2.0  # a server answers its first questions before it looks for orphans
 Via = Literal["client", "terminal", "http"]
 
@@ -232,9 +234,14 @@ class Guardrails:
         return wire(self.settings, self.clock, self.effects_for, self.lifetime, self._books)
 
     async def _adopt(self) -> None:
-        if await self.lifetime.rest(ADOPT_AFTER_S):
+        if not await self.lifetime.rest(ADOPT_AFTER_S):
+            return
+        try:
             await anyio.to_thread.run_sync(lambda: self._wired)  # the imports take a while
-            await self._wired.executor.adopt_forever()
+        except NotConfiguredError as error:  # reads go on; every change is refused with the same words
+            _log.warning("nothing can be changed, and what others left is not carried on: %s", error)
+            return
+        await self._wired.executor.adopt_forever()
 
 
 def _always(caller: Caller) -> Callable[[], Caller]:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
+import anyio
 import pytest
 
 import aiops_shared.guardrails as door
@@ -13,6 +14,7 @@ from aiops_shared.errors import (
     ApprovalInvalidError,
     ApprovalPendingError,
     FrozenError,
+    NotConfiguredError,
     PlanNotFoundError,
     PlanStaleError,
     PlanTamperedError,
@@ -225,6 +227,22 @@ async def test_a_server_adopts_what_a_dead_one_left(tmp_path: Path, monkeypatch:
         assert (await guard.execute(plan.plan_id, plan.confirm, wait_s=9)).action_id == action.action_id
         assert (await guard.get_action(action.action_id)).state == "succeeded"
     assert len(stage.world.effects()) == 1
+
+
+async def test_a_server_with_a_wrong_policy_lives_and_says_why_nothing_can_be_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("aiops_shared.guardrails.facade.ADOPT_AFTER_S", 0.0)
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "wrong.cedar").write_text("permit(", encoding="utf-8")
+    stage = Stage(tmp_path, dir=tmp_path / "policies")
+    async with stage.guard.running() as guard:
+        with anyio.fail_after(20):
+            while not caplog.records:  # noqa: ASYNC110  # a log raises no event
+                await anyio.sleep(0.01)
+        with pytest.raises(NotConfiguredError, match=r"wrong\.cedar"):
+            await guard.save_plan(stage.plan())
+    assert "nothing can be changed" in caplog.text
 
 
 async def test_over_http_the_caller_is_who_calls_now(tmp_path: Path) -> None:
