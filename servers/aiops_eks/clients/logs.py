@@ -19,12 +19,13 @@ from aiops_eks.clients.wording import brief, counted, cut
 from aiops_eks.models.answers import LogAsk, PodLogs
 from aiops_eks.models.fields import name_of, part, selector_text
 from aiops_eks.models.health import Health, judge_object
-from aiops_eks.models.log_lines import fitting, level_table, line_table, pattern_table, without_keys
+from aiops_eks.models.log_lines import fitting, level_table, line_table, pattern_table
 from aiops_eks.models.searching import Search, compiled
 from aiops_eks.models.several import said_once
 from aiops_eks.ports import Clusters, Kube, Obj, SensitiveReads
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, InvalidInputError
+from aiops_shared.guardrails.key_lines import without_keys
 from aiops_shared.kube.models import LogLine
 from aiops_shared.params import since_to_datetime
 from aiops_shared.results import Evidence, Table

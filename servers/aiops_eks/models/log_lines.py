@@ -35,8 +35,6 @@ _MASKS = (
 )
 MOST_PATTERNS = 5
 _PATTERN_CHARS = 100
-_PEM_BEGIN = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
-_PEM_END = re.compile(r"-----END [A-Z ]*PRIVATE KEY-----")
 
 
 def level_of(text: str) -> str:
@@ -79,16 +77,6 @@ def pattern_table(lines: Iterable[LogLine], most: int = MOST_PATTERNS) -> Table:
         columns=("count", "level", "pattern"),
         rows=tuple((number, levels[shape], shape) for shape, number in often[:most]),
     )
-
-
-def without_keys(texts: Iterable[str]) -> list[str]:
-    """Private keys that stretch over lines are taken out: line by line no redactor could see them."""
-    kept, inside = [], False
-    for text in texts:
-        begins = bool(_PEM_BEGIN.search(text))
-        kept.append("[redacted: private key]" if inside or begins else text)
-        inside = (inside or begins) and not _PEM_END.search(text)
-    return kept
 
 
 def fitting(lines: Sequence[LogLine], most_lines: int, most_chars: int, line_chars: int) -> list[LogLine]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from aiops_observability.analysis.templates import Miner, Template, told
 from aiops_observability.clients.log_store import Told
 from aiops_shared.aws.log_lines import numbers
+from aiops_shared.guardrails.key_lines import without_key_lines
 from aiops_shared.guardrails.redacting import shortened
 
 SAMPLES = 40
@@ -66,7 +67,7 @@ class Kind:
 
     def said(self, *, full: bool = False) -> str:
         """The template with what all its lines share, redacted and cut."""
-        return shortened(told(self.template, self.samples), LONGEST_PATTERN[full])
+        return shortened(without_key_lines(told(self.template, self.samples)), LONGEST_PATTERN[full])
 
     def add(self, one: Told) -> None:
         """One more line."""

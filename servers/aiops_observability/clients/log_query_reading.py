@@ -22,6 +22,7 @@ from aiops_shared.aws.log_shape import shape_of
 from aiops_shared.aws.log_spans import Span, Until
 from aiops_shared.clock import Clock
 from aiops_shared.errors import AiopsError, InvalidInputError, NotFoundError, QueryInvalidError
+from aiops_shared.guardrails.key_lines import KEY_PART, MASK, without_key_lines
 from aiops_shared.guardrails.redacting import shortened
 from aiops_shared.kube.api import KubeApi
 from aiops_shared.kube.nearest import nearest
@@ -31,8 +32,6 @@ from aiops_shared.settings import LogsSettings
 CELL_CHARS = {False: 300, True: 2_000}
 BUDGET_CHARS = {False: 3_000, True: 28_000}
 _KEY_EDGE = re.compile(r"-----(?:BEGIN|END) [A-Z0-9 ]{0,40}PRIVATE KEY")
-_KEY_PART = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
-_KEY_MASK = "[redacted:private-key]"
 PAGES = 20  # of FilterLogEvents, which may answer empty pages
 SAMPLE = 50
 _WORDS = frozenset(
@@ -334,11 +333,12 @@ def table(rows: Iterable[Mapping[str, str]], *, full: bool) -> tuple[Table, str]
 
 def _without_keys(rows: list[Mapping[str, str]]) -> list[Mapping[str, str]]:
     """A private key that a program logged lies over many rows, in any order, where no rule sees it whole: as
-    soon as one row begins or ends one, everything that could be a part of a key is masked in all rows.
+    soon as one row begins or ends one, everything that could be a part of a key is masked in all rows; else
+    what is as long as a line of one.
     """
     if not any(_KEY_EDGE.search(text) for row in rows for text in row.values()):
-        return rows
-    return [{name: _KEY_PART.sub(_KEY_MASK, text) for name, text in row.items()} for row in rows]
+        return [{name: without_key_lines(text) for name, text in row.items()} for row in rows]
+    return [{name: KEY_PART.sub(MASK, text) for name, text in row.items()} for row in rows]
 
 
 def _cell(value: str | None, most: int) -> Cell:

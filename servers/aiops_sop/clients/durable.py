@@ -101,12 +101,13 @@ def open_runs(url: str) -> "Engine":
     found = parsed(url)
     if found.get_backend_name() != "sqlite":
         wait = {"connect_timeout": CONNECT_TIMEOUT_S}
-        return create_engine(found, pool_pre_ping=True, pool_size=10, max_overflow=20, connect_args=wait)
+        pool: dict[str, Any] = {"pool_size": 10, "max_overflow": 20, "pool_pre_ping": True}
+        return create_engine(found, hide_parameters=True, connect_args=wait, **pool)
     path = Path(found.database or "")
     private_directory(path.parent)
     refuse_network_filesystem(path.parent)
     private_file(path)
-    engine = create_engine(found, poolclass=QueuePool, pool_size=5, max_overflow=40)
+    engine = create_engine(found, poolclass=QueuePool, pool_size=5, max_overflow=40, hide_parameters=True)
 
     def connected(raw: Any, _record: Any) -> None:
         raw.isolation_level = "IMMEDIATE"  # as DBOS's own hook, which an engine of ours does not get

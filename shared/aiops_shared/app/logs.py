@@ -12,6 +12,8 @@ from aiops_shared.guardrails.redacting import escape_untrusted, redact
 
 # Libraries print whole arguments, requests and credentials at debug; no redaction can be sure of those.
 _OURS = ("aiops", "aiops_shared", "aiops_eks", "eks_aiops")
+# At info the database library prints statements with their values: also words of callers, cut into pieces.
+_TOLD_TOO_MUCH = ("sqlalchemy",)
 
 
 class JsonLines(logging.Formatter):
@@ -49,5 +51,7 @@ def log_to_stderr(level: str) -> None:
         logger.handlers.clear()
         logger.setLevel(logging.NOTSET)
         logger.propagate = True
+    for name in _TOLD_TOO_MUCH:
+        logging.getLogger(name).setLevel(logging.WARNING)
     for name in _OURS:
         logging.getLogger(name).setLevel(level.upper())

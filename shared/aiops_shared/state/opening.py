@@ -86,7 +86,7 @@ def open_sqlite(url: URL) -> Engine:
     private_directory(path.parent)
     refuse_network_filesystem(path.parent)
     private_file(path)
-    engine = create_engine(url, pool_size=5, max_overflow=40)
+    engine = create_engine(url, pool_size=5, max_overflow=40, hide_parameters=True)
     event.listen(engine, "connect", _on_sqlite_connect)
     event.listen(engine, "begin", _on_sqlite_begin)
     return engine
@@ -96,6 +96,7 @@ def open_postgres(url: URL) -> Engine:
     """An engine whose connections are tested before use, so that a restarted server is met again."""
     engine = create_engine(
         url,
+        hide_parameters=True,  # neither in logs nor in the text of an error
         pool_pre_ping=True,
         pool_size=5,
         max_overflow=35,  # all stores of a process share it: as many as there are worker threads

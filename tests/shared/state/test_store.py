@@ -47,6 +47,18 @@ async def test_work_that_returns_is_kept_and_work_that_raises_is_undone(store: S
     assert await store.read(held) == ["a"]
 
 
+@pytest.mark.threat("T6")
+async def test_values_of_a_statement_stand_in_no_log_and_in_no_error(
+    store: StateStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "sqlalchemy.engine")
+    await store.run(lambda conn: lease(conn, "words-of-a-caller"))
+    with pytest.raises(IntegrityError) as error:
+        await store.run(lambda conn: lease(conn, "words-of-a-caller"))
+    assert "INSERT INTO leases" in caplog.text
+    assert "words-of-a-caller" not in f"{caplog.text} {error.value}"
+
+
 async def test_a_broken_constraint_is_an_answer_for_the_caller(store: StateStore) -> None:
     await store.run(lambda conn: lease(conn, "a"))
     with pytest.raises(IntegrityError):
