@@ -66,7 +66,7 @@ def tool_rows(tallies: Sequence[Tally], calls: int) -> list[Row]:
     writes = Counter(one.partition(" ")[0] for tally in tallies for one in tally.writes)
     said = ", ".join(f"{verb} {count}" for verb, count in sorted(writes.items())) or "none"
     rows += [
-        Row("plans refused after looking: the object already is as asked", "counted", str(looked), True),
+        Row("plans refused after looking: it is as asked, or cannot be", "counted", str(looked), True),
         Row(
             "executions and runs that policy let through; their writes", "counted", f"{effects}; {said}", True
         ),

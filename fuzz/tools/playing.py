@@ -31,6 +31,10 @@ STEP_S: Final = 20.0  # the lab's clock goes on so far for every ten calls, or r
 _POLLS: Final = 60
 
 
+# What a refusal says that only a look at the object can know (docs/errors.md, `invalid_input`).
+_SEEN_ON_THE_OBJECT = ("already", "nothing to", "no earlier revision")
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong, with the line that shows it again."""
@@ -76,7 +80,7 @@ class Tally:
 
 
 def _after_looking(attack: Attack, heard: Heard) -> bool:
-    return "plan_" in attack.tool and ("already" in heard.text or "nothing to" in heard.text)
+    return "plan_" in attack.tool and any(says in heard.text for says in _SEEN_ON_THE_OBJECT)
 
 
 def packed(attack: Attack) -> str:
