@@ -30,11 +30,8 @@ off and on; nobody approves anything. What is written is counted by the lab's ow
 audit. Then it walks everything that can be asked with twelve canaries planted (T6), and feeds every
 parser with what coverage leads to (atheris).
 
-```bash
-make fuzz
-.venv/bin/python -m fuzz --only tools --calls 2000 --seed 7
-.venv/bin/python -m fuzz --only parsers:promql
-```
+`make fuzz` plays all of it; `python -m fuzz --only tools --calls 2000 --seed 7`,
+`python -m fuzz --only canaries` and `python -m fuzz --only parsers:promql` a part.
 
 A call that breaks something is printed as one line that plays it again: `python -m fuzz --replay '...'`.
 `make test` plays a small part of all this (`tests/fuzz`). Inputs that once broke a parser stay in
