@@ -10,7 +10,6 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fastmcp import Client
@@ -21,6 +20,7 @@ from aiops_lab.scenarios.canaries import CANARIES, found_in
 from aiops_lab.scenarios.drill import leaky_name
 from aiops_lab.scenarios.names import cast
 from aiops_shared.guardrails.redacting import escape_untrusted
+from fuzz.tools.judging import strings
 from tests.e2e.processes import environment
 from tests.e2e.stage import Answer, Obj, asked
 from tests.lab_fixture import running_lab
@@ -58,19 +58,6 @@ async def walked(lab: Lab, folder: Path) -> list[tuple[str, Obj, Answer]]:
             (tool, arguments, await asked(client, tool, arguments))
             for tool, arguments in calls(WORKLOAD, SERVICE, collector=collector(), pods=pods)
         ]
-
-
-def strings(value: Any) -> Iterator[str]:
-    """Every text of a JSON value, keys among them."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, each in value.items():
-            yield key
-            yield from strings(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from strings(each)
 
 
 @pytest.mark.threat("T2")
