@@ -1,8 +1,9 @@
 """What an engineer on call types, and which tool should answer.
 
-Written before any of them was ranked, from the catalogue of tools alone; none shares two words in a row (stop
-words apart) with a name or a description, which a test checks. Three are the guide's own. `HELD_OUT` were
-written at the same time and descriptions were never bettered for them.
+`SENTENCES` and `SECOND` were written before any of them was ranked, from the catalogue of tools alone; of
+`SENTENCES` none shares two words in a row (stop words apart) with a name or description, which a test checks.
+Three are the guide's own. `HELD_OUT` were written later by somebody who had seen the names of the tools only;
+descriptions were never bettered for them.
 """
 
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ SENTENCES: Final = (
     Sentence("Intermittent 504s since noon, why?", ("investigate",)),
     Sentence("Did the new release of cart go well, or should it be taken off?", ("verify_deployment",)),
 )
-HELD_OUT: Final = (
+SECOND: Final = (
     Sentence("How many nodes run in each zone of my-cluster?", ("describe_cluster",)),
     Sentence("Print the YAML of the ingress called web", ("get_resource",)),
     Sentence("What warnings did the scheduler throw for namespace batch?", ("list_events",)),
@@ -70,4 +71,110 @@ HELD_OUT: Final = (
     Sentence("Rolling back fixed it: note that for next time", ("record_outcome",)),
     Sentence("How mature is our operation, and what is the next level?", ("get_report",)),
     Sentence("Find idle volumes and oversized requests that waste money", ("recommend_savings",)),
+)
+HELD_OUT: Final = (
+    Sentence(
+        "checkout-api in namespace shop has been stuck in CrashLoopBackOff since about 14:20, can you"
+        " work out what's wrong with it?",
+        ("diagnose",),
+    ),
+    Sentence(
+        "What Kubernetes version is prod-euw1 on, and is its API endpoint public?",
+        ("describe_cluster",),
+    ),
+    Sentence(
+        "show me all the deployments in the payments namespace on staging-use1",
+        ("list_resources",),
+    ),
+    Sentence(
+        "Give me the last 200 lines from ledger-worker-7c9d8f6b5-x2kqp, the previous container "
+        "please, it just restarted",
+        ("get_pod_logs",),
+    ),
+    Sentence(
+        "Who touched anything in prod-euw1 between 09:00 and 10:30 this morning? Something got rolled"
+        " out and nobody owns up to it.",
+        ("list_changes",),
+    ),
+    Sentence(
+        "I want to drain ip-10-42-17-203.eu-west-1.compute.internal before the hardware retirement "
+        "tonight. Prepare it but don't do it yet.",
+        ("plan_node_change",),
+    ),
+    Sentence(
+        "Need cart-service in shop to go from 4 to 10 replicas for the sale, show me what would happen first",
+        ("plan_workload_change",),
+    ),
+    Sentence(
+        "vpc-cni on staging-use1 is two minors behind, let's prepare moving it to the latest "
+        "compatible version",
+        ("plan_addon_change",),
+    ),
+    Sentence(
+        "Before I merge this, check the attached YAML for the fraud-scorer deployment for anything "
+        "insecure, like running as root or missing limits",
+        ("scan_manifest",),
+    ),
+    Sentence(
+        "That scale-up of cart-service you did ten minutes ago made things worse, put it back how it was.",
+        ("undo_action",),
+    ),
+    Sentence(
+        "p99 latency of search-gateway over the last 3 hours, 1 minute resolution",
+        ("query_metrics",),
+    ),
+    Sentence(
+        "we're getting thousands of error lines a minute from order-router since 02:10, group them "
+        "into patterns and tell me which ones are new",
+        ("analyze_logs",),
+    ),
+    Sentence(
+        "Requests to /v2/quote take 6 seconds end to end. Which hop between the gateway and pricing-"
+        "engine is eating the time?",
+        ("analyze_traces",),
+    ),
+    Sentence(
+        "anything firing right now in prod-euw1?",
+        ("list_alarms",),
+    ),
+    Sentence(
+        "At the current growth rate, when does the volume behind kafka-broker-2 fill up?",
+        ("forecast_metric",),
+    ),
+    Sentence(
+        "How do error rate and CPU for notifications-svc look from 13:00 to 14:00 today against the "
+        "same hour last Tuesday?",
+        ("compare_windows",),
+    ),
+    Sentence(
+        "How much did we spend on the data-platform namespace in May, split by team label?",
+        ("get_costs",),
+    ),
+    Sentence(
+        "Our EKS bill jumped about 30% last week compared to the week before and finance is asking why",
+        ("explain_cost_change",),
+    ),
+    Sentence(
+        "Where are we wasting money on prod-use1? Looking for oversized pods, idle nodes, that kind "
+        "of thing.",
+        ("recommend_savings",),
+    ),
+    Sentence(
+        "do we have a written procedure for a node going NotReady because of disk pressure?",
+        ("find_sops",),
+    ),
+    Sentence(
+        "Pause the certificate rotation procedure that's on step 4, I need to check with the security"
+        " team before it goes on.",
+        ("control_run",),
+    ),
+    Sentence(
+        "Have we seen CoreDNS timeouts like this on prod-euw1 before, and what fixed it that time?",
+        ("search_incidents",),
+    ),
+    Sentence(
+        "Note for the books: Thursday's inventory-sync outage was caused by an expired IRSA trust "
+        "policy, recreating the role fixed it, so your suggested root cause was right",
+        ("record_outcome",),
+    ),
 )

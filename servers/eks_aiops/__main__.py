@@ -4,12 +4,14 @@ A server is started by a client that waits: `eks-aiops eks` goes straight to it,
 line's parser.
 """
 
+import gc
 import sys
 
 
 def main() -> None:
     """Serve at once, or parse the command line."""
     if sys.argv[1:] in (["eks"], ["observability"], ["cost"], ["sop"]):
+        gc.disable()  # until all is loaded: aiops_shared.app.starting
         from eks_aiops.serving import serve
 
         sys.exit(serve(sys.argv[1]))

@@ -33,7 +33,8 @@ class ChangeTools:
         detail: Detail = "summary",
         chart: Annotated[bool, Field(description="With a PNG")] = False,
     ) -> CostChange:
-        """Explain the cause of a cost change, a spike of this week against others, or growth: price x
+        """Explain why a bill is higher, the cause of a cost change, a spike of this week against others, or
+        growth: price x
         quantity x mix, what moved with it, ranked. Without cluster: the account. For amounts use
         get_costs.
         """

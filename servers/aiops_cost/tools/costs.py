@@ -43,8 +43,8 @@ class CostTools:
         limit: Limit = 10,
         chart: Annotated[bool, Field(description="With a PNG")] = False,
     ) -> CostReport:
-        """What was spent: rows that sum to the bill, change, forecast, anomalies, budgets. For the
-        reason: explain_cost_change.
+        """What was spent, by service, team, account or workload: rows that sum to the bill, change,
+        forecast, anomalies, budgets. For the reason: explain_cost_change.
         """
         wanted, tag = _group(group_by or "service")
         asked = asked_for(filters)

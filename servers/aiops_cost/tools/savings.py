@@ -23,8 +23,8 @@ class SavingsTools:
         namespace: AnyNamespace = None,
         detail: Detail = "summary",
     ) -> SavingsReport:
-        """What to change to pay less: current, proposed, USD a month, the arithmetic, risk and the YAML
-        patch. For why the bill moved use explain_cost_change.
+        """What to change to pay less (idle, oversized, unused): current, proposed, USD a month, the
+        arithmetic, risk and the YAML patch. For why the bill moved use explain_cost_change.
         """
         ask = SavingsAsk(scope=scope, cluster=cluster, namespace=namespace or "", full=detail == "full")
         return await self.savings().recommend(ask)

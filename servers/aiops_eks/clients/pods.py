@@ -8,11 +8,13 @@ which is read anyway. So of 5,000 pods only those that do not look well are read
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 
 from aiops_eks.clients.gathering import gathered
 from aiops_eks.diagnosis import reading
-from aiops_eks.diagnosis.objects import Condition, Node, Pod, Ref
+from aiops_eks.diagnosis.objects import Condition, Container, Node, Pod, Ref
+from aiops_eks.diagnosis.reading import Tops
 from aiops_eks.diagnosis.reading_containers import moment, strings
 from aiops_eks.models.fields import text, words
 from aiops_eks.models.health import judge_row, seconds_of
@@ -33,12 +35,27 @@ class PodsRead:
     """What came: pods read whole, and those that are well by their row."""
 
     whole: list[Pod] = field(default_factory=list)
-    well: list[Pod] = field(default_factory=list)
+    well: list["WellPod"] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
 
-    def all(self, templates: Mapping[Ref, Pod]) -> tuple[Pod, ...]:
-        """Every pod; one known by its row has the containers of its controller's template."""
-        return (*self.whole, *(_by_template(pod, templates.get(pod.parent or pod.ref)) for pod in self.well))
+    def all(self, templates: Mapping[Ref, Pod], tops: Tops) -> tuple[Pod, ...]:
+        """Every pod with its top owner; one known by its row has what its controller's template says."""
+        made = _Made(templates, tops)
+        return (*map(tops.owned, self.whole), *map(made.pod, self.well))
+
+
+@dataclass(frozen=True, slots=True)
+class WellPod:
+    """A pod that looks well, as its row and metadata tell it; not yet what its controller's template adds."""
+
+    ref: Ref
+    uid: str
+    created_at: datetime | None
+    parent: Ref | None
+    labels: Mapping[str, str]
+    finalizers: tuple[str, ...]
+    node: str
+    done: bool
 
 
 @dataclass(frozen=True)
@@ -97,32 +114,27 @@ class PodReader:
 
 @dataclass
 class _Rows:
-    """Makes pods of rows, with one copy of what thousands of them have in common: labels, owner, node."""
+    """Reads rows, with one copy of what thousands of them have in common: labels, owner, node."""
 
     labels: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = field(default_factory=dict)
     parents: dict[Ref, Ref] = field(default_factory=dict)
 
-    def pod(self, row: DescribedRow) -> Pod:
+    def pod(self, row: DescribedRow) -> WellPod:
         """A pod as metadata and row tell it."""
         meta, node = row.metadata, str(row.cells.get("node") or "")
-        done = str(row.cells.get("status")) in {"Completed", "Succeeded"}
         labels = strings(meta, "labels")
         parent = reading.parent_of({"metadata": meta})
         if parent is not None:
             parent = self.parents.setdefault(parent, parent)
-        return Pod(
-            namespace=sys.intern(text(meta, "namespace")),
-            name=text(meta, "name"),
+        return WellPod(
+            ref=Ref("Pod", sys.intern(text(meta, "namespace")), text(meta, "name")),
             uid=text(meta, "uid"),
             created_at=moment(meta, "creationTimestamp"),
             parent=parent,
-            owner=parent,
             labels=self.labels.setdefault(tuple(sorted(labels.items())), labels),
             finalizers=tuple(words(meta, "finalizers")),
-            phase="Succeeded" if done else "Running",
             node="" if node == "<none>" else sys.intern(node),
-            conditions=_DONE if done else _READY,
-            whole=False,
+            done=str(row.cells.get("status")) in {"Completed", "Succeeded"},
         )
 
 
@@ -147,22 +159,52 @@ def _is_well(row: DescribedRow) -> bool:
     return ended_s is None or ended_s > QUIET_S
 
 
-def _by_template(pod: Pod, template: Pod | None) -> Pod:
-    """With what its controller wrote into it; the pod's own words (labels, name, node) stay its own."""
-    if template is None:
-        return pod
-    running = pod.phase == "Running"
-    started = pod.created_at if running else None
-    return replace(
-        pod,
-        containers=tuple(replace(one, ready=running, running_since=started) for one in template.containers),
-        needs=template.needs,
-        claims=template.claims,
-        claim_of=template.claim_of,
-        host_network=template.host_network,
-        pull_secrets=template.pull_secrets,
-        restart_policy=template.restart_policy,
-        node_selector=template.node_selector,
-        node_affinity=template.node_affinity,
-        service_account=template.service_account,
-    )
+_BARE = Pod("", "")  # what is said of a pod whose controller's template was not read
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Makes pods of rows: what their controller wrote into them, and their own words (labels, name, node)."""
+
+    templates: Mapping[Ref, Pod]
+    tops: Tops
+    containers: dict[tuple[Ref, bool, datetime | None], tuple[Container, ...]] = field(default_factory=dict)
+
+    def pod(self, row: WellPod) -> Pod:
+        """The pod, with its top owner."""
+        source = row.parent or row.ref
+        template = self.templates.get(source, _BARE)
+        return Pod(
+            namespace=row.ref.namespace,
+            name=row.ref.name,
+            uid=row.uid,
+            created_at=row.created_at,
+            parent=row.parent,
+            owner=self.tops.of(row.parent, row.labels),
+            labels=row.labels,
+            finalizers=row.finalizers,
+            phase="Succeeded" if row.done else "Running",
+            node=row.node,
+            conditions=_DONE if row.done else _READY,
+            containers=self._containers(source, template, row),
+            needs=template.needs,
+            claims=template.claims,
+            claim_of=template.claim_of,
+            host_network=template.host_network,
+            pull_secrets=template.pull_secrets,
+            restart_policy=template.restart_policy,
+            node_selector=template.node_selector,
+            node_affinity=template.node_affinity,
+            service_account=template.service_account,
+            whole=False,
+        )
+
+    def _containers(self, source: Ref, template: Pod, row: WellPod) -> tuple[Container, ...]:
+        """Those of the template, running since the pod is there; one copy for pods that began together."""
+        running = not row.done
+        key = source, running, row.created_at if running else None
+        if key not in self.containers:
+            self.containers[key] = tuple(
+                replace(one, ready=running, running_since=key[2]) for one in template.containers
+            )
+        return self.containers[key]

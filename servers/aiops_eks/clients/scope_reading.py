@@ -72,12 +72,13 @@ class ScopeReader:
         with anyio.move_on_after(WITHIN_S):
             for read in shelf.of("Pod"):
                 await self._reader.on_troubled_nodes(shelf.of("Node"), namespace, read)
-        pods = [pod for read in shelf.found.pop("Pod", ()) for pod in read.all(templates)]
+        tops = reading.Tops(workloads)
+        pods = [pod for read in shelf.found.pop("Pod", ()) for pod in read.all(templates, tops)]
         return Facts(
             cluster=self.kube.cluster,
             now=self.now,
             namespace=namespace,
-            pods=reading.with_owners(pods, workloads),
+            pods=tuple(pods),
             sick=tuple(self.sick),
             events=shelf.of("Event"),
             workloads=tuple(w for w in workloads if _is_current(w)),

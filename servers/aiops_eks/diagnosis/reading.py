@@ -40,33 +40,39 @@ def parent_of(obj: Obj) -> Ref | None:
     return Ref(kind, "" if kind == "Node" else text(obj, "metadata", "namespace"), owner[2])
 
 
-def with_owners(pods: Iterable[Pod], workloads: Iterable[Workload]) -> tuple[Pod, ...]:
-    """The pods with the top of their owner chains: the Deployment rather than the ReplicaSet."""
-    parents = {w.ref: w.parent for w in workloads}
-    return tuple(_owned(one, _top(one, parents)) for one in pods)
+class Tops:
+    """Finds the top of owner chains: the Deployment rather than the ReplicaSet.
 
+    Thousands of pods share a controller, so each is looked up once.
+    """
 
-def _owned(one: Pod, owner: Ref | None) -> Pod:
-    return one if one.owner == owner else replace(one, owner=owner)
+    def __init__(self, workloads: Iterable[Workload]) -> None:
+        self._parents = {w.ref: w.parent for w in workloads}
+        self._known: dict[tuple[Ref | None, str], Ref | None] = {}
 
+    def owned(self, one: Pod) -> Pod:
+        """The pod with its top."""
+        owner = self.of(one.parent, one.labels)
+        return one if one.owner == owner else replace(one, owner=owner)
 
-def _top(one: Pod, parents: Mapping[Ref, Ref | None]) -> Ref | None:
-    found = one.parent
-    for _ in range(4):  # a chain that names itself ends
-        above = parents.get(found) if found else None
-        if above is None:
-            break
-        found = above
-    suffix = f"-{one.labels.get('pod-template-hash', '')}"
-    if (
-        found
-        and found.kind == "ReplicaSet"
-        and found not in parents
-        and found.name.endswith(suffix)
-        and suffix != "-"
-    ):
-        return Ref("Deployment", found.namespace, found.name.removesuffix(suffix))
-    return found
+    def of(self, parent: Ref | None, labels: Mapping[str, str]) -> Ref | None:
+        """The top over a pod with this controller and these labels; None for a bare pod."""
+        key = parent, labels.get("pod-template-hash", "")
+        if key not in self._known:
+            self._known[key] = self._top(*key)
+        return self._known[key]
+
+    def _top(self, parent: Ref | None, template_hash: str) -> Ref | None:
+        found = parent
+        for _ in range(4):  # a chain that names itself ends
+            above = self._parents.get(found) if found else None
+            if above is None:
+                break
+            found = above
+        unread = found and found.kind == "ReplicaSet" and found not in self._parents
+        if found and unread and template_hash and found.name.endswith(f"-{template_hash}"):
+            return Ref("Deployment", found.namespace, found.name.removesuffix(f"-{template_hash}"))
+        return found
 
 
 def _conditions_of(obj: Obj) -> tuple[Condition, ...]:

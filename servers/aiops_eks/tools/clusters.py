@@ -38,8 +38,9 @@ class ClusterTools:
         cluster: Cluster = None,
         detail: Detail = "summary",
     ) -> ClusterView:
-        """Show a cluster: nodes, add-ons (missing ones too), capabilities, NodePools, free subnet addresses
-        and /28 blocks, insights, access, control plane. With `principal`, access says why it gets 403.
+        """Show a cluster: nodes by zone and type, add-ons (missing ones too), capabilities, NodePools, free
+        subnet addresses and /28 blocks, insights, access, control plane. With `principal`, access says why it
+        gets 403.
         """
         ask = ClusterAsk(
             cluster=cluster,

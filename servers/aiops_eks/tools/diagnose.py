@@ -38,8 +38,9 @@ class DiagnoseTools:
         kind: AnyKind = None,
         name: AnyName = None,
     ) -> Diagnosis:
-        """Find the cause of what is broken (CrashLoopBackOff, OOMKilled, Pending, NotReady, …): root
-        causes in clusters, a namespace or one pod, ranked, with evidence and next step.
+        """Find why pods, nodes or volumes are broken or keep restarting (CrashLoopBackOff, OOMKilled,
+        Pending, NotReady, …): root causes in clusters, a namespace or one pod, ranked, with evidence and next
+        step.
 
         Use it first: it reads status, events, previous logs and references.
         """

@@ -133,7 +133,8 @@ class PlanTools:
         cluster: Cluster = None,
         reason: Reason = None,
     ) -> PlannedChange:
-        """Plan to apply one YAML object (server-side apply, or a commit: via=git), or to delete or evict one.
+        """Plan to apply (create, change) one YAML object, server-side or as a commit (via=git), or to delete
+        or evict one.
 
         Changes nothing. For scale, restart, rollback, resources or image use plan_workload_change.
         """
@@ -152,7 +153,9 @@ class PlanTools:
         return await self.desk.removal(action, cluster, kind or "", namespace or "", name or "", reason or "")
 
     async def get_action(self, action_id: ActionId) -> ActionStatus:
-        """Show where an executed plan stands: steps done, what was verified, whether it can be undone."""
+        """Show how far an executed plan (drain, rollout) got: steps done, what was verified, whether it
+        can be undone.
+        """
         return self.desk.status(await self.guard.get_action(action_id))
 
     async def execute_plan(

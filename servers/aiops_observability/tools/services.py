@@ -32,8 +32,9 @@ class ServiceTools:
         source: HealthSource = "auto",
         cluster: Cluster = None,
     ) -> ServiceHealth:
-        """Service map with requests, faults and latency, SLI, SLO, error budget left and multi-window burn
-        rates; from Application Signals, or derived from traces and request metrics.
+        """Service map with requests, faults and latency, SLI, SLO, error budget left (failures it can
+        still afford) and multi-window burn rates; from Application Signals, or derived from traces and
+        request metrics.
         """
         return await self.services().health(HealthAsk(service, slo, since, source, cluster))
 

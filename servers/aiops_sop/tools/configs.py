@@ -91,8 +91,9 @@ class ConfigTools:
         cluster: Cluster = None,
         detail: Detail = "summary",
     ) -> GeneratedConfig:
-        """Generate a workload's configuration from its measured use: files in which every number has metric,
-        window and percentile; dry-run by the API server. Refuses on thin data. Apply by plan_manifest.
+        """Generate (write) a workload's configuration (HPA, requests, NodePool) from its measured use: files
+        in which every number has metric, window and percentile; dry-run by the API server. Refuses on thin
+        data. Apply by plan_manifest.
         """
         kind, name = workload_of(workload)
         ask = ConfigAsk(

@@ -43,8 +43,9 @@ class EventTools:
     who: Callable[[], Caller]
 
     async def submit_event(self, event: Sent) -> EventAnswer:
-        """Hand over an event or alarm (EventBridge, CloudWatch, GuardDuty, Alertmanager, Kubernetes, raw):
-        incident, cause, SOP, then a run or an escalation, as policy allows. To only look use investigate.
+        """Hand over an event or alarm (EventBridge, CloudWatch, GuardDuty, Alertmanager, Kubernetes, raw
+        JSON): incident, cause, SOP, then a run or an escalation, as policy allows. To only look use
+        investigate.
         """
         return await self.door.handle(event, self.who())
 

@@ -72,7 +72,9 @@ class IncidentTools:
         cluster: Cluster = None,
         limit: Annotated[int, Field(ge=1, le=50, description="Rows")] = 10,
     ) -> Incidents:
-        """Search past incidents: cause, what was done, whether it helped. Without text: the newest."""
+        """Search past incidents (seen before?): cause, what was done, whether it helped. Without text: the
+        newest.
+        """
         found = await self.desk.search(text, fingerprint, cluster or "", limit)
         return Incidents(
             summary=_summary(found),
@@ -90,8 +92,8 @@ class IncidentTools:
         effective: Annotated[bool | None, Field(description="Whether the run helped")] = None,
         note: Note = "",
     ) -> Recorded:
-        """Record the cause of a run or incident and whether the run helped. Changes how SOPs rank; gives a
-        proposed change of the SOP.
+        """Record (note) what caused a run or incident and whether the run fixed it. Changes how SOPs
+        rank; gives a proposed change of the SOP.
         """
         if not (confirmed_cause or note or effective is not None):
             raise InvalidInputError(

@@ -72,8 +72,9 @@ class RunTools:
     async def start_run(
         self, sop: SopName, params: Params = None, mode: Mode = "supervised", idempotency_key: Key = None
     ) -> RunStatus:
-        """Start a SOP: plan = plan everything, execute nothing; supervised = a person approves each change;
-        auto = policy decides. Poll get_run; it advances while a sop server or `eks-aiops worker` lives.
+        """Start (run) a SOP or runbook: plan = plan everything, execute nothing; supervised = a person
+        approves each change; auto = policy decides. Poll get_run; it advances while a sop server or
+        `eks-aiops worker` lives.
         """
         caller = self.who()
         if mode != "plan" and EXECUTE not in caller.scopes:
@@ -90,15 +91,17 @@ class RunTools:
         return await self.runs.start(wish)
 
     async def get_run(self, run_id: RunId, detail: Detail = "summary") -> RunStatus:
-        """Get one run: state, steps, evidence, verdicts, what it waits for and the exact command that gives
-        it, audit with chain check. detail=full adds what each step was given and answered.
+        """Get one SOP run (runbook): state, which step it is at, evidence, verdicts, what it waits for and
+        the exact command that gives it, audit with chain check. detail=full adds what each step was given and
+        answered.
         """
         return await self.runs.shown(run_id, self.who(), full=detail == "full")
 
     async def control_run(
         self, run_id: RunId, action: Steer, context: Context
     ) -> RunStatus | InputRequiredResult:
-        """Steer a run: cancel it, resume one that waits or stopped at a failed step, undo what it changed.
+        """Steer a SOP run: stop (cancel) it, resume one that waits or stopped at a failed step, undo what it
+        changed.
 
         It cannot approve: resume asks the person where your client can; waiting.how says how else.
         """

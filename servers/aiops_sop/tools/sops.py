@@ -33,8 +33,8 @@ class SopTools:
         name: Annotated[Words, Field(description="One, in full")] = "",
         limit: Limit = 10,
     ) -> Sops:
-        """Find procedures (SOPs) by words, event or cause: ranked by fit and by what helped, with risk and
-        parameters; or one in full by name. Run one with start_run.
+        """Find procedures (SOPs, runbooks) by words, event or cause: ranked by fit and by what helped, with
+        risk and parameters; or one in full by name. Run one with start_run.
         """
         return await self.finding.find(SopAsk(query=query, event=event, cause=cause, name=name, limit=limit))
 

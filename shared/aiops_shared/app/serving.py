@@ -9,6 +9,7 @@ from mcp.server.stdio import stdio_server
 
 from aiops_shared.app.ending import end_on_signals
 from aiops_shared.app.logs import log_to_stderr
+from aiops_shared.app.starting import end_loading
 from aiops_shared.app.telemetry import export_telemetry
 from aiops_shared.app.unreadable import AnsweredInput
 from aiops_shared.settings import Settings
@@ -20,7 +21,9 @@ def serve_stdio(name: str, make: Callable[[Settings], FastMCP]) -> None:
     log_to_stderr(settings.log_level)
     end_on_signals()
     export_telemetry(settings, name)
-    anyio.run(_serve, make(settings))
+    server = make(settings)
+    end_loading()
+    anyio.run(_serve, server)
 
 
 async def _serve(server: FastMCP) -> None:

@@ -24,6 +24,7 @@ from fastmcp import FastMCP
 from sse_starlette.sse import AppStatus
 
 from aiops_shared.app.logs import log_to_stderr
+from aiops_shared.app.starting import end_loading
 from aiops_shared.app.telemetry import export_telemetry
 from aiops_shared.errors import NotConfiguredError
 from aiops_shared.guardrails.lifetimes import stop_all
@@ -114,6 +115,7 @@ def serve_http(name: str, server: FastMCP, settings: Settings, scopes: Mapping[s
     log_to_stderr(settings.log_level)
     app = around(server, settings, scopes)
     app.meter.suite = export_telemetry(settings, name, readable=True)
+    end_loading()
     Server(configured(app, settings.http), app, name, settings, metrics_socket(settings.http)).run()
 
 

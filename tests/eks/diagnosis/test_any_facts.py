@@ -145,7 +145,7 @@ def any_world(seed: int) -> Facts:
         return [torn(make(chance), chance) for _ in range(chance.randint(0, most))]
 
     workloads = tuple(reading.workload(obj, str(obj.get("kind"))) for obj in some(_workload, 4))
-    pods = reading.with_owners([reading.pod(obj) for obj in some(_pod, 5)], workloads)
+    pods = tuple(map(reading.Tops(workloads).owned, [reading.pod(obj) for obj in some(_pod, 5)]))
     tails = [LogTail(p.ref, "web", chance.random() < 0.5, (chance.choice(LINES),)) for p in pods]
     refs = [Ref(kind, NS, "cart-settings") for kind in ("ConfigMap", "Secret")]
     return Facts(

@@ -179,7 +179,7 @@ def world(
         kinds.setdefault(obj["kind"], []).append(obj)
     made = [o for kind in ("Deployment", "ReplicaSet", "StatefulSet", "Job") for o in kinds.get(kind, [])]
     workloads = tuple(reading.workload(obj, obj["kind"]) for obj in made)
-    pods = reading.with_owners([reading.pod(obj) for obj in kinds.get("Pod", [])], workloads)
+    pods = tuple(map(reading.Tops(workloads).owned, [reading.pod(obj) for obj in kinds.get("Pod", [])]))
     ready = endpoints or {}
     tails = [
         LogTail(p.ref, c.name, previous=True, lines=tuple(log)) for p in pods for c in p.containers if log
