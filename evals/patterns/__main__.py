@@ -2,7 +2,7 @@
 
 Wrong is: fewer right causes than the target, a cause where nothing is wrong, a write that nobody allowed, a
 run that ends otherwise than its proof says. A kind of evidence that is missing is printed as missed and fails
-no command.
+no command. `--kept FILE` notes every part that is played; the same command after a break goes on from there.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import anyio
+from pydantic import TypeAdapter
 
 from aiops_lab.scenarios import STORIES
 from evals.patterns.page import Measured, page, targets
@@ -23,6 +24,8 @@ from evals.patterns.results import LeftOut, Tried
 
 PAGE = Path(__file__).parents[2] / "docs" / "evaluation-patterns.md"
 _CHUNK = 6  # stories a worker plays before it reports
+Part = tuple[list[str], int]  # stories, seed
+_KEPT = TypeAdapter(tuple[Part, list[Row]])
 
 
 def main() -> int:
@@ -31,12 +34,19 @@ def main() -> int:
     started = time.monotonic()
     stories = [name for name in STORIES if asked.only in name]
     seeds = range(asked.first_seed, asked.first_seed + asked.seeds)
-    jobs = [(stories[at : at + _CHUNK], seed) for seed in seeds for at in range(0, len(stories), _CHUNK)]
-    rows: list[Row] = []
+    jobs: list[Part] = [
+        (stories[at : at + _CHUNK], seed) for seed in seeds for at in range(0, len(stories), _CHUNK)
+    ]
+    kept = _kept(asked.kept) if asked.kept else []
+    rows = [row for part, found in kept if part in jobs for row in found]
+    before = [part for part, _ in kept]
+    left = [job for job in jobs if job not in before]
     with ProcessPoolExecutor(asked.jobs) as pool:
-        futures = [pool.submit(_play, *job) for job in jobs]
-        for done, future in enumerate(as_completed(futures), 1):
+        futures = {pool.submit(_play, *job): job for job in left}
+        for done, future in enumerate(as_completed(futures), 1 + len(jobs) - len(left)):
             rows.extend(future.result())
+            if asked.kept:
+                _keep(asked.kept, futures[future], future.result())
             print(f"stories by pattern: {done} of {len(jobs)} parts", file=sys.stderr)
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     order = list(STORIES)
@@ -59,8 +69,19 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--first-seed", type=int, default=0, help="another first seed is fresh ground (0)")
     parser.add_argument("--only", default="", help="only stories whose name holds this word")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (one a core)")
+    parser.add_argument("--kept", type=Path, help="file of the parts played so far (made when missing)")
     parser.add_argument("--write", action="store_true", help="write docs/evaluation-patterns.md")
     return parser.parse_args()
+
+
+def _kept(file: Path) -> list[tuple[Part, list[Row]]]:
+    """The parts of a run that broke off."""
+    return [_KEPT.validate_json(line) for line in file.read_bytes().splitlines()] if file.exists() else []
+
+
+def _keep(file: Path, part: Part, rows: list[Row]) -> None:
+    with file.open("ab") as notes:
+        notes.write(_KEPT.dump_json((part, rows)) + b"\n")
 
 
 def _play(stories: Sequence[str], seed: int) -> list[Row]:

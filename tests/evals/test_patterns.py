@@ -1,6 +1,9 @@
 """How a play in a pattern is counted: what is wrong, what is left out, and that the tables fit the lab."""
 
+from pathlib import Path
+
 from aiops_lab.scenarios import STORIES
+from evals.patterns.__main__ import _keep, _kept
 from evals.patterns.allowed import ALLOWED
 from evals.patterns.evidence import EXPECTED, KINDS, lacking
 from evals.patterns.page import Measured, page, targets
@@ -56,3 +59,12 @@ def test_evidence_is_looked_for_in_evidence_chain_and_timeline() -> None:
         "timeline": {"columns": ["at", "what", "source"], "rows": [["", "", "changes"]]},
     }
     assert lacking("pod-crashloop", answer) == ("logs or events",)
+
+
+def test_parts_that_were_played_are_kept_for_a_run_that_goes_on(tmp_path: Path) -> None:
+    file, part = tmp_path / "kept.jsonl", (["healthy", "disk-pressure"], 0)
+    rows = [RIGHT, WROTE, LeftOut("healthy", "event", "nothing is sent")]
+    assert _kept(file) == []
+    _keep(file, part, rows)
+    _keep(file, (["healthy"], 1), [LOUD])
+    assert _kept(file) == [(part, rows), ((["healthy"], 1), [LOUD])]
