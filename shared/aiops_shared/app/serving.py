@@ -12,6 +12,7 @@ from aiops_shared.app.logs import log_to_stderr
 from aiops_shared.app.starting import end_loading
 from aiops_shared.app.telemetry import export_telemetry
 from aiops_shared.app.unreadable import AnsweredInput
+from aiops_shared.app.warming import Warming
 from aiops_shared.settings import Settings
 
 
@@ -22,6 +23,7 @@ def serve_stdio(name: str, make: Callable[[Settings], FastMCP]) -> None:
     end_on_signals()
     export_telemetry(settings, name)
     server = make(settings)
+    server.add_middleware(Warming())
     end_loading()
     anyio.run(_serve, server)
 
