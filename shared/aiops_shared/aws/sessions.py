@@ -6,6 +6,7 @@ of them signs a request is decided when it is signed, so that callers share clie
 
 import threading
 from collections import OrderedDict
+from functools import cache
 from typing import Any
 
 import boto3
@@ -21,6 +22,7 @@ from botocore.credentials import (
     ReadOnlyCredentials,
 )
 from botocore.exceptions import NoCredentialsError
+from botocore.loaders import create_loader
 
 from aiops_shared.aws.target import ASKING, AwsTarget
 
@@ -83,12 +85,17 @@ class _RoleProvider(CredentialProvider):
         return self._credentials
 
 
+@cache
+def _loader(data_path: str | None) -> Any:
+    """The process's one reader of AWS's service models: each of its own costs 0.3 s of CPU and 25 MB."""
+    return create_loader(data_path)
+
+
 class Sessions:
-    """Makes sessions; all share one loader of service models, so that a second client is cheap."""
+    """Makes sessions; all of the process share the service models, so that a second client is cheap."""
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
-        self._loader: Any = None
 
     def config(self) -> Config:
         """Timeouts, retries and the program's name of every client; a call adds its caller (`clients`)."""
@@ -111,10 +118,7 @@ class Sessions:
         session = botocore.session.Session()
         if region:
             session.set_config_variable("region", region)
-        if self._loader is None:
-            self._loader = session.get_component("data_loader")
-        else:
-            session.register_component("data_loader", self._loader)
+        session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
         return session
 
     def _role(self, target: AwsTarget) -> CredentialResolver:
