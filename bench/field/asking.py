@@ -1,7 +1,8 @@
 """Puts a question to a server on its shortest way, and counts calls, tokens, seconds, facts that stand there.
 
-A way may need several servers (AWS Labs sells one for Kubernetes and one for its logs); all are started and
-greeted before the first call is timed. A way ends as soon as every fact stands in what was answered.
+A way may need several servers (AWS Labs sells one for Kubernetes and one for its logs); all are started,
+greeted, have listed their tools as every client has them do, and rest for the second that a model needs to
+read the list, before the first call is timed. A way ends as soon as every fact stands in what was answered.
 """
 
 import re
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
+from threading import Event
 from typing import Any, TypeVar
 
 from bench.field.facts import Fact, Places, filled_all, unfolded
@@ -20,6 +22,7 @@ from bench.talking import Child, TalkError, talking
 from bench.tokens import tokens
 
 ANSWER_S = 180.0
+READING_S = 1.0  # a model's, between the list of tools and its first call
 Answered = TypeVar("Answered")
 
 
@@ -88,6 +91,7 @@ def _walk(way: Way, facts: Sequence[Fact], world: World) -> dict[str, Any]:
     trail: list[dict[str, Any]] = []
     with ExitStack() as closing:
         children = {one: _opened(one, world, closing) for one in dict.fromkeys(c.server for c in way.calls)}
+        Event().wait(READING_S)
         for call in way.calls:
             text, failed, took_s = _timed(children[call.server], call, world.places)
             heard.append(text)
@@ -131,6 +135,7 @@ def _opened(server: Server, world: World, closing: ExitStack) -> Child:
     folder = closing.enter_context(TemporaryDirectory(ignore_cleanup_errors=True))
     child = closing.enter_context(talking(command, server.environment(world.lab, world.base, folder)))
     with_deadline(child, child.greet)
+    with_deadline(child, lambda: child.request("tools/list", {}))
     return child
 
 

@@ -24,9 +24,10 @@ NOTES: Final = """
 * **Shortest fair way**: who asks knows the pod, the workload, the log group. *Told which*: the server's list
   shows no state, so the name of what is broken was given to it. *Told the query*: the client wrote PromQL or
   Logs Insights, which ours writes itself. All ways stand in `bench/field/questions.py` and `causes.py`.
-* **Seconds** are of the calls, on a fresh process that was greeted: what a server loads at its first call is
-  in them. **Asked again**: the same calls once more in the same process (ours answers a settled bill from its
-  store then). Medians of the rounds; ratios are of this run.
+* **Seconds** are of the calls, on a fresh process that was greeted, has listed its tools and rested a second
+  (a model reads the list): what a server loads only at its first call is in them. **Asked again**: the same
+  calls once more in the same process (ours answers a settled bill from its store then). Medians of the
+  rounds; ratios are of this run.
 * **Tokens** are o200k tokens of the text that a model reads. **Memory** is that of all processes of a server
   that live (a launcher and its program); what `kubectl` takes meanwhile is not in it.
 * **What the lab does not play**, so that these servers might do better on a real account: CloudWatch's

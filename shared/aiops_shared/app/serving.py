@@ -23,7 +23,7 @@ def serve_stdio(name: str, make: Callable[[Settings], FastMCP]) -> None:
     end_on_signals()
     export_telemetry(settings, name)
     server = make(settings)
-    server.add_middleware(Warming())
+    server.add_middleware(Warming(by_aws=not settings.kube.context))
     end_loading()
     anyio.run(_serve, server)
 

@@ -12,6 +12,7 @@ from fastmcp.tools import Tool
 from mcp_types import ListToolsRequest
 
 AFTER_S = 0.1  # the list is on its way to the client by then
+BY_AWS = ("aiops_shared.aws.sessions",)
 NEEDED = (
     "sqlalchemy",
     "aiops_shared.state.opening",
@@ -21,9 +22,13 @@ NEEDED = (
 
 
 class Warming(Middleware):
-    """Loads it once, in a thread beside, after the tools were listed the first time."""
+    """Loads it once, in a thread beside, after the tools were listed the first time.
 
-    def __init__(self) -> None:
+    Where clusters are found through AWS (`by_aws`), its SDK too.
+    """
+
+    def __init__(self, *, by_aws: bool) -> None:
+        self._needed = (*NEEDED, *BY_AWS) if by_aws else NEEDED
         self._begun = False
 
     async def on_list_tools(
@@ -35,12 +40,12 @@ class Warming(Middleware):
         tools = await call_next(context)
         if not self._begun:
             self._begun = True
-            beside = Timer(AFTER_S, _load)
+            beside = Timer(AFTER_S, _load, [self._needed])
             beside.daemon = True  # nobody waits for it when the client leaves
             beside.start()
         return tools
 
 
-def _load() -> None:
-    for name in NEEDED:
+def _load(needed: Sequence[str]) -> None:
+    for name in needed:
         import_module(name)

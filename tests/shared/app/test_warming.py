@@ -13,9 +13,9 @@ _UNUSED = "nturl2path"  # of the standard library; nothing here needs it
 
 
 async def test_it_is_loaded_after_the_list_and_not_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warming, "NEEDED", (_UNUSED,))
+    monkeypatch.setattr(warming, "BY_AWS", (_UNUSED,))
     monkeypatch.delitem(sys.modules, _UNUSED, raising=False)
-    server = FastMCP("any", middleware=[warming.Warming()])
+    server = FastMCP("any", middleware=[warming.Warming(by_aws=True)])
     async with Client(server) as client:
         assert _UNUSED not in sys.modules
         await client.list_tools()
