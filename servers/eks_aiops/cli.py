@@ -5,13 +5,12 @@ Exit codes: 0 done, 1 refused or failed (the code leads the message), 2 wrong us
 
 import json
 import sys
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from aiops_shared.errors import AiopsError
+from eks_aiops.commanding import run_command
 from eks_aiops.policy_commands import policy_app
 from eks_aiops.serving_commands import add_servers
 from eks_aiops.state_commands import state_app
@@ -25,18 +24,6 @@ app = typer.Typer(
 )
 
 
-def _run(what: Callable[[], Coroutine[Any, Any, int]]) -> None:
-    """Run an async command; a refusal is one line on stderr and exit code 1."""
-    import anyio
-
-    try:
-        code = anyio.run(what)
-    except AiopsError as error:
-        typer.echo(error.wire(), err=True)
-        raise typer.Exit(1) from error
-    raise typer.Exit(code)
-
-
 add_servers(app)
 
 
@@ -45,7 +32,7 @@ def worker() -> None:
     """Carry runs of SOPs on and take events in, without an MCP client; several may share one store."""
     from eks_aiops.working import work
 
-    _run(work)
+    run_command(work)
 
 
 @app.command()
@@ -56,7 +43,7 @@ def demo(
     """Play the first job on a simulated cluster: find, read, plan, approve, execute, verify, undo, audit."""
     from eks_aiops.demo.play import play
 
-    _run(lambda: play(seed=seed, verbose=verbose))
+    run_command(lambda: play(seed=seed, verbose=verbose))
 
 
 @app.command()
@@ -64,7 +51,7 @@ def doctor() -> None:
     """Check credentials, clusters, policy, state and clients; say the exact fix for what is missing."""
     from eks_aiops.doctor import examine
 
-    _run(examine)
+    run_command(examine)
 
 
 @app.command()
@@ -109,7 +96,7 @@ def tools(
                 typer.echo(f"{server:6} {effect:6} {tool['name']:24} {' '.join(tool['description'].split())}")
         return 0
 
-    _run(show)
+    run_command(show)
 
 
 def _show_toolsets(*, as_json: bool) -> None:
@@ -148,7 +135,7 @@ def approve(
     """Approve a pending plan, as a person at a terminal: shows the diff, asks for a typed code."""
     from eks_aiops.approving import approve_at_terminal
 
-    _run(lambda: approve_at_terminal(approval_id, decline=decline))
+    run_command(lambda: approve_at_terminal(approval_id, decline=decline))
 
 
 @app.command()
@@ -179,7 +166,7 @@ def forward(
     async def act() -> int:
         return await run(cluster or None, duration_s(for_) if for_ else None)
 
-    _run(act)
+    run_command(act)
 
 
 @app.command()
@@ -187,7 +174,7 @@ def autonomy() -> None:
     """Show what may happen without a person, and which SOPs have earned mode auto in production."""
     from eks_aiops.autonomy_command import show
 
-    _run(show)
+    run_command(show)
 
 
 @app.command()
@@ -205,7 +192,7 @@ def drill(
         typer.echo("the drill needs the lab: pip install 'eks-aiops[lab]'", err=True)
         raise typer.Exit(1) from error
 
-    _run(lambda: play(seed=seed))
+    run_command(lambda: play(seed=seed))
 
 
 @app.command()
@@ -219,7 +206,7 @@ def codify(
     """Write down what somebody did as the draft of a SOP: reads, changes that stayed, their checks."""
     from eks_aiops.codify_command import codify as run
 
-    _run(lambda: run(caller, since, until, name, out))
+    run_command(lambda: run(caller, since, until, name, out))
 
 
 @app.command()
@@ -236,7 +223,7 @@ def report(
     from eks_aiops.report_command import write
 
     asked = {"kind": kind, "period": period, "baseline": baseline, "audience": audience, "cluster": cluster}
-    _run(lambda: write({**asked, "rates": rate or []}, out))
+    run_command(lambda: write({**asked, "rates": rate or []}, out))
 
 
 @app.command()
@@ -254,7 +241,7 @@ def generate(
     from eks_aiops.generating import generate as run
 
     asked = {"workload": workload, "kinds": kinds, "namespace": namespace, "cluster": cluster}
-    _run(lambda: run(asked, out))
+    run_command(lambda: run(asked, out))
 
 
 audit_app = typer.Typer(
@@ -278,7 +265,7 @@ def sops_lint(files: Annotated[list[Path], typer.Argument(help="*.sop.md")]) -> 
     """Check SOP files: prints file:line: message; exit code 1 when there is a fault."""
     from eks_aiops.sops_command import lint_files
 
-    _run(lambda: lint_files(files))
+    run_command(lambda: lint_files(files))
 
 
 @sops_app.command("list")
@@ -286,7 +273,7 @@ def sops_list() -> None:
     """List the SOPs that are loaded, and the broken ones with why."""
     from eks_aiops.sops_command import list_sops
 
-    _run(list_sops)
+    run_command(list_sops)
 
 
 @sops_app.command("test")
@@ -302,7 +289,7 @@ def sops_test(
         typer.echo("the lab needs its extra: pip install 'eks-aiops[lab]'", err=True)
         raise typer.Exit(1) from error
 
-    _run(lambda: play_sop(file, scenario, [seed]))
+    run_command(lambda: play_sop(file, scenario, [seed]))
 
 
 @sops_app.command("export")
@@ -313,7 +300,7 @@ def sops_export(
     """Write the SOPs for hosts that load skills or steering files."""
     from eks_aiops.sops_command import export
 
-    _run(lambda: export(to, folder))
+    run_command(lambda: export(to, folder))
 
 
 @audit_app.command("verify")
@@ -326,7 +313,7 @@ def audit_verify(
     """Check the chain; name the first record that was edited, deleted or moved."""
     from eks_aiops.auditing import verify
 
-    _run(lambda: verify(anchors))
+    run_command(lambda: verify(anchors))
 
 
 @audit_app.command("show")
@@ -337,7 +324,7 @@ def audit_show(
     """Show the newest records."""
     from eks_aiops.auditing import show
 
-    _run(lambda: show(limit=limit, as_json=as_json))
+    run_command(lambda: show(limit=limit, as_json=as_json))
 
 
 @audit_app.command("export")
@@ -345,7 +332,7 @@ def audit_export() -> None:
     """Write every record with its mac to stdout, one JSON object a line."""
     from eks_aiops.auditing import export
 
-    _run(export)
+    run_command(export)
 
 
 @freeze_app.command("on")
@@ -353,7 +340,7 @@ def freeze_on(reason: Annotated[str, typer.Option(help="Why; shown in every refu
     """Freeze: no step of any action starts until `freeze off`."""
     from eks_aiops.switching import freeze
 
-    _run(lambda: freeze(reason))
+    run_command(lambda: freeze(reason))
 
 
 @freeze_app.command("off")
@@ -365,7 +352,7 @@ def freeze_off(
     """Lift the freeze of one scope."""
     from eks_aiops.switching import lift
 
-    _run(lambda: lift(scope))
+    run_command(lambda: lift(scope))
 
 
 @freeze_app.command("status")
@@ -373,7 +360,7 @@ def freeze_status() -> None:
     """Say whether anything is frozen, by whom and why."""
     from eks_aiops.switching import show
 
-    _run(show)
+    run_command(show)
 
 
 def _add_lab() -> None:

@@ -1,25 +1,13 @@
 """`eks-aiops state`: look after the store. Nothing heavy is imported before a command needs it."""
 
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from aiops_shared.errors import AiopsError
+from eks_aiops.commanding import run_command
 
 state_app = typer.Typer(help="The store: check it, copy it, throw old rows away.", no_args_is_help=True)
-
-
-def _run(what: Callable[[], Coroutine[Any, Any, int]]) -> None:
-    import anyio
-
-    try:
-        code = anyio.run(what)
-    except AiopsError as error:
-        typer.echo(error.wire(), err=True)
-        raise typer.Exit(1) from error
-    raise typer.Exit(code)
 
 
 @state_app.command("check")
@@ -27,7 +15,7 @@ def check() -> None:
     """Say what the store holds and what is under way; exit code 1 when key or audit chain do not fit."""
     from eks_aiops.storekeeping import check as run
 
-    _run(run)
+    run_command(run)
 
 
 @state_app.command("backup")
@@ -35,7 +23,7 @@ def backup(folder: Annotated[Path, typer.Argument(help="A new folder.")]) -> Non
     """Copy a SQLite store while it is in use, without its key file. PostgreSQL has pg_dump."""
     from eks_aiops.storekeeping import backup as run
 
-    _run(lambda: run(folder))
+    run_command(lambda: run(folder))
 
 
 @state_app.command("sweep")
@@ -46,4 +34,4 @@ def sweep(
     """Throw away plans, actions, approvals, runs and events that ended long ago. Never the audit."""
     from eks_aiops.storekeeping import sweep as run
 
-    _run(lambda: run(older_than, delete=delete))
+    run_command(lambda: run(older_than, delete=delete))
