@@ -34,9 +34,8 @@ class ChangeTools:
         chart: Annotated[bool, Field(description="With a PNG")] = False,
     ) -> CostChange:
         """Explain why a bill is higher, the cause of a cost change, a spike of this week against others, or
-        growth: price x
-        quantity x mix, what moved with it, ranked. Without cluster: the account. For amounts use
-        get_costs.
+        growth: price x quantity x mix, what moved with it, ranked. Without cluster: the account. For amounts
+        use get_costs.
         """
         ask = ChangeAsk(
             clusters=cluster,
