@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+SEEDS ?= 5
 CONTROL_PLANE := $(or $(KUBEBUILDER_ASSETS),$(CURDIR)/.cache/controlplane)
 
 .PHONY: help setup demo test lint types walls docs docs-check transcripts lock bench bench-http cluster-test control-plane chart-renderer client-packages conformance eval faults fuzz proofs proof sbom audit release clean
@@ -78,13 +79,13 @@ bench: setup  ## Measure everything, beside the other servers of the field; writ
 bench-http: setup  ## Measure the servers over HTTP under load, beside peers; writes docs/benchmarks-http.md
 	$(BIN)/python -m bench.http_load --write
 
-eval: setup control-plane  ## Count how good the judgements are: causes, anomalies, leaks, forecasts, bills, stories by pattern, routing
-	KUBEBUILDER_ASSETS="$(CONTROL_PLANE)" $(BIN)/python -m evals
-	$(BIN)/python -m evals.observability
-	$(BIN)/python -m evals.cost
-	$(BIN)/python -m evals.sop
-	$(BIN)/python -m evals.patterns
-	$(BIN)/python -m evals.routing
+eval: setup control-plane  ## Count how good the judgements are: causes, anomalies, bills, stories by pattern, routing (SEEDS=5)
+	KUBEBUILDER_ASSETS="$(CONTROL_PLANE)" $(BIN)/python -m evals --seeds $(SEEDS) --write
+	$(BIN)/python -m evals.observability --write
+	$(BIN)/python -m evals.cost --write
+	$(BIN)/python -m evals.sop --write
+	$(BIN)/python -m evals.patterns --seeds $(SEEDS) --write
+	$(BIN)/python -m evals.routing --write
 
 faults: setup  ## Kill runs at every point on SQLite and PostgreSQL, count effects; writes docs/faults.md
 	$(BIN)/python -m faults

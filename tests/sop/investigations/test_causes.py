@@ -218,6 +218,27 @@ def test_memory_that_climbs_with_a_release_that_is_worse_too_is_the_release() ->
     assert "TTL" in second.action
 
 
+def test_where_memory_is_known_by_pod_alone_the_pods_of_a_replica_set_are_its_version() -> None:
+    pods = series(
+        "pod",
+        (f"{SERVICE}-5b8f6dd7c-x2kqp", 120, 950.0 * MIB, 680.0 * MIB, 415.0 * MIB, 250.0 * MIB),
+        (f"{SERVICE}-5b8f6dd7c-8rzlw", 118, 850.0 * MIB, 620.0 * MIB, 405.0 * MIB, 230.0 * MIB),
+        (f"{SERVICE}-79c4d5b6f-qq7d2", 300, 400.0 * MIB, 400.0 * MIB, 398.0 * MIB, 0.0),
+        ("something-else", 300, 1.0 * MIB, 1.0 * MIB, 1.0 * MIB, 0.0),
+    )
+    told = answered("memory", memory_by_pod=pods, changes=_released(), errors_by_version=_WORSE)
+    assert told.root_cause.code == "MEMORY_LEAK_AFTER_DEPLOY"
+    assert "400 to 900 MiB" in told.headline
+    assert "memory" in {one.query for one in told.evidence}
+
+
+def test_pods_are_asked_for_where_the_backend_cannot_tell_versions_apart() -> None:
+    asked = Question(symptom="memory grows", service="till", namespace="shop")
+    given = Facts(asked, NOW, NOW - timedelta(hours=1), {}, {"memory_by_version": "[query_invalid] no data"})
+    assert [one.key for one in second_round(given)] == ["memory_by_pod"]
+    assert second_round(Facts(asked, NOW, NOW - timedelta(hours=1), {})) == ()
+
+
 def test_a_release_is_innocent_of_what_began_before_it_and_of_what_nobody_feels() -> None:
     before = answered(
         "memory", memory_by_version=_memory(600, 400), changes=_released(), errors_by_version=_WORSE

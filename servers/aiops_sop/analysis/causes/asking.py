@@ -13,6 +13,7 @@ from aiops_shared.errors import InvalidInputError
 from aiops_shared.params import since_to_datetime
 from aiops_sop.analysis.causes.facts import Facts
 from aiops_sop.analysis.causes.reading import inner, text
+from aiops_sop.analysis.causes.releases import MEMORY, MEMORY_BY_POD
 from aiops_sop.models.investigations import Question
 
 # What a symptom is about, by the words that people and alarms use. A symptom may be about several things.
@@ -127,9 +128,9 @@ def _service_calls(
     if namespace:
         changes = {**named, "kind": "Deployment", "until": _at(now)}
         yield Call("anomalies", "observability", "detect_anomalies", changes)
-        asked = {**named, **past, "what": "memory_by_version", "kind": "Deployment"}
+        asked = {**named, **past, "what": MEMORY, "kind": "Deployment"}
         if not about or "memory" in about:
-            yield Call("memory_by_version", "observability", "query_metrics", asked)
+            yield Call(MEMORY, "observability", "query_metrics", asked)
     if not about or "requests" in about:
         words = {**span, "mode": "patterns", "service": service}
         yield Call("logs", "observability", "analyze_logs", words)
@@ -193,7 +194,11 @@ def _normal(traces: Any) -> tuple[Any, ...]:
 def _about_memory(facts: Facts, where: dict[str, Any]) -> Iterator[Call]:
     """What a program that keeps memory says of its caches."""
     asked = facts.question
-    if len(facts.lines("memory_by_version")) > 1 and asked.namespace:
+    if MEMORY in facts.gaps and asked.namespace:  # a backend that knows no images
+        past = {"since": _at(min(facts.since, facts.now - _BACK)), "until": _at(facts.now)}
+        pods = {"what": "memory", "kind": "Deployment", "namespace": asked.namespace, "name": asked.service}
+        yield Call(MEMORY_BY_POD, "observability", "query_metrics", {**where, **pods, **past})
+    if len(facts.lines(MEMORY)) > 1 and asked.namespace:
         lines = {"workload": f"deployment/{asked.service}", "grep": "cache", "tail": 50, "since": "-30m"}
         yield Call("lines", "eks", "get_pod_logs", {**where, "namespace": asked.namespace, **lines})
 

@@ -8,7 +8,17 @@ from typing import Any, Final
 from aiops_sop.analysis.causes.facts import Facts
 from aiops_sop.analysis.causes.hypotheses import UNKNOWN, Hypothesis, Link, Seen, Test
 from aiops_sop.analysis.causes.reading import amount, inner, moment, number, rows, text
-from aiops_sop.analysis.causes.releases import Pair, Release, aged, pair, released_before, releases, worse
+from aiops_sop.analysis.causes.releases import (
+    MEMORY,
+    Pair,
+    Release,
+    aged,
+    by_version,
+    pair,
+    released_before,
+    releases,
+    worse,
+)
 from aiops_sop.models.investigations import Action
 
 LEAK, AFTER_DEPLOY = "MEMORY_LEAK", "MEMORY_LEAK_AFTER_DEPLOY"
@@ -26,7 +36,7 @@ def hypotheses(facts: Facts) -> Iterator[Hypothesis]:
     known = {(one.code, one.name) for one in facts.findings}
     if isinstance(growth, dict) and name and (LEAK, name) not in known:
         yield _leak(facts, name, growth)
-    if facts.lines("memory_by_version"):
+    if by_version(facts, MEMORY):
         yield from _after_deploy(facts, name)
 
 
@@ -130,7 +140,7 @@ def rollback(facts: Facts, name: str, release: Release, sop: str) -> Action:
 
 def _after_deploy(facts: Facts, name: str) -> Iterator[Hypothesis]:
     for release in releases(facts, name)[-1:]:
-        both = pair(facts, "memory_by_version", release)
+        both = pair(facts, MEMORY, release)
         if both is not None:
             yield _brought(facts, name, release, both)
 
@@ -154,9 +164,13 @@ def _brought(facts: Facts, name: str, release: Release, both: Pair) -> Hypothesi
         text=f"{release.version} of {name} keeps memory that {release.before} gave back{driven}: from"
         f" {low:.0f} to {high:.0f} MiB per pod in {age}; the revision before it was steady.",
         tests=(
-            Test("the new version's memory climbs", lambda _: _climbs(both, climbs)),
+            Test("the new version's memory climbs", lambda given: _climbs(given, both, climbs)),
             Test("the release is worse for its users too", lambda given: _witness(given, release, route)),
-            Test("memory climbed before the release", lambda _: _climbed_before(both, release), "must_not"),
+            Test(
+                "memory climbed before the release",
+                partial(_climbed_before, both, release),
+                "must_not",
+            ),
             Test("the release came before the climb", partial(_release_seen, release), "supports"),
             Test("requests are as usual", calm_traffic, "supports"),
         ),
@@ -170,21 +184,26 @@ def _brought(facts: Facts, name: str, release: Release, both: Pair) -> Hypothesi
     )
 
 
-def _climbs(both: Pair, says: str) -> Seen:
+def _question(facts: Facts) -> str:
+    """What was asked of the metrics, as evidence names it."""
+    return MEMORY if facts.lines(MEMORY) else "memory"
+
+
+def _climbs(facts: Facts, both: Pair, says: str) -> Seen:
     new, old = both.new, both.old
     rising = (new.slope_h or 0.0) >= CLIMBS_H * max(new.mean or 0.0, 1.0)
     higher = (new.last or 0.0) >= HIGHER * max(old.mean or 0.0, 1.0)
-    return Seen(rising and higher, says, "metrics", "memory_by_version")
+    return Seen(rising and higher, says, "metrics", _question(facts))
 
 
-def _climbed_before(both: Pair, release: Release) -> Seen:
+def _climbed_before(both: Pair, release: Release, facts: Facts) -> Seen:
     """The old version climbed already: whatever it is, the release did not bring it."""
     old = both.old
     if old.low is None or old.last is None:
         return UNKNOWN
     rose = old.last >= 1.2 * max(old.low, 1.0)
     says = f"{release.before} rose from {old.low / MIB:.0f} to {old.last / MIB:.0f} MiB before the rollout"
-    return Seen(rose, says if rose else f"{release.before} was steady", "metrics", "memory_by_version")
+    return Seen(rose, says if rose else f"{release.before} was steady", "metrics", _question(facts))
 
 
 def _witness(facts: Facts, release: Release, route: str) -> Seen:

@@ -5,12 +5,15 @@ Called by `memory` and `requests`. What a rollout changed stands in the words of
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from aiops_sop.analysis.causes.facts import Change, Facts, Line
 
+MEMORY, MEMORY_BY_POD = "memory_by_version", "memory_by_pod"  # keys of questions
+_POD = re.compile(r".+-([0-9a-z]{5,10})-[0-9a-z]{5}")  # <Deployment>-<pod-template-hash>-<its own>
 _REVISION = re.compile(r"revision (\d+) \u2192 (\d+)")
 _IMAGE = re.compile(r"image (\S+) \u2192 (\S+)")
 SOON: Final = timedelta(minutes=45)  # after a rollout: what begins so soon may be its doing
@@ -71,9 +74,43 @@ def released_before(facts: Facts, name: str, onset: datetime | None) -> Release 
     return near[-1] if near else None
 
 
+def by_version(facts: Facts, key: str) -> tuple[Line, ...]:
+    """The versions of a question by version.
+
+    A backend that cannot join memory with images (CloudWatch) tells it by pod: pods of one ReplicaSet are one
+    version, named by the hash in their names.
+    """
+    lines = facts.lines(key)
+    if lines or key != MEMORY:
+        return lines
+    sets: dict[str, list[Line]] = {}
+    for one in facts.lines(MEMORY_BY_POD):
+        if (pod := _POD.fullmatch(one.label)) is not None:
+            sets.setdefault(pod[1], []).append(one)
+    return tuple(_together(name, some) for name, some in sets.items())
+
+
+def _together(name: str, pods: Sequence[Line]) -> Line:
+    lows, highs = [one.low for one in pods], [one.high for one in pods]
+    return Line(
+        name,
+        last=_mean([one.last for one in pods]),
+        mean=_mean([one.mean for one in pods]),
+        low=min((one for one in lows if one is not None), default=None),
+        high=max((one for one in highs if one is not None), default=None),
+        slope_h=_mean([one.slope_h for one in pods]),
+        points=max(one.points for one in pods),
+    )
+
+
+def _mean(some: Sequence[float | None]) -> float | None:
+    known = [one for one in some if one is not None]
+    return sum(known) / len(known) if known else None
+
+
 def pair(facts: Facts, key: str, release: Release | None) -> Pair | None:
     """The versions of a question by version: named by the release, else the newer has fewer points."""
-    lines = [one for one in facts.lines(key) if one.label and one.points and one.last is not None]
+    lines = [one for one in by_version(facts, key) if one.label and one.points and one.last is not None]
     named = {_bare(one.label): one for one in lines}
     if release is not None and release.to_image:
         new, old = named.get(_bare(release.version)), named.get(_bare(release.before))
