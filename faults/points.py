@@ -42,11 +42,12 @@ class Fuse:
     sign: int = signal.SIGKILL  # or SIGSTOP, SIGTERM
     once: Path | None = None  # made by the first of several processes that comes to the point
     passed: int = 0
+    calling: str = ""  # the step whose call is under way: an action is carried beside the call that began it
 
     def passes(self, point: str, step: str = "") -> None:
         """One passage."""
         behalf = current()
-        where = step or (behalf.step if behalf else "")
+        where = step or (behalf.step if behalf else "") or self.calling
         self._write(point, where)
         if point != self.point or (self.step and where != self.step):
             return
@@ -135,7 +136,11 @@ def _around_steps(fuse: Fuse) -> None:
     async def called(self: McpPeers, server: str, tool: str, arguments: Any, behalf: Any = None) -> Any:
         step = behalf.step if behalf else ""
         fuse.passes("before call", step)
-        answer = await call(self, server, tool, arguments, behalf)
+        before, fuse.calling = fuse.calling, step
+        try:
+            answer = await call(self, server, tool, arguments, behalf)
+        finally:
+            fuse.calling = before
         fuse.passes("after call", step)
         return answer
 

@@ -90,15 +90,27 @@ class Discovery:
         if core.get("kind") == "APIGroupDiscoveryList" == groups.get("kind", "APIGroupDiscoveryList"):
             items = (*rows(core, "items"), *rows(groups, "items"))
             found = [kind for item in items for kind in _of_group(item)]
+            found += self._known_of(silent)
             silent += _stale(items)
         else:
             found = await self._by_version(_group_versions(core, groups), silent)
+            found += self._known_of(silent)
         found = [kind for kind in found if kind.kind and kind.plural and kind.version]
         if not found:
             raise UpstreamError("discovery", "the API server serves no kinds", "check the cluster's endpoint")
         self._kinds = tuple(sorted(found, key=_rank))
         self._silent = tuple(silent)
         self._read_at = self._monotonic()
+
+    def _known_of(self, silent: Sequence[str]) -> list[Kind]:
+        """The kinds known before of groups that gave no answer now: one throttled request of ours does not
+        end what the cluster serves (R1).
+        """
+        return [
+            kind
+            for kind in self._kinds
+            if kind.api_version in silent or (kind.group and NAMED_GROUPS in silent)
+        ]
 
     async def _groups(self, silent: list[str]) -> Obj:
         """The named groups; without them the core kinds still stand."""
