@@ -294,7 +294,8 @@ def kills_of(reference: Reference) -> list[Kill]:
 
     A step that changes something: before its intent, after it, between effect and outcome, after the outcome;
     its way back: when it begins, between effect and outcome, after the outcome. A step that only reads has
-    no effect: it is killed before and after its start is written, after its answer and after its end is.
+    no effect: it is killed when its start is written and when its answer is there but not written (at any other
+    moment: `moments`).
     """
     passed: dict[tuple[str, str], int] = {}
     for _, point, step in reference.passages:
@@ -323,12 +324,7 @@ def _points(step: str, passed: dict[tuple[str, str], int]) -> Sequence[tuple[str
             ("after outcome", "last"),
             ("step after_outcome", "last"),
         )
-    return (
-        ("before record", "first"),
-        ("after record", "first"),
-        ("after call", "middle"),
-        ("after record", "last"),
-    )
+    return (("after record", "first"), ("after call", "middle"))
 
 
 def random_kills(reference: Reference, how_many: int, seed: str) -> list[Kill]:
