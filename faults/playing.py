@@ -294,8 +294,8 @@ def kills_of(reference: Reference) -> list[Kill]:
 
     A step that changes something: before its intent, after it, between effect and outcome, after the outcome;
     its way back: when it begins, between effect and outcome, after the outcome. A step that only reads has
-    no effect: it is killed when its start is written and when its answer is there but not written (at any other
-    moment: `moments`).
+    no effect: it is killed when its start is written and when its answer is there but not written (`moments`
+    kills at any other).
     """
     passed: dict[tuple[str, str], int] = {}
     for _, point, step in reference.passages:
