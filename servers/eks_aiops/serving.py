@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 
 REACHES_ALL: Final = ("gateway", "sop")  # any set may be chosen for these: their calls go to every server
 
+# What most calls of a server load at first; it is loaded while the model reads the list of tools.
+FIRST_NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
+    "eks": ("aiops_eks.clients.facts", "aiops_eks.diagnosis.answering"),
+    "observability": ("numpy", "aiops_shared.metrics.prometheus"),
+    "cost": ("numpy",),
+}
+
 
 def serve(
     server: str, *, http: bool = False, toolsets: str = "", read_only: bool = False, **listen: Any
@@ -30,7 +37,7 @@ def serve(
         if http:
             _serve_http(server, settings)
         else:
-            serve_stdio(server, lambda _: made(server, settings))
+            serve_stdio(server, lambda _: made(server, settings), FIRST_NEEDED.get(server, ()))
     except AiopsError as error:
         sys.stderr.write(error.wire() + "\n")
         return 1

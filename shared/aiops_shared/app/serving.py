@@ -1,6 +1,6 @@
 """Serves one server over stdio as its process's whole life: logs, signals, telemetry, then the server."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import anyio
 from fastmcp import FastMCP
@@ -16,14 +16,17 @@ from aiops_shared.app.warming import Warming
 from aiops_shared.settings import Settings
 
 
-def serve_stdio(name: str, make: Callable[[Settings], FastMCP]) -> None:
-    """Run until the client closes it, or a signal ends it. Raises what the settings or `make` raise."""
+def serve_stdio(name: str, make: Callable[[Settings], FastMCP], own: Sequence[str] = ()) -> None:
+    """Run until the client closes it, or a signal ends it. Raises what the settings or `make` raise.
+
+    `own`: modules that most calls of this server need (`warming`).
+    """
     settings = Settings()
     log_to_stderr(settings.log_level)
     end_on_signals()
     export_telemetry(settings, name)
     server = make(settings)
-    server.add_middleware(Warming(by_aws=not settings.kube.context))
+    server.add_middleware(Warming(own, by_aws=not settings.kube.context))
     end_loading()
     anyio.run(_serve, server)
 

@@ -17,6 +17,7 @@ NEEDED = (
     "sqlalchemy",
     "aiops_shared.state.opening",
     "aiops_shared.state.migrating",
+    "httpcore",
     "aiops_shared.kube.connection",
 )
 
@@ -24,11 +25,12 @@ NEEDED = (
 class Warming(Middleware):
     """Loads it once, in a thread beside, after the tools were listed the first time.
 
-    Where clusters are found through AWS (`by_aws`), its SDK too.
+    `own`: what most calls of this server need besides. Where clusters are found through AWS (`by_aws`), its
+    SDK too.
     """
 
-    def __init__(self, *, by_aws: bool) -> None:
-        self._needed = (*NEEDED, *BY_AWS) if by_aws else NEEDED
+    def __init__(self, own: Sequence[str], *, by_aws: bool) -> None:
+        self._needed = (*NEEDED, *(BY_AWS if by_aws else ()), *own)
         self._begun = False
 
     async def on_list_tools(
