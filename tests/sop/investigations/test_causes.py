@@ -252,13 +252,27 @@ def test_a_release_is_innocent_of_what_began_before_it_and_of_what_nobody_feels(
     assert verdicts(calm)["MEMORY_LEAK_AFTER_DEPLOY"] == "rejected"
 
 
+_GROWTH = {
+    "grade": "suspected",
+    "onset": ago(115),
+    "rate_bytes_per_h": 30.0 * MIB,
+    "limit_eta_s": 64_000.0,
+}
+
+
+def test_growth_that_a_release_brought_is_the_release_unless_nobody_feels_it() -> None:
+    grown = {"memory_by_version": _memory(), "changes": _released()}
+    grown["anomalies"] = anomalies(growth={**_GROWTH, "grade": "confirmed"})
+    unfelt = series("version", ("v7.1", 120, 0.002, 0.002, 0.002, 0), ("v7.0", 300, 0.002, 0.002, 0.002, 0))
+    unknown = answered("memory", **grown)
+    assert unknown.root_cause.code == "MEMORY_LEAK_AFTER_DEPLOY"
+    assert verdicts(unknown)["MEMORY_LEAK"] == "rejected"
+    calm = answered("memory", **grown, errors_by_version=unfelt)
+    assert calm.root_cause.code == "MEMORY_LEAK"
+
+
 def test_a_leak_names_the_release_just_before_it_and_no_other() -> None:
-    growth = {
-        "grade": "suspected",
-        "onset": ago(115),
-        "rate_bytes_per_h": 30.0 * MIB,
-        "limit_eta_s": 64_000.0,
-    }
+    growth = _GROWTH
     near = answered("memory", anomalies=anomalies(growth=growth), changes=_released())
     assert near.root_cause.code == "MEMORY_LEAK"
     assert "v7.1" in near.headline

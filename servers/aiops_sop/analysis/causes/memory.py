@@ -59,6 +59,7 @@ def _leak(facts: Facts, name: str, growth: dict[str, Any]) -> Hypothesis:
         f" day, restarts and warm-up taken out{left}{related}.",
         tests=(
             Test("memory grows by itself", lambda _: Seen(True, trend, "metrics", "detect_anomalies", onset)),
+            Test("a release brought it", partial(_brought_by_release, name), "must_not"),
             Test("a release came just before", partial(_release_seen, release), "supports"),
             Test("requests are as usual", calm_traffic, "supports"),
         ),
@@ -204,6 +205,21 @@ def _climbed_before(both: Pair, release: Release, facts: Facts) -> Seen:
     rose = old.last >= 1.2 * max(old.low, 1.0)
     says = f"{release.before} rose from {old.low / MIB:.0f} to {old.last / MIB:.0f} MiB before the rollout"
     return Seen(rose, says if rose else f"{release.before} was steady", "metrics", _question(facts))
+
+
+def _brought_by_release(name: str, facts: Facts) -> Seen:
+    """The newest version climbs, the one before was steady, and nothing says that users are served as before:
+    then the leak has a name, `AFTER_DEPLOY`.
+    """
+    for release in releases(facts, name)[-1:]:
+        both = pair(facts, MEMORY, release)
+        if both is None:
+            return UNKNOWN
+        climbs, before = _climbs(facts, both, ""), _climbed_before(both, release, facts)
+        felt = _witness(facts, release, "").holds is not False
+        says = f"{release.version} brought it, {before.says}"
+        return Seen(bool(climbs.holds) and before.holds is False and felt, says, "metrics", _question(facts))
+    return UNKNOWN
 
 
 def _witness(facts: Facts, release: Release, route: str) -> Seen:
