@@ -269,6 +269,13 @@ def test_growth_that_a_release_brought_is_the_release_unless_nobody_feels_it() -
     assert verdicts(unknown)["MEMORY_LEAK"] == "rejected"
     calm = answered("memory", **grown, errors_by_version=unfelt)
     assert calm.root_cause.code == "MEMORY_LEAK"
+    slowly = series(
+        "version",
+        ("v7.1", 120, 560.0 * MIB, 480.0 * MIB, 410.0 * MIB, 30.0 * MIB),
+        ("v7.0", 300, 400.0 * MIB, 400.0 * MIB, 398.0 * MIB, 0.0),
+    )
+    slow = answered("memory", **{**grown, "memory_by_version": slowly})
+    assert slow.root_cause.code == "MEMORY_LEAK"
 
 
 def test_a_leak_names_the_release_just_before_it_and_no_other() -> None:

@@ -24,6 +24,7 @@ from aiops_sop.models.investigations import Action
 LEAK, AFTER_DEPLOY = "MEMORY_LEAK", "MEMORY_LEAK_AFTER_DEPLOY"
 MIB: Final = 2**20
 CLIMBS_H: Final = 0.05  # of its mean, an hour
+STEEP_H: Final = 0.2  # of its mean, an hour: memory doubles within hours, which no slow leak does
 HIGHER: Final = 1.3  # than the version before
 _MEMORY: Final = frozenset({"memory"})
 _EFFECTS: Final = frozenset({"CONTAINER_EXITS", "OOM_LIMIT_TOO_LOW", "DEPLOY_REGRESSION", LEAK})
@@ -208,15 +209,16 @@ def _climbed_before(both: Pair, release: Release, facts: Facts) -> Seen:
 
 
 def _brought_by_release(name: str, facts: Facts) -> Seen:
-    """The newest version climbs, the one before was steady, and nothing says that users are served as before:
-    then the leak has a name, `AFTER_DEPLOY`.
+    """The newest version climbs steeply, the one before was steady, and nothing says that users are served as
+    before: then the leak has a name, `AFTER_DEPLOY`.
     """
     for release in releases(facts, name)[-1:]:
         both = pair(facts, MEMORY, release)
         if both is None:
             return UNKNOWN
         climbs, before = _climbs(facts, both, ""), _climbed_before(both, release, facts)
-        felt = _witness(facts, release, "").holds is not False
+        steep = (both.new.slope_h or 0.0) >= STEEP_H * max(both.new.mean or 0.0, 1.0)
+        felt = steep and _witness(facts, release, "").holds is not False
         says = f"{release.version} brought it, {before.says}"
         return Seen(bool(climbs.holds) and before.holds is False and felt, says, "metrics", _question(facts))
     return UNKNOWN
