@@ -19,6 +19,7 @@ from aiops_sop.analysis.causes.releases import (
     releases,
     worse,
 )
+from aiops_sop.analysis.causes.waiting import calm_calls
 from aiops_sop.models.investigations import Action
 
 LEAK, AFTER_DEPLOY = "MEMORY_LEAK", "MEMORY_LEAK_AFTER_DEPLOY"
@@ -174,6 +175,7 @@ def _brought(facts: Facts, name: str, release: Release, both: Pair) -> Hypothesi
                 "must_not",
             ),
             Test("the release came before the climb", partial(_release_seen, release), "supports"),
+            Test("requests wait inside the service itself", calm_calls, "supports"),
             Test("requests are as usual", calm_traffic, "supports"),
         ),
         base=0.82,

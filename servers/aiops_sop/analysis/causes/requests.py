@@ -7,12 +7,12 @@ from typing import Final
 from aiops_sop.analysis.causes.facts import Facts
 from aiops_sop.analysis.causes.hypotheses import UNKNOWN, Hypothesis, Link, Seen, Test
 from aiops_sop.analysis.causes.memory import rollback, worst_route
-from aiops_sop.analysis.causes.reading import amount, inner, rows, text, texts
+from aiops_sop.analysis.causes.reading import amount, inner, rows, text
 from aiops_sop.analysis.causes.releases import Release, pair, releases, worse
+from aiops_sop.analysis.causes.waiting import MOSTLY, calm_calls, top_part
 from aiops_sop.models.investigations import Action
 
 TOPICS: Final = frozenset({"requests", "network"})
-MOSTLY: Final = 0.5  # of the difference: what explains so much is where the time goes
 BUSY_DB: Final = 0.8
 SURGE: Final = 1.5
 _STORE_WORDS: Final = (
@@ -55,12 +55,6 @@ def failing(facts: Facts) -> Seen:
     if text(traces.get("outlier")):
         return Seen(True, f"requests in {text(traces.get('outlier'))} are worse", "traces", "analyze_traces")
     return Seen(False, "requests are served as usual", "metrics") if facts.knows("anomalies") else UNKNOWN
-
-
-def top_part(facts: Facts) -> tuple[str, float]:
-    """Where most of the difference lies, and how much of it."""
-    first = next(rows(inner(facts.traces("az"), "critical_path")), None)
-    return (text(first.get("part")), amount(first.get("explained"))) if first else ("", 0.0)
 
 
 def same_in_all_zones(facts: Facts) -> Seen:
@@ -342,7 +336,7 @@ def _network(facts: Facts) -> Iterator[Hypothesis]:
         text="TCP retransmissions rose many times over with the failures.",
         tests=(
             Test("retransmissions rose", _retransmissions),
-            Test("calls between services are as fast as ever", _calm_calls, "must_not"),
+            Test("calls between services are as fast as ever", calm_calls, "must_not"),
             Test("the cluster does not explain it", _nothing_below),
         ),
         base=0.6,
@@ -357,17 +351,6 @@ def _retransmissions(facts: Facts) -> Seen:
             rose = line.high > 3 * max(line.low, 1.0)
             says = f"{line.label} {line.low:.0f} to {line.high:.0f}"
             return Seen(rose, says, "flow monitor", "retransmissions")
-    return UNKNOWN
-
-
-def _calm_calls(facts: Facts) -> Seen:
-    part, share = top_part(facts)
-    if not part:
-        return UNKNOWN
-    calm = [said for said in texts(facts.traces("az").get("normal")) if " -> " in said]
-    inside = share >= MOSTLY and " -> " not in part
-    if inside and calm:
-        return Seen(True, f"the time is spent inside {part}; calls are as fast as ever", "traces")
     return UNKNOWN
 
 

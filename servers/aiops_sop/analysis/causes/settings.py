@@ -9,8 +9,9 @@ from typing import Final
 from aiops_sop.analysis.causes.facts import Change, Facts
 from aiops_sop.analysis.causes.hypotheses import UNKNOWN, Hypothesis, Link, Seen, Test
 from aiops_sop.analysis.causes.reading import inner, rows, text
-from aiops_sop.analysis.causes.requests import TOPICS, failing, top_part
+from aiops_sop.analysis.causes.requests import TOPICS, failing
 from aiops_sop.analysis.causes.suspects import DB_CALM
+from aiops_sop.analysis.causes.waiting import top_part
 from aiops_sop.models.investigations import Action
 
 # HikariCP, c3p0, DBCP, pgx, SQLAlchemy word it differently; all name a pool and a wait or an exhaustion.
