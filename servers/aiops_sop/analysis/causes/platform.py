@@ -87,6 +87,7 @@ def _supports(found: Found) -> Iterator[Test]:
     yield Test("an alarm fires there", alarms, "supports")
     if found.kind == "Subnet":
         yield Test("its flows lose packets", lambda facts: _flows(facts, found.name), "supports")
+        yield Test("requests are worse in its zone", lambda facts: _in_zone(facts, found.name), "supports")
 
 
 def _flows(facts: Facts, subnet: str) -> Seen:
@@ -97,6 +98,16 @@ def _flows(facts: Facts, subnet: str) -> Seen:
     lost = here.high > 3 * max(here.low, 1.0)
     says = f"retransmissions {here.low:.0f} to {here.high:.0f}"
     return Seen(lost, says, "flow monitor", f"retransmissions {subnet}")
+
+
+def _in_zone(facts: Facts, subnet: str) -> Seen:
+    """Whether the one zone whose requests are worse is the subnet's."""
+    zone = text(facts.traces("az").get("outlier"))
+    row = next((one for one in facts.subnets if subnet in map(str, one.values())), None)
+    if not zone or row is None:
+        return Seen(None, "no zone is worse, or nobody knows the subnet's")
+    says = f"requests are worse in {zone} alone, where it lies"
+    return Seen(zone in map(str, row.values()), says, "traces", "analyze_traces(group_by=az)")
 
 
 def _answers(code: str) -> frozenset[str]:
