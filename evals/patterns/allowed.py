@@ -14,9 +14,11 @@ from aiops_lab.scenarios import SCENARIOS
 from aiops_lab.scenarios.names import cast
 
 ROLLOUT: Final = frozenset({"patch deployments", "update deployments"})
+_ON_NODES: Final = frozenset({"patch nodes", "update nodes"})  # cordon, taint and back
+_PLACED: Final = ROLLOUT | _ON_NODES  # allowed on the objects that the story is about
 _DISK: Final = frozenset(
     {
-        *("patch nodes", "create pods/eviction", "create pods", "delete pods"),
+        *(*_ON_NODES, "create pods/eviction", "create pods", "delete pods"),
         "ssm:SendCommand",
     }
 )
@@ -70,7 +72,7 @@ def forbidden(lab: Lab, scenario: str, *, acting: bool) -> tuple[str, ...]:
     found = [
         f"{told} {name}".strip()
         for told, name in _in_cluster(lab)
-        if told not in fine or (told in ROLLOUT and places and name not in places)
+        if told not in fine or (told in _PLACED and places and name not in places)
     ]
     return tuple(dict.fromkeys([*found, *(one for one in _in_aws(lab) if one not in fine)]))
 
