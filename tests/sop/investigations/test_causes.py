@@ -122,6 +122,21 @@ def test_a_finding_in_the_zone_explains_what_traces_see_there() -> None:
     assert answered(**given).root_cause.code == "WORKLOAD_DEGRADED_IN_ZONE"  # diagnosis is down: still told
 
 
+def test_a_subnet_s_finding_says_that_the_zone_that_suffers_is_its_own() -> None:
+    hurt = finding("SUBNET_IP_EXHAUSTION", "Subnet", "subnet-1", symptoms=[f"Deployment {SPACE}/{SERVICE}"])
+    worse = traces(f"{SERVICE} itself", 0.9, outlier="zone-x", pattern="own_work")
+
+    def told(zone: str) -> list[str]:
+        places = {"sections": {"subnets": table("subnet", "az", rows=[["subnet-1", zone]])}}
+        answer = answered(
+            diagnose=hurt, health=health(), anomalies=failing(), traces__az=worse, subnets=places
+        )
+        return [one.says for one in answer.evidence if one.source == "traces"]
+
+    assert told("zone-x") == ["requests are worse in zone-x alone, where it lies"]
+    assert told("zone-y") == []
+
+
 def test_a_call_that_stands_out_is_on_the_way_although_the_map_lacks_it() -> None:
     hurt = finding("SUBNET_IP_EXHAUSTION", "Subnet", "subnet-1", symptoms=[f"Deployment {SPACE}/ledger"])
     given = {"diagnose": hurt, "health": health(), "anomalies": failing()}
