@@ -7,6 +7,7 @@ from evals.patterns.__main__ import _keep, _kept
 from evals.patterns.allowed import ALLOWED
 from evals.patterns.evidence import EXPECTED, KINDS, lacking
 from evals.patterns.page import Measured, page, targets
+from evals.patterns.playing import Row
 from evals.patterns.results import LeftOut, Tried, cell, total
 
 RIGHT = Tried("disk-pressure", 0, "prompt", wanted="NODE_DISK_PRESSURE", found="NODE_DISK_PRESSURE", calls=4)
@@ -63,7 +64,7 @@ def test_evidence_is_looked_for_in_evidence_chain_and_timeline() -> None:
 
 def test_parts_that_were_played_are_kept_for_a_run_that_goes_on(tmp_path: Path) -> None:
     file, part = tmp_path / "kept.jsonl", (["healthy", "disk-pressure"], 0)
-    rows = [RIGHT, WROTE, LeftOut("healthy", "event", "nothing is sent")]
+    rows: list[Row] = [RIGHT, WROTE, LeftOut("healthy", "event", "nothing is sent")]
     assert _kept(file) == []
     _keep(file, part, rows)
     _keep(file, (["healthy"], 1), [LOUD])

@@ -22,10 +22,11 @@ class Surge:
     to_usual: float
 
 
-def next_surge(found: Forecast) -> Surge:
+def next_surge(found: Forecast, measured: float | None = None) -> Surge:
     """The highest hour to come, and the stretch around it that stands over the hour before it.
 
-    `to_before` is its ratio to the hour before the climb: what an autoscaler meets unprepared.
+    `to_before` is its ratio to the hour before the climb: what an autoscaler meets unprepared. `measured`:
+    the last whole hour, which is the one before when the first hour to come is in the climb already.
     """
     mean = found.mean
     hour = int(np.argmax(mean))
@@ -37,7 +38,7 @@ def next_surge(found: Forecast) -> Surge:
     ends = hour + 1
     while ends < mean.size and mean[ends] > half and mean[ends] > 0.6 * mean[hour]:
         ends += 1
-    before = float(mean[begins - 1]) if begins > 0 else float(mean[hour])
+    before = float(mean[begins - 1]) if begins > 0 else float(mean[hour]) if measured is None else measured
     return Surge(
         hour,
         begins,

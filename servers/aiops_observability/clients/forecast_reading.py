@@ -56,7 +56,7 @@ class ForecastReader:
         series = _whole_hours(answer.series[0].window.times_s(), values, end)
         _require(wanted, series)
         found = forecast(series, ask.horizon_h, LEVELS)
-        surge = next_surge(found)
+        surge = next_surge(found, _last(series))
         warnings = [*answer.warnings, *([f"{how}: as one"] if how else []), *_doubts(found, series)]
         sizing = _sizing(found, surge, ask.capacity_per_pod, series) if ask.capacity_per_pod else None
         if asked_to_show():
@@ -115,6 +115,12 @@ def _doubts(found: Forecast, series: Hourly) -> list[str]:
     if best.covered and best.covered[0.95] < WELL_COVERED:
         said.append(f"in past weeks the 95 % interval held {best.covered[0.95]:.0%} only: trust it less")
     return said
+
+
+def _last(series: Hourly) -> float | None:
+    """The last whole hour, when it was measured."""
+    value = float(series.values[-1])
+    return None if np.isnan(value) else value
 
 
 def _at(found: Forecast, hour: int) -> datetime:
