@@ -89,12 +89,11 @@ class Discovery:
         groups = await self._groups(silent)
         if core.get("kind") == "APIGroupDiscoveryList" == groups.get("kind", "APIGroupDiscoveryList"):
             items = (*rows(core, "items"), *rows(groups, "items"))
-            found = [kind for item in items for kind in _of_group(item)]
-            found += self._known_of(silent)
-            silent += _stale(items)
+            found, stale = [kind for item in items for kind in _of_group(item)], _stale(items)
         else:
-            found = await self._by_version(_group_versions(core, groups), silent)
-            found += self._known_of(silent)
+            found, stale = await self._by_version(_group_versions(core, groups), silent), []
+        found += self._known_of(silent)
+        silent += stale
         found = [kind for kind in found if kind.kind and kind.plural and kind.version]
         if not found:
             raise UpstreamError("discovery", "the API server serves no kinds", "check the cluster's endpoint")

@@ -84,7 +84,7 @@ def _cluster_calls(
     question: Question, where: dict[str, Any], since: datetime, now: datetime
 ) -> Iterator[Call]:
     space = {"namespace": question.namespace} if question.namespace else {}
-    changed = {**where, "since": _at(min(since, now - _BACK)), "until": _at(now), "limit": MOST_ROWS}
+    changed = {**where, **_past(since, now), "limit": MOST_ROWS}
     yield Call("diagnose", "eks", "diagnose", {**where, **space})
     yield Call("changes", "eks", "list_changes", changed)
     yield Call("events", "eks", "list_events", {**where, **space, "since": _at(since), "limit": MOST_ROWS})
@@ -114,7 +114,7 @@ def _service_calls(
 ) -> Iterator[Call]:
     span = {**where, "since": _at(since), "until": _at(now)}
     named = {**where, "namespace": namespace or None, "name": service}
-    past = {"since": _at(min(since, now - _BACK)), "until": _at(now)}
+    past = _past(since, now)
     for group_by in ("az", "endpoint"):
         yield Call(
             f"traces/{group_by}",
@@ -134,6 +134,11 @@ def _service_calls(
     if not about or "requests" in about:
         words = {**span, "mode": "patterns", "service": service}
         yield Call("logs", "observability", "analyze_logs", words)
+
+
+def _past(since: datetime, now: datetime) -> dict[str, str]:
+    """The window, or the last hours before its end where it is short: versions are compared over it."""
+    return {"since": _at(min(since, now - _BACK)), "until": _at(now)}
 
 
 def second_round(facts: Facts) -> tuple[Call, ...]:
@@ -195,9 +200,9 @@ def _about_memory(facts: Facts, where: dict[str, Any]) -> Iterator[Call]:
     """What a program that keeps memory says of its caches."""
     asked = facts.question
     if MEMORY in facts.gaps and asked.namespace:  # a backend that knows no images
-        past = {"since": _at(min(facts.since, facts.now - _BACK)), "until": _at(facts.now)}
         pods = {"what": "memory", "kind": "Deployment", "namespace": asked.namespace, "name": asked.service}
-        yield Call(MEMORY_BY_POD, "observability", "query_metrics", {**where, **pods, **past})
+        given = {**where, **pods, **_past(facts.since, facts.now)}
+        yield Call(MEMORY_BY_POD, "observability", "query_metrics", given)
     if len(facts.lines(MEMORY)) > 1 and asked.namespace:
         lines = {"workload": f"deployment/{asked.service}", "grep": "cache", "tail": 50, "since": "-30m"}
         yield Call("lines", "eks", "get_pod_logs", {**where, "namespace": asked.namespace, **lines})

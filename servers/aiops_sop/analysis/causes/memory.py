@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from aiops_sop.analysis.causes.facts import Facts
+from aiops_sop.analysis.causes.facts import Facts, Line
 from aiops_sop.analysis.causes.hypotheses import UNKNOWN, Hypothesis, Link, Seen, Test
 from aiops_sop.analysis.causes.reading import amount, inner, moment, number, rows, text
 from aiops_sop.analysis.causes.releases import (
@@ -195,9 +195,14 @@ def _question(facts: Facts) -> str:
 
 def _climbs(facts: Facts, both: Pair, says: str) -> Seen:
     new, old = both.new, both.old
-    rising = (new.slope_h or 0.0) >= CLIMBS_H * max(new.mean or 0.0, 1.0)
+    rising = _rises(new, CLIMBS_H)
     higher = (new.last or 0.0) >= HIGHER * max(old.mean or 0.0, 1.0)
     return Seen(rising and higher, says, "metrics", _question(facts))
+
+
+def _rises(line: Line, share_h: float) -> bool:
+    """By at least such a share of its mean, an hour."""
+    return (line.slope_h or 0.0) >= share_h * max(line.mean or 0.0, 1.0)
 
 
 def _climbed_before(both: Pair, release: Release, facts: Facts) -> Seen:
@@ -214,16 +219,15 @@ def _brought_by_release(name: str, facts: Facts) -> Seen:
     """The newest version climbs steeply, the one before was steady, and nothing says that users are served as
     before: then the leak has a name, `AFTER_DEPLOY`.
     """
-    for release in releases(facts, name)[-1:]:
-        both = pair(facts, MEMORY, release)
-        if both is None:
-            return UNKNOWN
-        climbs, before = _climbs(facts, both, ""), _climbed_before(both, release, facts)
-        steep = (both.new.slope_h or 0.0) >= STEEP_H * max(both.new.mean or 0.0, 1.0)
-        felt = steep and _witness(facts, release, "").holds is not False
-        says = f"{release.version} brought it, {before.says}"
-        return Seen(bool(climbs.holds) and before.holds is False and felt, says, "metrics", _question(facts))
-    return UNKNOWN
+    release = next(reversed(releases(facts, name)), None)
+    both = pair(facts, MEMORY, release)
+    if release is None or both is None:
+        return UNKNOWN
+    before = _climbed_before(both, release, facts)
+    climbs = _climbs(facts, both, "").holds and _rises(both.new, STEEP_H)
+    unfelt = _witness(facts, release, "").holds is False
+    says = f"{release.version} brought it, {before.says}"
+    return Seen(bool(climbs) and before.holds is False and not unfelt, says, "metrics", _question(facts))
 
 
 def _witness(facts: Facts, release: Release, route: str) -> Seen:
