@@ -14,7 +14,9 @@ from aiops_eks.diagnosis.further.aws import ZONE
 from aiops_eks.diagnosis.objects import Pod, Workload
 from aiops_eks.diagnosis.quoting import plain_name
 
-FEWEST = 4  # two or three pods stand together by chance
+# Fewer stand together by chance: the scheduler's own default spread lets zones differ by up to five pods.
+# https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/#internal-default-constraints
+FEWEST = 5
 SETTLED_S = 3600.0  # after a zone was away pods stand together for a while
 HOST = "kubernetes.io/hostname"
 ONE_ZONE = Cause(
