@@ -47,7 +47,7 @@ class FactsReader:
         now, logs = await self.clock.now(), self.sensitive.allowed
         lists = ScopeReader(kube, now, self.redact, logs, self.whole_pods)
         with counting(4) as told:
-            facts = await lists.of(namespace)
+            facts = replace(await lists.of(namespace), target=target)
             told.done("the scope is listed")
             further = Further(kube, self.redact)
             cloud = FurtherAws(self.clusters, ask.cluster, self.redact, kube)
@@ -58,7 +58,7 @@ class FactsReader:
             records = ChangeRecords(self.clusters, ask.cluster, self.redact, self.journal)
             facts = await self._behind(cloud, records, facts)
             told.done("AWS and what changed are read")
-        return Gathered(facts, target)
+        return Gathered(facts)
 
     async def _behind(self, cloud: FurtherAws, records: ChangeRecords, facts: Facts) -> Facts:
         """What only the details made worth asking: AWS once more, and who changed what seems at fault."""

@@ -39,6 +39,7 @@ class Facts:
     cluster: str
     now: datetime
     namespace: str = ""  # empty: all
+    target: Ref | None = None  # the one object that was asked about, if any
     pods: tuple[Pod, ...] = ()
     sick: tuple[Sick, ...] = ()
     events: tuple[Event, ...] = ()

@@ -13,10 +13,14 @@ from aiops_eks.diagnosis.objects import Pod, Ref, selects
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The facts, and the one object that was asked about, if any."""
+    """The facts, as an answer is made of them."""
 
     facts: Facts
-    target: Ref | None = None
+
+    @property
+    def target(self) -> Ref | None:
+        """The one object that was asked about, if any."""
+        return self.facts.target
 
     @property
     def scope(self) -> str:

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -205,7 +206,7 @@ def world(
 
 def diagnosed(facts: Facts, target: Ref | None = None) -> Diagnosis:
     """The whole answer."""
-    return answer(Gathered(facts, target))
+    return answer(Gathered(replace(facts, target=target)))
 
 
 def only(facts: Facts) -> Finding:

@@ -421,6 +421,20 @@ def test_several_clusters_are_asked_what_takes_several() -> None:
     assert all(call.arguments["cluster"] == ("one", "two") for call in calls)
 
 
+def test_of_zones_the_service_itself_is_diagnosed_and_what_that_adds_is_a_cause() -> None:
+    asked = Question(symptom="traffic between zones is high", service="a", namespace="b")
+    calls = {call.key: call for call in first_round(asked, NOW, NOW)}
+    assert calls["diagnose/service"].arguments == {"namespace": "b", "kind": "Deployment", "name": "a"}
+    assert "diagnose/service" not in {
+        call.key for call in first_round(Question(symptom="504", service="a", namespace="b"), NOW, NOW)
+    }
+    alone = finding("WORKLOAD_IN_ONE_ZONE")
+    both = answered("traffic between zones is high", diagnose={"findings": []}, diagnose__service=alone)
+    assert both.root_cause.code == "WORKLOAD_IN_ONE_ZONE"
+    twice = answered("traffic between zones is high", diagnose=alone, diagnose__service=alone)
+    assert verdicts(twice) == verdicts(both)
+
+
 def test_every_code_of_our_own_is_documented_and_no_error_s() -> None:
     made = {
         node.value

@@ -17,15 +17,16 @@ from aiops_eks.diagnosis.quoting import plain_name
 # Fewer stand together by chance: the scheduler's own default spread lets zones differ by up to five pods.
 # https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/#internal-default-constraints
 FEWEST = 5
+FEWEST_ASKED = 3  # of a workload that was asked about by name: somebody has a reason to
 SETTLED_S = 3600.0  # after a zone was away pods stand together for a while
 HOST = "kubernetes.io/hostname"
 ONE_ZONE = Cause(
     code="WORKLOAD_IN_ONE_ZONE",
     severity="info",
     means="All pods of a workload stand in one zone while the cluster has ready nodes in others.",
-    told_by=f"At least {FEWEST} ready pods, all older than an hour, in one zone; ready nodes without a "
-    "cordon in two "
-    "others. Not when the pods are pinned to nodes or a zone, or have volumes; not while pods wait.",
+    told_by=f"At least {FEWEST} ready pods ({FEWEST_ASKED} of a workload that was asked about by name), all "
+    "older than an hour, in one zone; ready nodes without a cordon in two others. Not when the pods are "
+    "pinned to nodes or a zone, or have volumes; not while pods wait.",
     source="https://docs.aws.amazon.com/eks/latest/best-practices/data-plane.html",
     next_step="add topologySpreadConstraints over topology.kubernetes.io/zone through "
     "plan_manifest(action=apply); "
@@ -37,15 +38,17 @@ def in_one_zone(facts: Facts) -> Iterator[Told]:
     """WORKLOAD_IN_ONE_ZONE."""
     zones = {node.name: node.labels.get(ZONE, "") for node in facts.nodes}
     for workload in facts.workloads:
-        if workload.ref.kind not in {"Deployment", "StatefulSet"} or workload.desired < FEWEST:
+        fewest = FEWEST_ASKED if workload.ref == facts.target else FEWEST
+        if workload.ref.kind not in {"Deployment", "StatefulSet"} or workload.desired < fewest:
             continue
-        told = _told(facts, workload, facts.pods_of(workload.ref), zones)
+        pods = facts.pods_of(workload.ref)
+        told = _told(facts, workload, pods, zones) if len(pods) >= fewest else None
         if told is not None:
             yield told
 
 
 def _told(facts: Facts, workload: Workload, pods: Sequence[Pod], zones: dict[str, str]) -> Told | None:
-    if len(pods) < FEWEST or not all(_is_settled(facts, pod) for pod in pods):
+    if not all(_is_settled(facts, pod) for pod in pods):
         return None
     stands = {zones.get(pod.node, "") for pod in pods}
     if len(stands) != 1 or "" in stands:

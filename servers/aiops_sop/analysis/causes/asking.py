@@ -29,6 +29,7 @@ TOPICS: Final[dict[str, re.Pattern[str]]] = {
         "network": r"network|dns|connect|subnet|address|\bip\b|\beni\b|packet|retransmi|drop|zone|\baz\b",
     }.items()
 }
+_ZONES: Final = re.compile(r"zone|\baz\b", re.IGNORECASE)
 _BACK: Final = timedelta(hours=8)  # changes this long before the window still count
 _EVENTS_KEPT: Final = timedelta(hours=1)  # how long an API server keeps events
 _CALM: Final = timedelta(minutes=10)  # so much before the onset blurs a comparison of groups
@@ -58,9 +59,13 @@ def window(question: Question, now: datetime) -> tuple[datetime, datetime]:
 
 def topics(question: Question) -> frozenset[str]:
     """What the trouble is about; empty when the words do not say."""
-    event = " ".join(text(each) for each in question.event.values() if isinstance(each, str))
-    words = f"{question.symptom} {question.alarm} {event}"
+    words = _words(question)
     return frozenset(topic for topic, pattern in TOPICS.items() if pattern.search(words))
+
+
+def _words(question: Question) -> str:
+    event = " ".join(text(each) for each in question.event.values() if isinstance(each, str))
+    return f"{question.symptom} {question.alarm} {event}"
 
 
 def first_round(question: Question, since: datetime, now: datetime) -> tuple[Call, ...]:
@@ -77,6 +82,9 @@ def first_round(question: Question, since: datetime, now: datetime) -> tuple[Cal
         calls += _ground_calls(about, where)
     if question.service and not several:
         calls += _service_calls(question.service, question.namespace, where, since, now, about)
+        if question.namespace and _ZONES.search(_words(question)):
+            named = {"namespace": question.namespace, "kind": "Deployment", "name": question.service}
+            calls.append(Call("diagnose/service", "eks", "diagnose", {**where, **named}))
     return tuple(calls)
 
 

@@ -144,12 +144,14 @@ class Facts:
 
     @cached_property
     def findings(self) -> tuple[Found, ...]:
-        """Diagnosis' findings, best first."""
-        return tuple(
-            _found(each)
-            for each in objects(inner(self.said("diagnose"), "findings"))
-            if text(each.get("code"))
-        )
+        """Diagnosis' findings, best first; of the service alone come those that a look at all leaves out."""
+        found: dict[tuple[str, ...], Found] = {}
+        for key in ("diagnose", "diagnose/service"):
+            for each in objects(inner(self.said(key), "findings")):
+                if text(each.get("code")):
+                    one = _found(each)
+                    found.setdefault((one.code, one.kind, one.namespace, one.name), one)
+        return tuple(found.values())
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:
