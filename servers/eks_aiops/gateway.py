@@ -26,6 +26,7 @@ from mcp_types import CallToolRequestParams, GetPromptRequestParams, TextContent
 from mcp_types import Tool as ListedTool
 from mcp_types.jsonrpc import INVALID_PARAMS
 
+from aiops_shared.app import Server
 from aiops_shared.app.request_states import shared_states
 from aiops_shared.app.toolsets import suite_tools
 from aiops_shared.settings import Settings
@@ -170,7 +171,7 @@ def make(settings: Settings) -> FastMCP:
     leaves = {"eks": eks(settings), "observability": observability(settings), "cost": cost(settings)}
     given = {name: (lambda server=server: server) for name, server in leaves.items()}
     every = {**leaves, "sop": sop(settings, given)}
-    root = FastMCP(
+    root = Server(
         "aiops-gateway",
         instructions=INSTRUCTIONS,
         version=every["sop"].version,

@@ -193,6 +193,23 @@ def _why_forbidden(tool: Tool, settings: Settings) -> AiopsError | None:
     return None
 
 
+class _NoState:
+    """What nobody has put there."""
+
+    async def get(self, key: str) -> None:
+        """Nothing under any key."""
+
+
+class Server(FastMCP):
+    """FastMCP without its store of session state, which it asks at each call and whose loading takes 6 MB.
+
+    Sessions keep nothing here: what lasts stands in the state database (D2), and all callers see the same
+    tools of a server.
+    """
+
+    _state_store = _NoState()  # type: ignore[assignment]  # a property there
+
+
 def build(
     name: str,
     tools: Sequence[Tool],
@@ -218,7 +235,7 @@ def build(
     reasons = {tool.name: _why_forbidden(tool, settings) for tool in bound}
     forbidden = {tool: reason for tool, reason in reasons.items() if reason}
     fastmcp.settings.enable_rich_tracebacks = False
-    server = FastMCP(
+    server = Server(
         f"aiops-{name}",
         instructions=instructions + INSTRUCTIONS,
         version=_version(),

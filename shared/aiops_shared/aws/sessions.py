@@ -4,10 +4,14 @@ Blocking; `clients` makes them in a thread and under its lock. A role's credenti
 of them signs a request is decided when it is signed, so that callers share clients and their connections.
 """
 
+import gzip
+import json
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import boto3
 import botocore.session
@@ -22,7 +26,7 @@ from botocore.credentials import (
     ReadOnlyCredentials,
 )
 from botocore.exceptions import NoCredentialsError
-from botocore.loaders import create_loader
+from botocore.loaders import JSONFileLoader, create_loader
 
 from aiops_shared.aws.target import ASKING, AwsTarget
 
@@ -31,6 +35,7 @@ TRIES = 4
 PROGRAM = "eks-aiops"
 METHOD = "aiops-assume-role"
 MAX_ROLE_SESSIONS = 2048
+_ENDINGS: Final[Mapping[str, Callable[..., Any]]] = {".json": open, ".json.gz": gzip.open}
 
 
 class RoleCredentials(Credentials):
@@ -85,10 +90,27 @@ class _RoleProvider(CredentialProvider):
         return self._credentials
 
 
+class _Models(JSONFileLoader):
+    """Reads AWS's service models as plain dictionaries: they keep their order too, and take a third less
+    memory than the OrderedDicts of botocore's own reader.
+    """
+
+    def load_file(self, file_path: str) -> Any:
+        """A model, of a path without its ending; None where there is none."""
+        for ending, opened in _ENDINGS.items():
+            path = Path(file_path + ending)
+            if path.is_file():
+                with opened(path, "rb") as file:
+                    return json.load(file)
+        return None
+
+
 @cache
 def _loader(data_path: str | None) -> Any:
     """The process's one reader of AWS's service models: each of its own costs 0.3 s of CPU and 25 MB."""
-    return create_loader(data_path)
+    loader = create_loader(data_path)
+    loader.file_loader = _Models()
+    return loader
 
 
 class Sessions:
