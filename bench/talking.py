@@ -107,3 +107,5 @@ def talking(command: list[str], environment: Mapping[str, str]) -> Iterator[Chil
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            if process.stdout is not None:
+                process.stdout.close()

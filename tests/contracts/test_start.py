@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from bench.talking import talking
 from tests.contracts.repository import ROOT
 
 HEAVY = {
@@ -25,6 +27,10 @@ OURS = (
     f" server = make(Settings(write=True))\n{_LIST}"
 )
 SMALLEST = f"import anyio, sys; from bench.minimal_fastmcp import server\n{_LIST}"
+SERVED = (
+    "import sys; from pathlib import Path; from eks_aiops.serving import serve; serve('eks');"
+    " Path(sys.argv[1]).write_text('\\n'.join(sys.modules))"
+)
 COMMAND = "import sys; import eks_aiops.cli; print(*sorted(sys.modules), sep='\\n')"
 
 
@@ -47,6 +53,20 @@ def test_listing_the_tools_loads_no_sdk_no_database_and_no_policy_engine(server:
     beside = packages(ours) - packages(smallest) - set(sys.stdlib_module_names)
     assert not beside & HEAVY
     assert {name for name in beside if not name.startswith("aiops_")} <= ALLOWED
+
+
+@pytest.mark.slow
+def test_a_call_loads_no_store_of_session_state(tmp_path: Path) -> None:
+    told = tmp_path / "modules"
+    with talking(
+        [sys.executable, "-c", SERVED, str(told)], {"AIOPS_STATE_DIR": str(tmp_path / "state")}
+    ) as server:
+        server.greet()
+        answer = server.request("tools/call", {"name": "get_action", "arguments": {}})
+    assert answer["result"]["isError"]
+    found = packages(set(told.read_text(encoding="utf-8").split()))
+    assert "aiops_eks" in found
+    assert not found & {"key_value", "beartype"}
 
 
 @pytest.mark.slow

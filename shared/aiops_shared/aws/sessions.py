@@ -90,7 +90,7 @@ class _RoleProvider(CredentialProvider):
         return self._credentials
 
 
-class _Models(JSONFileLoader):
+class Models(JSONFileLoader):
     """Reads AWS's service models as plain dictionaries: they keep their order too, and take a third less
     memory than the OrderedDicts of botocore's own reader.
     """
@@ -109,7 +109,7 @@ class _Models(JSONFileLoader):
 def _loader(data_path: str | None) -> Any:
     """The process's one reader of AWS's service models: each of its own costs 0.3 s of CPU and 25 MB."""
     loader = create_loader(data_path)
-    loader.file_loader = _Models()
+    loader.file_loader = Models()
     return loader
 
 
