@@ -6,13 +6,15 @@ line's parser.
 
 import gc
 import sys
+from typing import Any
 
 
 def main() -> None:
     """Serve at once, or parse the command line."""
     if sys.argv[1:] in (["eks"], ["observability"], ["cost"], ["sop"]):
         gc.disable()  # until all is loaded: aiops_shared.app.starting
-        sys.modules["httpx._main"] = None  # type: ignore[assignment]  # its command line: httpx does without
+        loaded: dict[str, Any] = sys.modules
+        loaded["httpx._main"] = None  # its command line: httpx does without
         from eks_aiops.serving import serve
 
         sys.exit(serve(sys.argv[1]))

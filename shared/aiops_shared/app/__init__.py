@@ -207,7 +207,9 @@ class Server(FastMCP):
     tools of a server.
     """
 
-    _state_store = _NoState()  # type: ignore[assignment]  # a property there
+    @property
+    def _state_store(self) -> Any:
+        return _NoState()
 
 
 def build(
